@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Slabs: fixed-size kernel structures carved out of frames. Debug builds
+ * poison freed objects and check for double free and use of foreign pointers.
+ */
+#pragma once
+
+#include <kernel/core/list.h>
+#include <kernel/core/lock.h>
+
+struct slab {
+	const char	*name;
+	uint32_t	size;		/* bytes, multiple of 16, <= 2048 */
+
+	struct lock	lock;		/* guards the rest */
+	void		*free;
+	uint64_t	live;		/* objects handed out */
+	uint64_t	frames;
+};
+
+#define SLAB_INITIALIZER(slab_name, type) \
+	{ .name = slab_name, .size = (sizeof(type) + 15) & ~15u }
+
+/* Zeroed object, or NULL. Charging is the caller's business. */
+void *slab_alloc(struct slab *slab);
+void slab_free(struct slab *slab, void *object);
