@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Protocol of `console`: the control channel to the outside and the terminal
+ * input. Everything written leaves in sequence-numbered frames, so a restart
+ * of the console neither loses nor repeats a byte (docs/design/control-channel.md).
+ */
+#pragma once
+
+#define CONSOLE_WRITE		0x0210	/* CONSOLE_STREAM_*, length; buffer(in) -> done (1..length) */
+#define CONSOLE_READ		0x0211	/* length; buffer(out) -> done, 0 = end of input. Parks */
+#define CONSOLE_EXIT		0x0212	/* status -> when the frame is out. Trust >= SERVICE */
+#define CONSOLE_POLL		0x0213	/* -> bytes of input waiting, 1 if end of input */
+
+#define CONSOLE_STREAM_OUT	1u
+#define CONSOLE_STREAM_ERR	2u
+#define CONSOLE_STREAM_TRACE	3u
+#define CONSOLE_STREAM_LOG	4u
+
+#define CONSOLE_WRITE_MAX	65536u	/* larger writes are done in part */

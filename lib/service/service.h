@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The service loop: receive, prepare, commit, effects.
+ *
+ * A service fills a table and calls service_run(). For each call the loop opens
+ * an arena transaction and runs the handler, which ends in exactly one of
+ *
+ *	REPLY	the words (and capabilities) in the call are the answer
+ *	ERROR	the transaction is undone, the answer is TAG_REPLY_ERROR, code
+ *	PARK	the call stays in its reply object; the handler has recorded it
+ *
+ * The loop then commits. Effects are listed in the arena by that commit and
+ * carried out after it; all are idempotent and are redone by the next
+ * incarnation when this one dies in between:
+ *
+ *	reply	answers a reply object if it still holds the call of that order
+ *	signal	sets bits of a notification
+ *	delete	deletes a capability handle
+ *	resize	sets the size of a memory object (truncate)
+ *
+ * The reply to the current call is an effect like the others.
+ *
+ * Capabilities that must survive are named in the arena (service_cap_keep)
+ * inside the transaction; at resume every slot above PLACE_FREE_SLOT that is
+ * not named is deleted. Naming is undone with the transaction, and dropping a
+ * name lists a delete effect.
+ */
+#pragma once
+
+#include <idl/message.h>
+#include <lib/arena/arena.h>
+#include <lib/sys/sys.h>
+#include <stdbool.h>
+
+/* How a call that is parked is named in the arena. */
+struct parked_call {
+	uint32_t reply;		/* index of the reply object */
+	uint64_t order;
+};
+
+struct service_call {
+	struct message message;	/* request, then the reply */
+	uint64_t badge;
+	unsigned trust;
+	unsigned caps, windows;	/* how many came with the request */
+	bool	 cancelled;	/* the caller asked to stop, or is dead */
+	bool	 resumed;	/* executed before by a dead incarnation */
+	struct parked_call id;
+	cap_t	 reply;		/* for sys_window_copy, sys_reply_take_cap */
+	unsigned reply_caps;	/* capabilities of the reply: */
+	cap_t	 reply_cap[4];	/* copied to the caller; own copies are deleted
+				 * after the reply when reply_cap_drop is set */
+	bool	 reply_cap_drop;
+};
+
+typedef enum { SERVICE_REPLY, SERVICE_ERROR, SERVICE_PARK } service_outcome;
+
+struct service {
+	const char *name;
+	uint64_t layout_version;
+	size_t	 root_size;	/* bytes of the service's root structure */
+	uint32_t reply_objects;	/* calls held at once: running + parked */
+	uint32_t table_slots;	/* slots of the own table, for naming */
+	/* First boot of a fresh arena, in a transaction; root is zeroed. */
+	status_t (*start)(void *root);
+	/* Every start after that, not in a transaction: map things, check. */
+	void (*resume)(void *root, bool first);
+	/*
+	 * One call. For ERROR the handler puts the code into message.word[1].
+	 * The arena transaction is open.
+	 */
+	service_outcome (*handle)(void *root, struct service_call *call);
+	/*
+	 * Bits of the place's notification, in a transaction: interrupts,
+	 * timers. May list effects, answer parked calls.
+	 */
+	void (*notified)(void *root, uint64_t bits);
+	/* A kernel event (EVENT_PEER_GONE, EVENT_DEATH), in a transaction. */
+	void (*event)(void *root, uint64_t kind, uint64_t badge);
+	/* A parked call was cancelled: answer it (service_answer), in a tx. */
+	void (*cancel)(void *root, struct parked_call id);
+	/* Called outside transactions before the loop blocks; may be NULL. */
+	void (*idle)(void *root);
+};
+
+_Noreturn void service_run(const struct service *service);
+
+struct arena *service_arena(void);
+const struct place_info *service_info(void);
+uint64_t service_now_ns(void);		/* since boot, from the clock page */
+uint64_t service_wall_ns(void);		/* since 1970 */
+
+/* All inside a transaction; ERR_NOMEM when the effect list or log is full. */
+status_t service_cap_keep(cap_t cap);
+status_t service_cap_drop(cap_t cap);
+/* Answers a parked call; message as it shall arrive. No capabilities. */
+status_t service_answer(struct parked_call id, const struct message *message);
+status_t service_answer_error(struct parked_call id, uint64_t code);
+status_t service_effect_signal(cap_t notification, uint64_t bits);
+status_t service_effect_resize(cap_t memory, uint64_t size);
+/* Reply object of a parked call, for window copies before answering it. */
+cap_t service_reply_cap(struct parked_call id);
+/* The words, badge and windows of a parked call, read again. */
+status_t service_parked_read(struct parked_call id, struct service_call *out_call);
+
+/* Asks phoenix; keeps the capability in the arena (own transaction). */
+status_t service_request(const char *name, cap_t *out_cap);
+/* Boot option, NUL terminated; ERR_NOENT. */
+status_t service_option(const char *key, char value[48]);
+/* Tells phoenix that the place serves. */
+void service_ready(void);
+
+/* One line into the kernel log: "name: text". %s %d %u %x %lu %lx %c. */
+void service_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
+/* A broken invariant: logs, dies, is restarted. */
+_Noreturn void service_panic(const char *format, ...)
+    __attribute__((format(printf, 1, 2)));
+/* Restricts a point where tests kill the service; no-op unless armed. */
+void service_crash_point(const char *name);
