@@ -35,7 +35,7 @@
 #define SYS_REPLY_WAIT		3
 #define SYS_REPLY_READ		4	/* reply -> words, badge, info, order */
 #define SYS_REPLY_TAKE_CAP	5	/* reply, index, at -> cap */
-#define SYS_WINDOW_COPY		6	/* reply, window | WINDOW_*, offset, memory or 0, address or offset, length -> done */
+#define SYS_WINDOW_COPY		6	/* reply, window | WINDOW_*, offset, memory or 0, address or offset, length -> done (64 KiB at most) */
 #define SYS_NOTIFY_SIGNAL	7	/* notification, bits */
 #define SYS_NOTIFY_WAIT		8	/* notification, WAIT_*, seen, deadline ns -> word, count */
 #define SYS_NOTIFY_BIND		9	/* notification, thread or 0 */
@@ -58,7 +58,7 @@
 #define SYS_VSPACE_MAP		26	/* vspace, address, memory, offset, length, MAP_* */
 #define SYS_VSPACE_UNMAP	27	/* vspace, address, length */
 #define SYS_VSPACE_PROTECT	28	/* vspace, address, length, MAP_* */
-#define SYS_VSPACE_CLONE	29	/* source, destination: as fork needs it */
+#define SYS_VSPACE_CLONE	29	/* source, destination, container, 0: as fork needs it */
 #define SYS_VSPACE_COPY		30	/* vspace, address, memory, offset, length, 1 = into vspace -> done */
 #define SYS_VSPACE_QUERY	31	/* vspace, address -> start, length, MAP_* of the region at or above */
 #define SYS_THREAD_SETUP	32	/* thread, table, vspace, utcb memory; struct thread_setup in UTCB data */
@@ -86,7 +86,8 @@
 #define SYS_SYSTEM_INFO		54	/* system: struct system_info into UTCB data */
 #define SYS_SYSTEM_CONTROL	55	/* system, SYSTEM_*, value */
 #define SYS_RANDOM		56	/* system: 32 bytes of seed material into UTCB data */
-#define SYSCALL_COUNT		57
+#define SYS_ENDPOINT_CLOSE	57	/* endpoint: all callers, now and later, get ERR_GONE */
+#define SYSCALL_COUNT		58
 
 /* CALL RSI: how much of the UTCB transfer area counts. */
 #define IPC_CAPS_MASK		0x7ul		/* 0..4 capabilities to pass */

@@ -13,6 +13,7 @@
 
 #define CPU_MAX 64
 
+struct object;
 struct thread;
 struct timer_node;
 
@@ -23,6 +24,7 @@ struct cpu {
 	struct thread	*current;	/* NULL while idle */
 	bool		need_resched;	/* look at the queue before user mode */
 	bool		idle;		/* read by others: worth an IPI */
+	bool		current_gone;	/* current blocked or died: choose another */
 
 	/* Quiescence: odd while this CPU is in the kernel. Read by others. */
 	uint64_t	epoch;
@@ -39,6 +41,10 @@ struct cpu {
 	struct lock	timer_lock;	/* guards the heap */
 	struct timer_node *timer_root;
 	uint64_t	timer_armed_ns;	/* deadline given to the hardware */
+
+	/* Objects that the running system call found; released at its end. */
+	struct object	*held[8];
+	unsigned	held_count;
 
 	/* Statistics, read by others without a lock. */
 	uint64_t	context_switches;

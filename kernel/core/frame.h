@@ -34,6 +34,7 @@ void frame_reference(paddr_t frame);
 void frame_release(paddr_t frame);
 uint32_t frame_references(paddr_t frame);
 bool frame_is_ram(paddr_t frame);
+bool frame_is_free(paddr_t frame);
 void frame_get_statistics(struct frame_statistics *out_statistics);
 /* Debug: the n-th allocation from now fails; 0 = off. */
 void frame_fail_nth(uint64_t n);

@@ -38,12 +38,16 @@ lock_try(struct lock *lock)
 	return __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
+/* Spins; for when lock_try() has failed. */
+void lock_contended(struct lock *lock);
+void lock_acquire(struct lock *lock);
+
+/* The same for hot paths, where a call would cost more than the space. */
 static inline void
-lock_acquire(struct lock *lock)
+lock_acquire_inline(struct lock *lock)
 {
-	while (!lock_try(lock))
-		while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0)
-			arch_spin_relax();
+	if (__builtin_expect(!lock_try(lock), 0))
+		lock_contended(lock);
 }
 
 static inline void

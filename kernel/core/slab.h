@@ -13,7 +13,7 @@ struct slab {
 	uint32_t	size;		/* bytes, multiple of 16, <= 2048 */
 
 	struct lock	lock;		/* guards the rest */
-	void		*free;
+	struct list	partial;	/* slab frames with a free place */
 	uint64_t	live;		/* objects handed out */
 	uint64_t	frames;
 };
@@ -24,3 +24,5 @@ struct slab {
 /* Zeroed object, or NULL. Charging is the caller's business. */
 void *slab_alloc(struct slab *slab);
 void slab_free(struct slab *slab, void *object);
+/* Walks all frames with a free place; true if they are consistent. */
+bool slab_ok(struct slab *slab);

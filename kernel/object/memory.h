@@ -40,13 +40,35 @@ struct memory {
 	struct list	mappings;	/* of struct region */
 };
 
+/* A page that stays in memory while its content is copied. */
+struct held_page {
+	const void	*data;		/* NULL: all zero */
+	paddr_t		frame;		/* reference, or FRAME_NONE */
+};
+
 #define MEMORY_MAX_SIZE	(1ul << 42)
 
 status_t memory_create(struct container *container, uint64_t size,
     uint32_t flags, paddr_t physical, struct memory **out_memory);
-/* Copy-on-write snapshot of [offset, offset + length), page aligned. */
+/*
+ * Copy-on-write snapshot of [offset, offset + length), page aligned. One piece
+ * of work, in proportion to the pages present. Anonymous memory only, else
+ * ERR_STATE.
+ */
 status_t memory_clone(struct memory *source, uint64_t offset, uint64_t length,
     struct container *container, struct memory **out_memory);
+/*
+ * As memory_clone(), by steps: adds the pages of [from, from + length) of the
+ * source to `clone` at `to`, which must have none there. Pages above the size
+ * of the source are absent. *out_done is a whole number of pages, at least one;
+ * less than length means: call again.
+ */
+status_t memory_share_step(struct memory *source, uint64_t from,
+    struct memory *clone, uint64_t to, uint64_t length, uint64_t *out_done);
+/*
+ * The new size holds at once; pages above it are dropped by steps, and growth
+ * waits for that: ERR_RETRY = call again.
+ */
 status_t memory_resize(struct memory *memory, uint64_t size);
 /*
  * The frame of a page, made present. With write = true it is unshared first
@@ -55,6 +77,28 @@ status_t memory_resize(struct memory *memory, uint64_t size);
  */
 status_t memory_page(struct memory *memory, uint64_t offset, bool write,
     paddr_t *out_frame, bool *out_writable);
+/* The same if the page is present, else false. */
+bool memory_page_present(struct memory *memory, uint64_t offset,
+    paddr_t *out_frame, bool *out_writable);
+/* How much of length lies in the page of offset. */
+static inline uint64_t
+page_rest(uint64_t offset, uint64_t length)
+{
+	uint64_t rest = PAGE_SIZE - (offset & PAGE_MASK);
+
+	return length < rest ? length : rest;
+}
+
+/*
+ * One page or less for copying: hold the source, put it, let it go. No lock is
+ * held in between. ERR_STATE for uncached memory, which the kernel cannot see.
+ */
+status_t memory_hold(struct memory *memory, uint64_t offset,
+    struct held_page *out_page);
+void memory_let_go(struct held_page *page);
+/* data == NULL writes zeros; must not cross a page. */
+status_t memory_put(struct memory *memory, uint64_t offset, const void *data,
+    uint64_t length);
 /* Copies between object and kernel buffer, across pages; locks inside. */
 status_t memory_read(struct memory *memory, uint64_t offset, void *buffer,
     uint64_t length);

@@ -26,7 +26,6 @@ struct object {
 	uint64_t	id;		/* never reused */
 	struct container *container;	/* pays; holds a reference on it */
 	struct object	*reap_next;	/* reaper only */
-	uint64_t	reap_stamp[1];	/* reaper only */
 };
 
 /*
@@ -42,7 +41,32 @@ object_reference(struct object *object)
 	__atomic_add_fetch(&object->references, 1, __ATOMIC_RELAXED);
 }
 
+/*
+ * For an object found without holding a reference: false if the last one is
+ * gone. Once this succeeded the reaper stays away.
+ */
+static inline bool
+object_try_reference(struct object *object)
+{
+	uint32_t count = __atomic_load_n(&object->references, __ATOMIC_RELAXED);
+
+	do {
+		if (count == 0)
+			return false;
+	} while (!__atomic_compare_exchange_n(&object->references, &count,
+	    count + 1, true, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED));
+	return true;
+}
+
+static inline bool
+object_is_dying(const struct object *object)
+{
+	return __atomic_load_n(&object->dying, __ATOMIC_ACQUIRE);
+}
+
 void object_release(struct object *object);
+/* Undoes object_alloc() for an object that nobody else has seen. */
+void object_discard(struct object *object);
 
 /* Does a bounded amount of reclaiming; false when nothing is left to do now. */
 bool object_reap_step(void);

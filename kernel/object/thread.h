@@ -40,6 +40,7 @@ struct thread {
 	struct arch_thread arch;	/* fixed offset as well */
 
 	struct object	object;
+	struct list	by_id;		/* hash bucket; thread_table_lock */
 	struct utcb	*utcb;		/* kernel address; constant once started */
 	struct memory	*utcb_memory;	/* reference */
 	struct table	*table;		/* reference; constant once started */
@@ -48,6 +49,7 @@ struct thread {
 
 	uint32_t	state;		/* THREAD_* */
 	struct cpu	*cpu;		/* where it runs, ran last, or is queued */
+	struct cpu	*on_cpu;	/* atomic: its registers are live there */
 	uint64_t	affinity;	/* mask of CPUs it may run on */
 	struct list	link;		/* run queue, callers, receivers or waiters */
 
@@ -73,11 +75,11 @@ struct thread {
 
 	uint64_t	request_budget_ns;
 	uint64_t	request_used_ns;
+	uint64_t	budget_order;	/* request that request_used_ns is about */
 
-	struct lock	lock;		/* guards the next three */
+	struct lock	lock;		/* guards start and kill */
 	bool		kill_pending;	/* atomic */
 	bool		kick_pending;	/* atomic, sticky */
-	bool		unwind_upcall;
 
 	/* Personality, constant once started; entry stubs use copies in arch. */
 	uint64_t	upcall_entry;

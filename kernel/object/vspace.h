@@ -23,7 +23,16 @@ struct region {
 	uint64_t	length;
 	uint64_t	offset;		/* into memory */
 	uint32_t	flags;		/* MAP_* */
+	uint32_t	limit;		/* MAP_READ, WRITE, EXEC it may ever have */
 };
+
+/*
+ * Kernel-internal part of vspace_map() flags: the rights of the memory
+ * capability, which vspace_protect() may grant later. RIGHT_READ, WRITE and
+ * EXEC have the values of MAP_*. Without it only the rights mapped with.
+ */
+#define MAP_LIMIT_SHIFT		16
+#define MAP_LIMIT(rights)	(((rights) & 7u) << MAP_LIMIT_SHIFT)
 
 struct vspace {
 	struct object	object;
@@ -45,13 +54,16 @@ status_t vspace_map(struct vspace *vspace, vaddr_t address,
  * ERR_RETRY *address and *length name what is left. */
 status_t vspace_unmap(struct vspace *vspace, vaddr_t *address,
     uint64_t *length);
-/* The whole range must be mapped; splits regions at its ends. */
+/*
+ * The whole range must be mapped; splits regions at its ends. flags replace
+ * all of the old ones. ERR_RIGHT if they exceed the limit of a region.
+ */
 status_t vspace_protect(struct vspace *vspace, vaddr_t address,
     uint64_t length, unsigned flags);
 /*
  * Fork: every region of source without MAP_NOCLONE appears in destination;
- * MAP_SHARED ones map the same object, others a copy-on-write clone charged to
- * container. Start with *cursor = 0. On failure the caller destroys the
+ * MAP_SHARED ones and those of contiguous or physical memory map the same
+ * object, others a copy-on-write clone charged to container. Start with *cursor = 0. On failure the caller destroys the
  * destination.
  */
 status_t vspace_clone(struct vspace *source, struct vspace *destination,
@@ -76,3 +88,13 @@ status_t vspace_vspace_step(struct vspace *to, vaddr_t to_address,
 status_t vspace_query(struct vspace *vspace, vaddr_t address,
     vaddr_t *out_start, uint64_t *out_length, unsigned *out_flags);
 bool vspace_ok(struct vspace *vspace);
+
+/*
+ * For memory.c, under the lock of the memory object mapped there: remove or
+ * narrow leaf entries, and flush. vspace_remove_pages() stops after *pages
+ * pages and returns false if some are left.
+ */
+bool vspace_remove_pages(struct vspace *vspace, vaddr_t start, vaddr_t end,
+    uint64_t *pages);
+void vspace_limit_rights(struct vspace *vspace, vaddr_t start,
+    uint64_t length, unsigned flags);

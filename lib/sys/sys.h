@@ -180,12 +180,21 @@ static inline status_t
 sys_window_copy(cap_t reply, uint64_t window, uint64_t offset, cap_t memory,
     uint64_t place, uint64_t length, uint64_t *out_done)
 {
-	struct sys_result r = sys_invoke(SYS_WINDOW_COPY, reply, window, offset,
-	    memory, place, length);
+	uint64_t total = 0;
+	status_t status = OK;
 
+	/* The kernel moves a bounded piece at a time. */
+	while (status == OK && total < length) {
+		struct sys_result r = sys_invoke(SYS_WINDOW_COPY, reply, window,
+		    offset + total, memory, place + total, length - total);
+		status = r.status;
+		total += r.value[0];
+		if (status == OK && r.value[0] == 0)
+			break;
+	}
 	if (out_done != 0)
-		*out_done = r.value[0];
-	return r.status;
+		*out_done = total;
+	return status;
 }
 
 static inline status_t

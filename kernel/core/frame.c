@@ -1,0 +1,385 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Physical memory, by buddies.
+ *
+ * frames[] has an entry for each frame below `top`. Its state says what the
+ * frame is, so that any single frame can be asked whether it is free:
+ *
+ *	ABSENT		no RAM that we know of
+ *	RESERVED	RAM in use since before the allocator: never handed out
+ *	USED		handed out; references > 0
+ *	FREE		part of a free block
+ *
+ * A free block of order k is 2^k frames, naturally aligned, all FREE; its first
+ * frame has order = k + 1 and carries the list node of free_blocks[k], the
+ * others have order = 0. Two free buddies of one order never exist: they are
+ * merged. So taking a block apart writes only the heads of its halves.
+ *
+ * frame_lock guards states, orders and lists, and is a leaf. References are
+ * atomic: who holds one may add one, and the frame cannot change state then.
+ */
+#include <kernel/core/frame.h>
+#include <kernel/core/list.h>
+#include <kernel/core/lock.h>
+#include <kernel/core/panic.h>
+#include <kernel/core/string.h>
+#include <abi/object.h>
+
+#define FRAME_ABSENT	0u
+#define FRAME_RESERVED	1u
+#define FRAME_USED	2u
+#define FRAME_FREE	3u
+
+#define ORDER_COUNT	(FRAME_MAX_ORDER + 1)
+#define RESERVED_MAX	32
+
+struct frame {
+	uint32_t references;	/* atomic */
+	uint8_t	 state;
+	uint8_t	 order;
+	uint16_t unused;
+};
+
+struct range {
+	uint64_t first, end;	/* frame numbers */
+};
+
+/* Boot only, constant afterwards. */
+static struct range reserved[RESERVED_MAX];
+static unsigned reserved_count;
+static struct frame *frames;
+static uint64_t frame_count;
+
+static struct lock frame_lock;	/* guards the rest */
+static struct list free_blocks[ORDER_COUNT];
+static struct frame_statistics statistics;
+static uint64_t fail_countdown;
+
+static struct list *
+block_node(uint64_t number)
+{
+	return arch_frame_pointer(number << PAGE_SHIFT);
+}
+
+static uint64_t
+block_number(const struct list *node)
+{
+	return arch_frame_address(node) >> PAGE_SHIFT;
+}
+
+static void
+block_insert(uint64_t number, unsigned order)
+{
+	frames[number].order = (uint8_t)(order + 1);
+	/* At the head: a frame freed just now is likely still cached. */
+	list_append(free_blocks[order].next, block_node(number));
+}
+
+static void
+block_remove(uint64_t number)
+{
+	frames[number].order = 0;
+	list_remove(block_node(number));
+}
+
+/* Inserts a block whose frames are marked FREE, merged with its buddies. */
+static void
+block_free(uint64_t number, unsigned order)
+{
+	while (order < FRAME_MAX_ORDER) {
+		uint64_t buddy = number ^ (1ul << order);
+
+		if (buddy >= frame_count ||
+		    frames[buddy].state != FRAME_FREE ||
+		    frames[buddy].order != order + 1)
+			break;
+		block_remove(buddy);
+		number &= ~(1ul << order);
+		order++;
+	}
+	block_insert(number, order);
+}
+
+void
+frame_reserve_range(paddr_t base, uint64_t length)
+{
+	if (length == 0)
+		return;
+	if (reserved_count == RESERVED_MAX)
+		kernel_panic("frame: too many reserved ranges");
+	reserved[reserved_count++] = (struct range){
+		.first = base >> PAGE_SHIFT,
+		.end = (base + length + PAGE_MASK) >> PAGE_SHIFT,
+	};
+}
+
+uint64_t
+frame_bookkeeping_size(paddr_t top)
+{
+	uint64_t bytes = (top >> PAGE_SHIFT) * sizeof(struct frame);
+
+	return (bytes + PAGE_MASK) & ~PAGE_MASK;
+}
+
+void
+frame_init(paddr_t top, paddr_t bookkeeping)
+{
+	frame_count = top >> PAGE_SHIFT;
+	frames = arch_frame_pointer(bookkeeping);
+	memset(frames, 0, frame_bookkeeping_size(top));
+	for (unsigned order = 0; order < ORDER_COUNT; order++)
+		list_init(&free_blocks[order]);
+	frame_reserve_range(bookkeeping, frame_bookkeeping_size(top));
+	frame_reserve_range(0, PAGE_SIZE);	/* FRAME_NONE */
+}
+
+/* Is the frame reserved? *end is lowered to where the answer may change. */
+static bool
+number_is_reserved(uint64_t number, uint64_t *end)
+{
+	for (unsigned i = 0; i < reserved_count; i++) {
+		const struct range *range = &reserved[i];
+
+		if (number >= range->first && number < range->end) {
+			if (*end > range->end)
+				*end = range->end;
+			return true;
+		}
+		if (range->first > number && *end > range->first)
+			*end = range->first;
+	}
+	return false;
+}
+
+static void
+add_free_run(uint64_t number, uint64_t end)
+{
+	for (uint64_t i = number; i < end; i++)
+		frames[i].state = FRAME_FREE;
+	statistics.free += end - number;
+	while (number < end) {
+		unsigned order = 0;
+
+		while (order < FRAME_MAX_ORDER &&
+		    (number & (1ul << order)) == 0 &&
+		    number + (2ul << order) <= end)
+			order++;
+		block_free(number, order);
+		number += 1ul << order;
+	}
+}
+
+void
+frame_add_range(paddr_t base, uint64_t length)
+{
+	uint64_t number = (base + PAGE_MASK) >> PAGE_SHIFT;
+	uint64_t end = (base + length) >> PAGE_SHIFT;
+
+	if (end > frame_count)
+		end = frame_count;
+	while (number < end) {
+		uint64_t run_end = end;
+		bool keep = number_is_reserved(number, &run_end);
+
+		for (uint64_t i = number; i < run_end; i++)
+			if (frames[i].state != FRAME_ABSENT)
+				kernel_panic("frame: %lx added twice",
+				    i << PAGE_SHIFT);
+		statistics.total += run_end - number;
+		if (keep) {
+			statistics.reserved += run_end - number;
+			for (uint64_t i = number; i < run_end; i++)
+				frames[i].state = FRAME_RESERVED;
+		} else {
+			add_free_run(number, run_end);
+		}
+		number = run_end;
+	}
+}
+
+/* Takes a block off the lists; frame_lock is held. 0 = none. */
+static uint64_t
+block_take(unsigned order)
+{
+	unsigned from = order;
+
+	while (from < ORDER_COUNT && list_is_empty(&free_blocks[from]))
+		from++;
+	if (from >= ORDER_COUNT)
+		return 0;
+
+	uint64_t number = block_number(free_blocks[from].next);
+
+	block_remove(number);
+	while (from > order) {
+		from--;
+		block_insert(number + (1ul << from), from);
+	}
+	for (uint64_t i = number; i < number + (1ul << order); i++) {
+		if (frames[i].state != FRAME_FREE || frames[i].references != 0)
+			kernel_panic("frame: %lx on a free list is in use",
+			    i << PAGE_SHIFT);
+		frames[i].state = FRAME_USED;
+		__atomic_store_n(&frames[i].references, 1, __ATOMIC_RELAXED);
+	}
+	statistics.free -= 1ul << order;
+	return number;
+}
+
+paddr_t
+frame_alloc_block(unsigned order)
+{
+	uint64_t number = 0;
+
+	if (order > FRAME_MAX_ORDER)
+		return FRAME_NONE;
+	lock_acquire(&frame_lock);
+	if (fail_countdown == 0 || --fail_countdown != 0)
+		number = block_take(order);
+	lock_release(&frame_lock);
+	return number << PAGE_SHIFT;
+}
+
+paddr_t
+frame_alloc(void)
+{
+	return frame_alloc_block(0);
+}
+
+/* Entry of a frame that the caller holds a reference to. */
+static struct frame *
+used_frame(paddr_t address)
+{
+	uint64_t number = address >> PAGE_SHIFT;
+
+	if ((address & PAGE_MASK) != 0 || number >= frame_count ||
+	    frames[number].state != FRAME_USED)
+		kernel_panic("frame: %lx is not a frame in use", address);
+	return &frames[number];
+}
+
+void
+frame_reference(paddr_t address)
+{
+	struct frame *frame = used_frame(address);
+
+	if (__atomic_fetch_add(&frame->references, 1, __ATOMIC_RELAXED) == 0)
+		kernel_panic("frame: %lx referenced after free", address);
+}
+
+void
+frame_release(paddr_t address)
+{
+	struct frame *frame = used_frame(address);
+	uint32_t before;
+
+	before = __atomic_fetch_sub(&frame->references, 1, __ATOMIC_ACQ_REL);
+	if (before == 0)
+		kernel_panic("frame: %lx released twice", address);
+	if (before > 1)
+		return;
+	lock_acquire(&frame_lock);
+	frame->state = FRAME_FREE;
+	statistics.free++;
+	block_free(address >> PAGE_SHIFT, 0);
+	lock_release(&frame_lock);
+}
+
+uint32_t
+frame_references(paddr_t address)
+{
+	return __atomic_load_n(&used_frame(address)->references,
+	    __ATOMIC_ACQUIRE);
+}
+
+bool
+frame_is_ram(paddr_t address)
+{
+	uint64_t number = address >> PAGE_SHIFT;
+
+	return number < frame_count && frames[number].state != FRAME_ABSENT;
+}
+
+bool
+frame_is_free(paddr_t address)
+{
+	uint64_t number = address >> PAGE_SHIFT;
+
+	return number < frame_count && frames[number].state == FRAME_FREE;
+}
+
+void
+frame_get_statistics(struct frame_statistics *out_statistics)
+{
+	lock_acquire(&frame_lock);
+	*out_statistics = statistics;
+	lock_release(&frame_lock);
+}
+
+void
+frame_fail_nth(uint64_t n)
+{
+	lock_acquire(&frame_lock);
+	fail_countdown = n;
+	lock_release(&frame_lock);
+}
+
+/* Frames in the blocks of one list, or ~0 if the list is wrong. */
+static uint64_t
+count_blocks(unsigned order)
+{
+	uint64_t count = 0, size = 1ul << order;
+	struct list *head = &free_blocks[order];
+
+	for (struct list *node = head->next; node != head; node = node->next) {
+		uint64_t number = block_number(node);
+		uint64_t buddy = number ^ size;
+
+		if (node->next->prev != node || (number & (size - 1)) != 0 ||
+		    number + size > frame_count ||
+		    frames[number].order != order + 1 ||
+		    count > frame_count)
+			return ~0ul;
+		if (order < FRAME_MAX_ORDER && buddy < frame_count &&
+		    frames[buddy].state == FRAME_FREE &&
+		    frames[buddy].order == order + 1)
+			return ~0ul;	/* should have been merged */
+		for (uint64_t i = number; i < number + size; i++)
+			if (frames[i].state != FRAME_FREE ||
+			    (i != number && frames[i].order != 0))
+				return ~0ul;
+		count += size;
+	}
+	return count;
+}
+
+/* All blocks in lists are sound, and nothing else is free. */
+static bool
+bookkeeping_ok(void)
+{
+	uint64_t listed = 0, free = 0;
+
+	for (unsigned order = 0; order < ORDER_COUNT; order++) {
+		uint64_t count = count_blocks(order);
+
+		if (count == ~0ul)
+			return false;
+		listed += count;
+	}
+	for (uint64_t i = 0; i < frame_count; i++) {
+		if (frames[i].state == FRAME_FREE)
+			free++;
+		if (frames[i].state != FRAME_USED && frames[i].references != 0)
+			return false;
+	}
+	return listed == free && free == statistics.free;
+}
+
+bool
+frame_ok(void)
+{
+	lock_acquire(&frame_lock);
+	bool ok = bookkeeping_ok();
+	lock_release(&frame_lock);
+	return ok;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls on memory objects and address spaces. */
+#include <kernel/core/ipc.h>
+#include <kernel/core/syscall.h>
+
+#include <kernel/object/container.h>
+#include <kernel/object/memory.h>
+#include <kernel/object/vspace.h>
+
+#include <abi/syscall.h>
+
+#define COPY_BUDGET	(16 * PAGE_SIZE)	/* bytes between interrupt looks */
+
+
+static status_t
+find_vspace(struct thread *thread, cap_t handle, struct vspace **out_vspace)
+{
+	return call_find(thread, handle, OBJ_VSPACE, RIGHT_MANAGE, out_vspace);
+}
+
+status_t
+call_memory_clone(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct memory *source, *clone;
+	struct container *container;
+	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, RIGHT_READ,
+	    &source);
+
+	if (status == OK)
+		status = call_find(thread, f->r10, OBJ_CONTAINER, RIGHT_MANAGE,
+		    &container);
+	if (status == OK)
+		status = memory_clone(source, f->rsi, f->rdx, container, &clone);
+	if (status != OK)
+		return status;
+	status = table_insert_new(thread->table, CAP_ANY_SLOT, &clone->object,
+	    OBJ_MEMORY, &f->rdi);
+	object_release(&clone->object);
+	return status;
+}
+
+status_t
+call_memory_info(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct memory *memory;
+	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, 0, &memory);
+
+	if (status != OK)
+		return status;
+	lock_acquire(&memory->lock);
+	f->rdi = memory->size;
+	f->rsi = memory->resident;
+	f->rdx = memory->flags;
+	lock_release(&memory->lock);
+	return OK;
+}
+
+status_t
+call_memory_resize(struct thread *thread)
+{
+	struct memory *memory;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_MEMORY,
+	    RIGHT_WRITE | RIGHT_MANAGE, &memory);
+
+	if (status == OK)
+		status = memory_resize(memory, thread->frame.rsi);
+	return status == ERR_RETRY ? call_restart(thread, SYS_MEMORY_RESIZE) :
+	    status;
+}
+
+/* RDI destination, RSI to, RDX source, R10 from, R8 length -> RDI done. */
+status_t
+call_memory_copy(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct memory *destination, *source;
+	uint64_t total = 0, length = f->r8;
+	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, RIGHT_WRITE,
+	    &destination);
+
+	if (status == OK)
+		status = call_find(thread, f->rdx, OBJ_MEMORY, RIGHT_READ,
+		    &source);
+	if (length > COPY_BUDGET)
+		length = COPY_BUDGET;
+	while (status == OK && total < length) {
+		uint64_t done = 0;
+		status = memory_copy_step(destination, f->rsi + total, source,
+		    f->r10 + total, length - total, &done);
+		total += done;
+	}
+	f->rdi = total;
+	return status;
+}
+
+/*
+ * RDI vspace, RSI address, RDX memory, R10 offset, R8 length, R9 MAP_*. The
+ * rights of the capability bound what vspace_protect can ever allow.
+ */
+status_t
+call_vspace_map(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *vspace;
+	struct cap cap;
+	status_t status = find_vspace(thread, f->rdi, &vspace);
+
+	if (status == OK)
+		status = call_lookup(thread, f->rdx, &cap);
+	if (status != OK)
+		return status;
+	if (META_TYPE(cap.meta) != OBJ_MEMORY)
+		return ERR_TYPE;
+	unsigned rights = META_RIGHTS(cap.meta) & 7u;
+	if ((f->r9 & 7u & ~(uint64_t)rights) != 0)
+		return ERR_RIGHT;
+	if (f->r9 >> MAP_LIMIT_SHIFT != 0)
+		return ERR_ARG;
+	return vspace_map(vspace, f->rsi, (struct memory *)cap.object, f->r10,
+	    f->r8, (unsigned)f->r9 | MAP_LIMIT(rights));
+}
+
+status_t
+call_vspace_unmap(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *vspace;
+	status_t status = find_vspace(thread, f->rdi, &vspace);
+
+	if (status != OK)
+		return status;
+	status = vspace_unmap(vspace, &f->rsi, &f->rdx);
+	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_UNMAP) :
+	    status;
+}
+
+status_t
+call_vspace_protect(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *vspace;
+	status_t status = find_vspace(thread, f->rdi, &vspace);
+
+	if (status != OK)
+		return status;
+	if (f->r10 > UINT32_MAX)
+		return ERR_ARG;
+	return vspace_protect(vspace, f->rsi, f->rdx, (unsigned)f->r10);
+}
+
+/* RDI source, RSI destination, RDX container, R10 cursor (0). */
+status_t
+call_vspace_clone(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *source, *destination;
+	struct container *container;
+	status_t status = find_vspace(thread, f->rdi, &source);
+
+	if (status == OK)
+		status = find_vspace(thread, f->rsi, &destination);
+	if (status == OK)
+		status = call_find(thread, f->rdx, OBJ_CONTAINER, RIGHT_MANAGE,
+		    &container);
+	if (status != OK)
+		return status;
+	status = vspace_clone(source, destination, container, &f->r10);
+	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_CLONE) :
+	    status;
+}
+
+/* RDI vspace, RSI address, RDX memory, R10 offset, R8 length, R9 1 = into. */
+status_t
+call_vspace_copy(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *vspace;
+	struct memory *memory;
+	uint64_t total = 0, length = f->r8;
+	status_t status = find_vspace(thread, f->rdi, &vspace);
+
+	if (status == OK)
+		status = call_find(thread, f->rdx, OBJ_MEMORY,
+		    f->r9 != 0 ? RIGHT_READ : RIGHT_WRITE, &memory);
+	if (length > COPY_BUDGET)
+		length = COPY_BUDGET;
+	while (status == OK && total < length) {
+		uint64_t done = 0;
+		status = vspace_memory_step(vspace, f->rsi + total, memory,
+		    f->r10 + total, length - total, f->r9 != 0, &done);
+		total += done;
+	}
+	f->rdi = total;
+	return status;
+}
+
+status_t
+call_vspace_query(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct vspace *vspace;
+	unsigned flags = 0;
+	status_t status = find_vspace(thread, f->rdi, &vspace);
+
+	if (status == OK)
+		status = vspace_query(vspace, f->rsi, &f->rdi, &f->rsi, &flags);
+	f->rdx = flags;
+	return status;
+}

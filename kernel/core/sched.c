@@ -1,0 +1,467 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Scheduler.
+ *
+ * Fairness in class normal: each thread has a virtual deadline that advances
+ * with the time it used, scaled by its weight; the earliest runs next. A
+ * thread that slept is moved up to the CPU's virtual time less one slice, so
+ * it gets served soon but cannot save up credit.
+ *
+ * No tick: the slice timer runs only while someone waits in the queue.
+ */
+#include <kernel/core/sched.h>
+
+#include <kernel/core/panic.h>
+#include <kernel/object/endpoint.h>
+#include <kernel/object/object.h>
+#include <kernel/object/thread.h>
+#include <kernel/object/thread_calls.h>
+#include <kernel/object/timer.h>
+#include <machine/switch.h>
+
+struct cpu cpu_table[CPU_MAX];
+unsigned cpu_count = 1;
+uint64_t cpu_online_mask;
+
+#define REAP_STEPS	8u		/* pieces of reclaiming per kernel exit */
+#define WATCH_NS	100000000ul	/* longest time between two looks at a busy CPU */
+
+void
+sched_init_cpu(struct cpu *cpu, unsigned index)
+{
+	cpu->index = index;
+	for (unsigned class = 0; class < CLASS_COUNT; class++)
+		list_init(&cpu->queue[class]);
+	cpu->timer_armed_ns = DEADLINE_NEVER;
+	cpu->arch.exit_work = 1;
+	__atomic_or_fetch(&cpu_online_mask, 1ul << index, __ATOMIC_SEQ_CST);
+}
+
+void
+sched_need_exit_work(struct cpu *cpu)
+{
+	cpu->arch.exit_work = 1;
+}
+
+void
+sched_set(struct thread *thread, unsigned class, unsigned weight)
+{
+	if (weight == 0 || weight > 65535)
+		weight = WEIGHT_DEFAULT;
+	thread->base_class = thread->class = class;
+	thread->base_weight = thread->weight = weight;
+}
+
+void
+sched_change(struct thread *thread, unsigned class, unsigned weight,
+    uint64_t affinity)
+{
+	bool queued = sched_dequeue(thread);
+
+	sched_set(thread, class, weight);
+	if (affinity != 0)
+		thread->affinity = affinity;
+	if (queued) {
+		thread_make_ready(thread);
+	} else if (thread->state == THREAD_RUNNING) {
+		/* Its CPU looks at class and affinity anew. */
+		if (thread == this_cpu()->current)
+			sched_yield_current(this_cpu());
+		else
+			arch_ipi_resched(thread->cpu->index);
+	}
+}
+
+/* queue_lock held. */
+static void
+insert(struct cpu *cpu, struct thread *thread)
+{
+	struct list *head = &cpu->queue[thread->class];
+	struct list *before = head;
+
+	if (thread->class == CLASS_NORMAL) {
+		uint64_t floor = cpu->virtual_ns > SLICE_NS ?
+		    cpu->virtual_ns - SLICE_NS : 0;
+		if (thread->virtual_deadline < floor)
+			thread->virtual_deadline = floor;
+		while (before->prev != head && LIST_ENTRY(before->prev,
+		    struct thread, link)->virtual_deadline >
+		    thread->virtual_deadline)
+			before = before->prev;
+	}
+	list_append(before, &thread->link);
+	cpu->queue_mask |= 1u << thread->class;
+	cpu->queue_length++;
+}
+
+/* queue_lock held. */
+static void
+take_out(struct cpu *cpu, struct thread *thread)
+{
+	list_remove(&thread->link);
+	/* The class may have changed since; look at all of them. */
+	for (unsigned class = 0; class < CLASS_COUNT; class++)
+		if (list_is_empty(&cpu->queue[class]))
+			cpu->queue_mask &= ~(1u << class);
+	cpu->queue_length--;
+}
+
+static unsigned
+arch_thread_fpu_cpu(const struct thread *thread)
+{
+	return __atomic_load_n(&thread->arch.fpu_cpu, __ATOMIC_ACQUIRE);
+}
+
+/* Vector state that is live in another CPU keeps a thread there. */
+static bool
+bound_to_other(const struct thread *thread, const struct cpu *cpu)
+{
+	unsigned at = arch_thread_fpu_cpu(thread);
+
+	return at != FPU_NOWHERE && at != cpu->index;
+}
+
+static struct cpu *
+place(struct thread *thread)
+{
+	unsigned at = arch_thread_fpu_cpu(thread);
+	struct cpu *last = thread->cpu != NULL ? thread->cpu : this_cpu();
+
+	if (at != FPU_NOWHERE && (thread->affinity >> at & 1) != 0)
+		return &cpu_table[at];
+	if ((thread->affinity >> last->index & 1) != 0 &&
+	    (last->idle || cpu_count == 1))
+		return last;
+	for (unsigned i = 0; i < cpu_count; i++)
+		if ((thread->affinity >> i & 1) != 0 && cpu_table[i].idle)
+			return &cpu_table[i];
+	if ((thread->affinity >> last->index & 1) != 0)
+		return last;
+	uint64_t allowed = thread->affinity & cpu_online_mask;
+	return &cpu_table[__builtin_ctzl(allowed != 0 ? allowed : 1)];
+}
+
+void
+sched_enqueue(struct thread *thread)
+{
+	struct cpu *cpu = place(thread), *self = this_cpu();
+
+	lock_acquire(&cpu->queue_lock);
+	thread->cpu = cpu;
+	insert(cpu, thread);
+	struct thread *running = cpu->current;
+	bool better = cpu->idle || running == NULL ||
+	    running->class < thread->class;
+	lock_release(&cpu->queue_lock);
+	if (cpu == self) {
+		cpu->need_resched |= better;
+		sched_need_exit_work(cpu);
+	} else if (better || cpu->queue_length == 1) {
+		arch_ipi_resched(cpu->index);
+	}
+}
+
+bool
+sched_dequeue(struct thread *thread)
+{
+	bool found = false;
+	struct cpu *cpu = __atomic_load_n(&thread->cpu, __ATOMIC_ACQUIRE);
+
+	if (cpu == NULL)
+		return false;
+	lock_acquire(&cpu->queue_lock);
+	if (thread->state == THREAD_READY && thread->cpu == cpu &&
+	    !list_is_empty(&thread->link)) {
+		take_out(cpu, thread);
+		__atomic_store_n(&thread->state, THREAD_STOPPED,
+		    __ATOMIC_RELEASE);
+		found = true;
+	}
+	lock_release(&cpu->queue_lock);
+	return found;
+}
+
+void
+sched_block_current(struct cpu *cpu)
+{
+	cpu->current_gone = true;
+	sched_need_exit_work(cpu);
+}
+
+/* Time used since the last look counts against the virtual deadline. */
+static void
+charge(struct cpu *cpu, uint64_t now)
+{
+	struct thread *thread = cpu->current;
+	uint64_t used = now - cpu->run_start_ns;
+
+	cpu->run_start_ns = now;
+	if (thread == NULL)
+		return;
+	thread->runtime_ns += used;
+	thread->request_used_ns += used;
+	thread->virtual_deadline += used * WEIGHT_DEFAULT / thread->weight;
+}
+
+void
+sched_yield_current(struct cpu *cpu)
+{
+	struct thread *thread = cpu->current;
+
+	charge(cpu, arch_clock_now());
+	if (thread->virtual_deadline < cpu->virtual_ns)
+		thread->virtual_deadline = cpu->virtual_ns;
+	cpu->need_resched = true;
+	cpu->slice_end_ns = 0;
+	sched_need_exit_work(cpu);
+}
+
+/* queue_lock held; the best thread of the queue, or NULL. */
+static struct thread *
+best_queued(struct cpu *cpu)
+{
+	if (cpu->queue_mask == 0)
+		return NULL;
+	unsigned class = 31 - (unsigned)__builtin_clz(cpu->queue_mask);
+	return LIST_ENTRY(cpu->queue[class].next, struct thread, link);
+}
+
+/* Makes `next` current; the old one's registers are saved when it returns. */
+static void
+switch_to(struct cpu *cpu, struct thread *next)
+{
+	struct thread *previous = cpu->current;
+
+	/* Its last CPU may still be about to save what it had loaded. */
+	if (next != NULL) {
+		while (next != previous && __atomic_load_n(&next->on_cpu,
+		    __ATOMIC_ACQUIRE) != NULL)
+			arch_spin_relax();
+		__atomic_store_n(&next->on_cpu, cpu, __ATOMIC_RELAXED);
+	}
+	arch_switch(cpu, next);
+	if (previous != NULL && previous != next)
+		__atomic_store_n(&previous->on_cpu, NULL, __ATOMIC_RELEASE);
+	cpu->context_switches++;
+}
+
+/* An idle CPU takes a thread that waits elsewhere. */
+static struct thread *
+steal(struct cpu *cpu)
+{
+	for (unsigned i = 1; i < cpu_count; i++) {
+		struct cpu *other = &cpu_table[(cpu->index + i) % cpu_count];
+		struct thread *found = NULL;
+		if (__atomic_load_n(&other->queue_length, __ATOMIC_RELAXED) == 0)
+			continue;
+		lock_acquire(&other->queue_lock);
+		for (unsigned class = CLASS_COUNT; class-- > 0 && found == NULL;)
+			for (struct list *n = other->queue[class].next;
+			    n != &other->queue[class]; n = n->next) {
+				struct thread *thread = LIST_ENTRY(n,
+				    struct thread, link);
+				if ((thread->affinity >> cpu->index & 1) == 0 ||
+				    bound_to_other(thread, cpu))
+					continue;
+				found = thread;
+				break;
+			}
+		if (found != NULL) {
+			take_out(other, found);
+			found->cpu = cpu;
+			found->state = THREAD_RUNNING;
+		}
+		lock_release(&other->queue_lock);
+		if (found != NULL)
+			return found;
+	}
+	return NULL;
+}
+
+void
+sched_choose(struct cpu *cpu)
+{
+	uint64_t now = arch_clock_now();
+	struct thread *current = cpu->current_gone ? NULL : cpu->current;
+
+	charge(cpu, now);
+	cpu->need_resched = false;
+	lock_acquire(&cpu->queue_lock);
+	struct thread *next = best_queued(cpu);
+	bool stays = current != NULL && (current->affinity >> cpu->index & 1) != 0;
+	bool keep = stays && (next == NULL ||
+	    current->class > next->class ||
+	    (current->class == next->class && now < cpu->slice_end_ns));
+	if (keep) {
+		next = current;
+	} else if (next != NULL) {
+		take_out(cpu, next);
+		next->state = THREAD_RUNNING;
+		if (stays) {
+			current->state = THREAD_READY;
+			insert(cpu, current);
+		}
+	}
+	lock_release(&cpu->queue_lock);
+	if (current != NULL && !stays) {
+		arch_fpu_flush(cpu);
+		thread_make_ready(current);
+	}
+	if (next == NULL)
+		next = steal(cpu);
+	cpu->current_gone = false;
+	if (next != cpu->current || (next != NULL && !keep))
+		switch_to(cpu, next);
+	if (next == NULL || keep)
+		return;
+	cpu->slice_end_ns = now + SLICE_NS;
+	if (next->class == CLASS_NORMAL &&
+	    next->virtual_deadline > cpu->virtual_ns)
+		cpu->virtual_ns = next->virtual_deadline;
+}
+
+bool
+sched_may_run_here(struct cpu *cpu, struct thread *thread)
+{
+	struct cpu *loaded = __atomic_load_n(&thread->on_cpu, __ATOMIC_ACQUIRE);
+
+	return (thread->affinity & 1ul << cpu->index) != 0 &&
+	    (loaded == NULL || loaded == cpu) &&
+	    !bound_to_other(thread, cpu) &&
+	    cpu->queue_mask >> thread->class <= 1 && !cpu->need_resched;
+}
+
+void
+sched_hand_over(struct cpu *cpu, struct thread *next)
+{
+	struct thread *previous = cpu->current;
+
+	next->state = THREAD_RUNNING;
+	next->cpu = cpu;
+	__atomic_store_n(&next->on_cpu, cpu, __ATOMIC_RELAXED);
+	arch_switch_fast(cpu, next);
+	__atomic_store_n(&previous->on_cpu, NULL, __ATOMIC_RELEASE);
+}
+
+void
+timer_entry(void)
+{
+	struct cpu *cpu = this_cpu();
+	uint64_t now = arch_clock_now();
+
+	cpu->timer_armed_ns = DEADLINE_NEVER;
+	timer_run_expired(cpu, now);
+	charge(cpu, now);
+	if (cpu->current != NULL && now >= cpu->slice_end_ns)
+		cpu->need_resched = true;
+	sched_need_exit_work(cpu);
+}
+
+void
+resched_entry(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	cpu->need_resched = true;
+	sched_need_exit_work(cpu);
+}
+
+/*
+ * CPU time of one request. IPC does not read the clock, so the measurement of
+ * a request begins with the first look that finds it; a request is stopped
+ * between one and one limit plus WATCH_NS later.
+ */
+static bool
+over_budget(struct cpu *cpu)
+{
+	struct thread *thread = cpu->current;
+	struct reply *serving = thread->serving;
+
+	if (thread->request_budget_ns == 0 || serving == NULL)
+		return false;
+	charge(cpu, arch_clock_now());
+	if (thread->budget_order != serving->order) {
+		thread->budget_order = serving->order;
+		thread->request_used_ns = 0;
+		return false;
+	}
+	return thread->request_used_ns > thread->request_budget_ns;
+}
+
+static void
+arm_timer(struct cpu *cpu)
+{
+	uint64_t deadline = timer_next_deadline(cpu);
+	struct thread *thread = cpu->current;
+
+	if (thread != NULL) {
+		uint64_t watch = cpu->run_start_ns + WATCH_NS;
+		if (cpu->queue_mask >> thread->class != 0 &&
+		    cpu->slice_end_ns < deadline)
+			deadline = cpu->slice_end_ns;
+		if (watch < deadline)
+			deadline = watch;
+	}
+	/* One armed too early is looked at and armed again when it fires. */
+	if (deadline < cpu->timer_armed_ns) {
+		cpu->timer_armed_ns = deadline;
+		arch_timer_arm(deadline);
+	}
+}
+
+/* What the current thread has coming before it sees user mode again. */
+static void
+settle_current(struct cpu *cpu)
+{
+	struct thread *thread = cpu->current;
+
+	if (thread == NULL || cpu->current_gone)
+		return;
+	if (__atomic_load_n(&thread->kill_pending, __ATOMIC_ACQUIRE))
+		thread_die(thread, DEATH_KILLED, 0);
+	else if (over_budget(cpu))
+		thread_die(thread, DEATH_BUDGET, 0);
+	else if (thread->kick_pending)
+		thread_take_kick(thread);
+}
+
+/* Nothing to run: write vector state back, so its owner can go elsewhere. */
+static void
+idle(struct cpu *cpu)
+{
+	arch_fpu_flush(cpu);
+	__atomic_store_n(&cpu->idle, true, __ATOMIC_SEQ_CST);
+	if (__atomic_load_n(&cpu->queue_length, __ATOMIC_SEQ_CST) == 0) {
+		arm_timer(cpu);
+		arch_idle_wait();
+	}
+	__atomic_store_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
+}
+
+void
+kernel_exit(void)
+{
+	struct cpu *cpu = this_cpu();
+
+	for (;;) {
+		cpu->arch.exit_work = 0;
+		settle_current(cpu);
+		if (cpu->current == NULL || cpu->current_gone ||
+		    cpu->need_resched)
+			sched_choose(cpu);
+		for (unsigned i = 0; i < REAP_STEPS && object_reap_pending(); i++)
+			if (!object_reap_step())
+				break;
+		if (cpu->current == NULL) {
+			if (!object_reap_pending() || !object_reap_step())
+				idle(cpu);
+			continue;
+		}
+		if (!cpu->need_resched && !cpu->current_gone &&
+		    !cpu->current->kill_pending && !cpu->current->kick_pending)
+			break;
+	}
+	if (object_reap_pending())
+		sched_need_exit_work(cpu);
+	arm_timer(cpu);
+}

@@ -1,0 +1,816 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * System call dispatch and the calls that are not IPC: they find their objects,
+ * check rights, and hand on to kernel/object.
+ *
+ * A handler returns a status, or STATUS_DONE when it has set the result
+ * registers itself or the thread is blocked. ERR_RETRY from a preemptible
+ * operation restarts the call from its (updated) argument registers, so that
+ * interrupts get their turn in between.
+ */
+#include <kernel/core/frame.h>
+#include <kernel/core/ipc.h>
+#include <kernel/core/log.h>
+#include <kernel/core/panic.h>
+#include <kernel/core/sched.h>
+#include <kernel/core/string.h>
+#include <kernel/core/syscall.h>
+#include <kernel/object/container.h>
+#include <kernel/object/death.h>
+#include <kernel/object/eventpair.h>
+#include <kernel/object/ioport.h>
+#include <kernel/object/irq.h>
+#include <kernel/object/memory.h>
+#include <kernel/object/thread_calls.h>
+#include <kernel/object/timer.h>
+#include <kernel/object/vspace.h>
+
+#include <abi/syscall.h>
+
+#define SYSCALL_LENGTH	2u	/* bytes of the SYSCALL instruction */
+
+_Static_assert(sizeof(((struct utcb *)0)->data) >= sizeof(struct death_info),
+    "results fit the UTCB");
+
+uint64_t boot_user_tsc;
+
+/* Keeps the object of a lookup alive until the call is over. */
+static status_t
+hold(struct object *object)
+{
+	struct cpu *cpu = this_cpu();
+
+	KERNEL_ASSERT(cpu->held_count < sizeof(cpu->held) / sizeof(cpu->held[0]));
+	if (!object_try_reference(object))
+		return ERR_HANDLE;
+	cpu->held[cpu->held_count++] = object;
+	return OK;
+}
+
+static void
+release_held(struct cpu *cpu)
+{
+	while (cpu->held_count > 0)
+		object_release(cpu->held[--cpu->held_count]);
+}
+
+status_t
+call_lookup(struct thread *thread, cap_t handle, struct cap *out_cap)
+{
+	status_t status = table_lookup(thread->table, handle, out_cap);
+
+	return status == OK ? hold(out_cap->object) : status;
+}
+
+status_t
+call_find(struct thread *thread, cap_t handle, unsigned type, unsigned rights,
+    void *out_object)
+{
+	struct cap cap;
+	status_t status = table_find(thread->table, handle, type, rights, &cap);
+
+	if (status == OK)
+		status = hold(cap.object);
+	if (status == OK)
+		*(struct object **)out_object = cap.object;
+	return status;
+}
+
+status_t
+call_restart(struct thread *thread, unsigned number)
+{
+	thread->frame.rip -= SYSCALL_LENGTH;
+	thread->frame.rax = (uint64_t)SYSCALL_NR((long)number);
+	return STATUS_DONE;
+}
+
+/* 0 names the caller's own table, which needs no right. */
+static status_t
+find_table(struct thread *thread, cap_t handle, struct table **out_table)
+{
+	if (handle != 0)
+		return call_find(thread, handle, OBJ_TABLE, RIGHT_MANAGE, out_table);
+	*out_table = thread->table;
+	return OK;
+}
+
+static status_t
+find_thread(struct thread *thread, cap_t handle, unsigned rights,
+    struct thread **out_thread)
+{
+	struct object *object;
+	status_t status = call_find(thread, handle, OBJ_THREAD, rights, &object);
+
+	if (status == OK)
+		*out_thread = thread_from_object(object);
+	return status;
+}
+
+static status_t
+call_null(struct thread *thread)
+{
+	(void)thread;
+	return OK;
+}
+
+static status_t
+call_notify_signal(struct thread *thread)
+{
+	struct notification *n;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_NOTIFICATION,
+	    RIGHT_WRITE, &n);
+
+	if (status == OK)
+		notification_signal(n, thread->frame.rsi);
+	return status;
+}
+
+static status_t
+call_notify_wait(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct notification *n;
+	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
+
+	if (status != OK)
+		return status;
+	if (f->rsi > WAIT_POLL)
+		return ERR_ARG;
+	return notification_wait(thread, n, (unsigned)f->rsi, f->rdx, f->r10);
+}
+
+static status_t
+call_notify_bind(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct notification *n;
+	struct thread *target;
+	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
+
+	if (status == OK)
+		status = find_thread(thread, f->rsi, RIGHT_MANAGE, &target);
+	return status == OK ? notification_bind(n, target) : status;
+}
+
+static status_t
+call_event_next(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct notification *n;
+	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
+
+	return status == OK ? notification_next_event(n, &f->rdi, &f->rsi) :
+	    status;
+}
+
+static status_t
+call_event_rearm(struct thread *thread)
+{
+	struct notification *n;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_NOTIFICATION,
+	    RIGHT_READ, &n);
+
+	if (status == OK)
+		notification_rearm(n);
+	return status;
+}
+
+static status_t
+bind_pair_end(struct eventpair *pair, unsigned end, struct notification *n,
+    const struct user_frame *f)
+{
+	lock_acquire(&derivation_lock);
+	status_t status = event_bind(&pair->event[end], n, f->rdx, f->r10);
+	bool gone = pair->gone[1 - end];
+	lock_release(&derivation_lock);
+	if (status == OK && gone)
+		event_fire(&pair->event[end]);
+	return status;
+}
+
+static status_t
+call_event_bind(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct notification *n;
+	struct cap cap;
+	status_t status = call_lookup(thread, f->rdi, &cap);
+
+	if (status == OK)
+		status = call_find(thread, f->rsi, OBJ_NOTIFICATION, RIGHT_WRITE, &n);
+	if (status != OK)
+		return status;
+	if ((META_RIGHTS(cap.meta) & RIGHT_READ) == 0)
+		return ERR_RIGHT;
+	switch (META_TYPE(cap.meta)) {
+	case OBJ_EVENTPAIR_A:
+		return bind_pair_end((struct eventpair *)cap.object, 0, n, f);
+	case OBJ_EVENTPAIR_B:
+		return bind_pair_end((struct eventpair *)cap.object, 1, n, f);
+	case OBJ_DEATH:
+		return event_bind(&((struct death *)cap.object)->event, n,
+		    f->rdx, f->r10);
+	default:
+		return ERR_TYPE;
+	}
+}
+
+static status_t
+call_eventpair_query(struct thread *thread)
+{
+	struct cap cap;
+	status_t status = call_lookup(thread, thread->frame.rdi, &cap);
+
+	if (status != OK)
+		return status;
+	unsigned type = META_TYPE(cap.meta);
+	if (type != OBJ_EVENTPAIR_A && type != OBJ_EVENTPAIR_B)
+		return ERR_TYPE;
+	const struct eventpair *pair = (const struct eventpair *)cap.object;
+	thread->frame.rdi = pair->gone[type == OBJ_EVENTPAIR_A ? 1 : 0];
+	return OK;
+}
+
+static status_t
+call_cap_copy(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct table *destination;
+	status_t status = find_table(thread, f->rsi, &destination);
+
+	if (status != OK)
+		return status;
+	return table_copy(thread->table, f->rdi, destination, f->rdx,
+	    (unsigned)(f->r10 & 0xff), (unsigned)(f->r10 >> 16 & 0xf), f->r8,
+	    &f->rdi);
+}
+
+static status_t
+call_cap_delete(struct thread *thread)
+{
+	struct table *table;
+	status_t status = find_table(thread, thread->frame.rdi, &table);
+
+	if (status != OK)
+		return status;
+	status = table_delete(table, thread->frame.rsi);
+	return status == ERR_RETRY ? call_restart(thread, SYS_CAP_DELETE) : status;
+}
+
+static status_t
+call_cap_revoke(struct thread *thread)
+{
+	status_t status = table_revoke(thread->table, thread->frame.rdi);
+
+	return status == ERR_RETRY ? call_restart(thread, SYS_CAP_REVOKE) : status;
+}
+
+static status_t
+call_cap_info(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct table *table;
+	struct cap cap;
+	status_t status = find_table(thread, f->rdi, &table);
+
+	if (status == OK)
+		status = table_lookup(table, f->rsi, &cap);
+	if (status == OK)
+		status = hold(cap.object);
+	if (status != OK)
+		return status;
+	unsigned type = META_TYPE(cap.meta);
+	f->rdi = type | META_RIGHTS(cap.meta) << 8 |
+	    (uint64_t)META_TRUST(cap.meta) << 16;
+	f->rsi = type == OBJ_EVENTPAIR_A || type == OBJ_EVENTPAIR_B ?
+	    ((const struct eventpair *)cap.object)->badge : cap.badge;
+	f->rdx = cap.object->id;
+	return OK;
+}
+
+static status_t
+call_table_next(struct thread *thread)
+{
+	struct table *table;
+	status_t status = find_table(thread, thread->frame.rdi, &table);
+
+	return status == OK ? table_next(table, thread->frame.rsi,
+	    &thread->frame.rdi) : status;
+}
+
+static status_t
+call_table_clone(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct table *source, *destination;
+	status_t status = find_table(thread, f->rdi, &source);
+
+	if (status == OK)
+		status = find_table(thread, f->rsi, &destination);
+	if (status != OK)
+		return status;
+	status = table_clone(source, destination, &f->rdx);
+	return status == ERR_RETRY ? call_restart(thread, SYS_TABLE_CLONE) : status;
+}
+
+static status_t
+call_table_clear(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct table *table;
+	status_t status = find_table(thread, f->rdi, &table);
+
+	if (status != OK)
+		return status;
+	/* Progress is kept in the first-index argument itself. */
+	status = table_clear(table, f->rsi, &f->rsi);
+	return status == ERR_RETRY ? call_restart(thread, SYS_TABLE_CLEAR) : status;
+}
+
+static status_t
+call_thread_setup(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct thread *target;
+	struct table *table;
+	struct vspace *vspace;
+	struct memory *utcb;
+	struct death *death = NULL;
+	struct thread_setup setup;
+	status_t status = find_thread(thread, f->rdi, RIGHT_MANAGE, &target);
+
+	memcpy(&setup, thread->utcb->data, sizeof(setup));
+	if (status == OK)
+		status = find_table(thread, f->rsi, &table);
+	if (status == OK)
+		status = call_find(thread, f->rdx, OBJ_VSPACE, RIGHT_MANAGE, &vspace);
+	if (status == OK)
+		status = call_find(thread, f->r10, OBJ_MEMORY, RIGHT_WRITE, &utcb);
+	if (status == OK && setup.death != CAP_NONE)
+		status = call_find(thread, setup.death, OBJ_DEATH, RIGHT_WRITE,
+		    &death);
+	if (status != OK)
+		return status;
+	/* Nobody hands out a class above the one it has been given itself. */
+	if ((setup.schedule & 0xff) > thread->base_class)
+		return ERR_RIGHT;
+	return thread_setup(target, table, vspace, utcb, death, &setup);
+}
+
+/* Registers may be read and written only while the thread cannot run. */
+static bool
+registers_at_rest(const struct thread *target)
+{
+	uint32_t state = __atomic_load_n(&target->state, __ATOMIC_ACQUIRE);
+
+	return target->table != NULL && state != THREAD_RUNNING &&
+	    state != THREAD_READY && target->on_cpu == NULL;
+}
+
+static status_t
+call_thread_write(struct thread *thread)
+{
+	struct thread *target;
+	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
+	    &target);
+
+	if (status != OK)
+		return status;
+	if (target->state != THREAD_STOPPED || target->table == NULL)
+		return ERR_STATE;
+	memcpy(&target->frame, thread->utcb->data, sizeof(target->frame));
+	target->arch.frame_full = 1;
+	arch_frame_sanitize(target);
+	return OK;
+}
+
+static status_t
+call_thread_read(struct thread *thread)
+{
+	struct thread *target;
+	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_READ,
+	    &target);
+
+	if (status != OK)
+		return status;
+	if (!registers_at_rest(target))
+		return ERR_STATE;
+	arch_thread_get_bases(target);
+	memcpy(thread->utcb->data, &target->frame, sizeof(target->frame));
+	return OK;
+}
+
+static status_t
+call_thread_start(struct thread *thread)
+{
+	struct thread *target;
+	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
+	    &target);
+
+	return status == OK ? thread_start(target) : status;
+}
+
+static status_t
+call_thread_kill(struct thread *thread)
+{
+	struct thread *target;
+	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
+	    &target);
+
+	if (status == OK)
+		status = thread_kill(target);
+	return status == ERR_RETRY ? call_restart(thread, SYS_THREAD_KILL) : status;
+}
+
+static status_t
+call_thread_kick(struct thread *thread)
+{
+	struct thread *target;
+	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
+	    &target);
+
+	if (status == OK)
+		thread_kick(target);
+	return status;
+}
+
+static status_t
+call_thread_resume(struct thread *thread)
+{
+	memcpy(&thread->frame, &thread->utcb->frame, sizeof(thread->frame));
+	thread->utcb->in_upcall = 0;
+	thread->arch.frame_full = 1;
+	arch_frame_sanitize(thread);
+	/* A kick that came while the upcall ran is due now. */
+	if (thread->utcb->kick_pending != 0) {
+		thread->kick_pending = true;
+		sched_need_exit_work(this_cpu());
+	}
+	return STATUS_DONE;
+}
+
+static status_t
+call_thread_exit(struct thread *thread)
+{
+	uint64_t cause = thread->frame.rdi;
+
+	if (cause != DEATH_PANIC)
+		cause = DEATH_EXIT;
+	thread_die(thread, cause, thread->frame.rsi);
+	return STATUS_DONE;
+}
+
+static status_t
+call_thread_yield(struct thread *thread)
+{
+	thread->frame.rax = OK;
+	sched_yield_current(this_cpu());
+	return STATUS_DONE;
+}
+
+static status_t
+call_thread_alive(struct thread *thread)
+{
+	thread->frame.rdi = thread_is_alive(thread->frame.rdi);
+	return OK;
+}
+
+static status_t
+call_thread_schedule(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct thread *target;
+	status_t status = find_thread(thread, f->rdi, RIGHT_MANAGE, &target);
+
+	if (status != OK)
+		return status;
+	if ((f->rsi & 0xff) >= CLASS_COUNT)
+		return ERR_RANGE;
+	if ((f->rsi & 0xff) > thread->base_class)
+		return ERR_RIGHT;
+	if (f->rdx != 0 && (f->rdx & cpu_online_mask) == 0)
+		return ERR_ARG;
+	sched_change(target, (unsigned)(f->rsi & 0xff),
+	    (unsigned)(f->rsi >> 8 & 0xffff), f->rdx);
+	return OK;
+}
+
+static status_t
+call_death_read(struct thread *thread)
+{
+	struct death *death;
+	struct death_info info;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_DEATH, RIGHT_READ,
+	    &death);
+
+	if (status != OK)
+		return status;
+	death_read(death, &info);
+	memcpy(thread->utcb->data, &info, sizeof(info));
+	return OK;
+}
+
+static status_t
+call_irq_ack(struct thread *thread)
+{
+	struct irq *irq;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_IRQ, RIGHT_WRITE,
+	    &irq);
+
+	if (status == OK)
+		irq_acknowledge(irq);
+	return status;
+}
+
+static status_t
+call_timer_set(struct thread *thread)
+{
+	struct timer *timer;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_TIMER, RIGHT_WRITE,
+	    &timer);
+
+	if (status == OK)
+		timer_set(timer, thread->frame.rsi);
+	return status;
+}
+
+static status_t
+call_ioport_in(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct ioport *ioport;
+	unsigned port;
+	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_READ, &ioport);
+
+	if (status == OK)
+		status = ioport_check(ioport, f->rsi, f->rdx, &port);
+	if (status == OK)
+		f->rdi = arch_port_in(port, (unsigned)f->rdx);
+	return status;
+}
+
+static status_t
+call_ioport_out(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct ioport *ioport;
+	unsigned port;
+	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_WRITE, &ioport);
+
+	if (status == OK)
+		status = ioport_check(ioport, f->rsi, f->rdx, &port);
+	if (status == OK)
+		arch_port_out(port, (unsigned)f->rdx, f->r10);
+	return status;
+}
+
+static status_t
+call_ioport_out_bytes(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct ioport *ioport;
+	unsigned port;
+	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_WRITE, &ioport);
+
+	if (status == OK && f->rdx > 64)
+		status = ERR_RANGE;
+	if (status == OK)
+		status = ioport_check(ioport, f->rsi, 1, &port);
+	if (status == OK)
+		arch_port_out_bytes(port, thread->utcb->data, f->rdx);
+	return status;
+}
+
+static status_t
+call_clock_read(struct thread *thread)
+{
+	thread->frame.rdi = arch_clock_now();
+	thread->frame.rsi = arch_tsc();
+	return OK;
+}
+
+static status_t
+call_log_write(struct thread *thread)
+{
+	char line[LOG_LINE_MAX];
+	uint64_t length = thread->frame.rdi;
+
+	if (length >= sizeof(line))
+		return ERR_RANGE;
+	memcpy(line, thread->utcb->data, length);
+	log_bytes(line, length);
+	return OK;
+}
+
+static status_t
+find_system(struct thread *thread, cap_t handle, unsigned rights)
+{
+	struct object *object;
+
+	return call_find(thread, handle, OBJ_SYSTEM, rights, &object);
+}
+
+static status_t
+call_log_read(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	size_t length = 0;
+	status_t status = find_system(thread, f->rdi, RIGHT_READ);
+
+	if (status != OK)
+		return status;
+	f->rdi = log_read(f->rsi, (char *)thread->utcb->data,
+	    sizeof(thread->utcb->data), &length);
+	f->rsi = length;
+	return OK;
+}
+
+static status_t
+call_container_info(struct thread *thread)
+{
+	struct container *container;
+	struct container_info info;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_CONTAINER,
+	    RIGHT_READ, &container);
+
+	if (status != OK)
+		return status;
+	container_get_info(container, &info);
+	memcpy(thread->utcb->data, &info, sizeof(info));
+	return OK;
+}
+
+static status_t
+call_container_limit(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	struct container *container;
+	status_t status = call_find(thread, f->rdi, OBJ_CONTAINER, RIGHT_MANAGE,
+	    &container);
+
+	return status == OK ? container_set_limits(container, f->rsi, f->rdx) :
+	    status;
+}
+
+static status_t
+call_system_info(struct thread *thread)
+{
+	struct system_info info;
+	struct cpu *cpu = this_cpu();
+	struct frame_statistics frames;
+	status_t status = find_system(thread, thread->frame.rdi, RIGHT_READ);
+
+	if (status != OK)
+		return status;
+	memset(&info, 0, sizeof(info));
+	frame_get_statistics(&frames);
+	info.frames_total = frames.total;
+	info.frames_free = frames.free;
+	info.frames_reserved = frames.reserved;
+	for (unsigned type = 0; type < OBJ_TYPE_COUNT; type++)
+		info.objects[type] = object_live(type);
+	info.slots_used = slots_used;
+	info.cpus = cpu_count;
+	info.tsc_hz = arch_tsc_hz();
+	info.cpu_features = arch_cpu_features();
+	info.ledger_cr3_loads = cpu->cr3_loads;
+	info.ledger_privileged_writes = cpu->privileged_writes;
+	info.context_switches = cpu->context_switches;
+	info.ipc_fast = cpu->ipc_fast;
+	info.ipc_slow = cpu->ipc_slow;
+	info.boot_user_tsc = boot_user_tsc;
+	memcpy(thread->utcb->data, &info, sizeof(info));
+	return OK;
+}
+
+static status_t
+call_system_control(struct thread *thread)
+{
+	struct user_frame *f = &thread->frame;
+	status_t status = find_system(thread, f->rdi, RIGHT_MANAGE);
+
+	if (status != OK)
+		return status;
+	switch (f->rsi) {
+	case SYSTEM_EXIT:
+		arch_exit((unsigned)f->rdx);
+	case SYSTEM_INJECT_NOMEM:
+		frame_fail_nth(f->rdx);
+		return OK;
+	default:
+		return ERR_ARG;
+	}
+}
+
+static status_t
+call_random(struct thread *thread)
+{
+	uint8_t bytes[32];
+	status_t status = find_system(thread, thread->frame.rdi, RIGHT_READ);
+
+	if (status != OK)
+		return status;
+	arch_random(bytes);
+	memcpy(thread->utcb->data, bytes, sizeof(bytes));
+	return OK;
+}
+
+static status_t
+call_endpoint_close(struct thread *thread)
+{
+	struct endpoint *endpoint;
+	status_t status = call_find(thread, thread->frame.rdi, OBJ_ENDPOINT,
+	    RIGHT_MANAGE, &endpoint);
+
+	if (status == OK)
+		endpoint_close(endpoint);
+	return status;
+}
+
+typedef status_t (*syscall_handler)(struct thread *thread);
+
+static const syscall_handler handlers[SYSCALL_COUNT] = {
+	[SYS_NULL] = call_null,
+	[SYS_CALL] = ipc_call,
+	[SYS_REPLY_WAIT] = ipc_reply_wait,
+	[SYS_REPLY_READ] = ipc_reply_read,
+	[SYS_REPLY_TAKE_CAP] = ipc_take_cap,
+	[SYS_WINDOW_COPY] = ipc_window_copy,
+	[SYS_NOTIFY_SIGNAL] = call_notify_signal,
+	[SYS_NOTIFY_WAIT] = call_notify_wait,
+	[SYS_NOTIFY_BIND] = call_notify_bind,
+	[SYS_EVENT_NEXT] = call_event_next,
+	[SYS_EVENT_REARM] = call_event_rearm,
+	[SYS_EVENT_BIND] = call_event_bind,
+	[SYS_EVENTPAIR_QUERY] = call_eventpair_query,
+	[SYS_OBJECT_CREATE] = call_object_create,
+	[SYS_CAP_COPY] = call_cap_copy,
+	[SYS_CAP_DELETE] = call_cap_delete,
+	[SYS_CAP_REVOKE] = call_cap_revoke,
+	[SYS_CAP_INFO] = call_cap_info,
+	[SYS_TABLE_NEXT] = call_table_next,
+	[SYS_TABLE_CLONE] = call_table_clone,
+	[SYS_TABLE_CLEAR] = call_table_clear,
+	[SYS_MEMORY_CLONE] = call_memory_clone,
+	[SYS_MEMORY_INFO] = call_memory_info,
+	[SYS_MEMORY_RESIZE] = call_memory_resize,
+	[SYS_MEMORY_COPY] = call_memory_copy,
+	[SYS_VSPACE_MAP] = call_vspace_map,
+	[SYS_VSPACE_UNMAP] = call_vspace_unmap,
+	[SYS_VSPACE_PROTECT] = call_vspace_protect,
+	[SYS_VSPACE_CLONE] = call_vspace_clone,
+	[SYS_VSPACE_COPY] = call_vspace_copy,
+	[SYS_VSPACE_QUERY] = call_vspace_query,
+	[SYS_THREAD_SETUP] = call_thread_setup,
+	[SYS_THREAD_WRITE] = call_thread_write,
+	[SYS_THREAD_READ] = call_thread_read,
+	[SYS_THREAD_START] = call_thread_start,
+	[SYS_THREAD_KILL] = call_thread_kill,
+	[SYS_THREAD_KICK] = call_thread_kick,
+	[SYS_THREAD_RESUME] = call_thread_resume,
+	[SYS_THREAD_EXIT] = call_thread_exit,
+	[SYS_THREAD_YIELD] = call_thread_yield,
+	[SYS_THREAD_ALIVE] = call_thread_alive,
+	[SYS_THREAD_SCHEDULE] = call_thread_schedule,
+	[SYS_DEATH_READ] = call_death_read,
+	[SYS_IRQ_ACK] = call_irq_ack,
+	[SYS_TIMER_SET] = call_timer_set,
+	[SYS_IOPORT_IN] = call_ioport_in,
+	[SYS_IOPORT_OUT] = call_ioport_out,
+	[SYS_IOPORT_OUT_BYTES] = call_ioport_out_bytes,
+	[SYS_CLOCK_READ] = call_clock_read,
+	[SYS_LOG_WRITE] = call_log_write,
+	[SYS_LOG_READ] = call_log_read,
+	[SYS_CONTAINER_INFO] = call_container_info,
+	[SYS_CONTAINER_LIMIT] = call_container_limit,
+	[SYS_SYSTEM_INFO] = call_system_info,
+	[SYS_SYSTEM_CONTROL] = call_system_control,
+	[SYS_RANDOM] = call_random,
+	[SYS_ENDPOINT_CLOSE] = call_endpoint_close,
+};
+
+void
+syscall_dispatch(struct thread *thread, unsigned number)
+{
+	status_t status = handlers[number](thread);
+	struct cpu *cpu = this_cpu();
+
+	if (status != STATUS_DONE)
+		thread->frame.rax = status;
+	if (cpu->held_count != 0)
+		release_held(cpu);
+}
+
+/* All calls but the two that the entry stub sends to core/ipc_fast.c. */
+void
+syscall_entry(struct thread *thread)
+{
+	uint64_t number = -thread->frame.rax;
+
+	if (number == SYS_NULL)
+		thread->frame.rax = OK;
+	else if (number - 1 < SYSCALL_COUNT - 1)
+		syscall_dispatch(thread, (unsigned)number);
+	else
+		thread->frame.rax = ERR_NOSYS;
+}

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Address spaces (see vspace.h).
+ *
+ * Page tables only hold what a fault put there: mapping, widening rights and
+ * cloning leave them alone or narrow them. Leaf entries follow the laws at the
+ * top of memory.c. Fields of a region that memory.c reads (start, length,
+ * offset, flags, link) change under vspace.lock and memory.lock together.
+ */
+#include <kernel/object/vspace.h>
+#include <kernel/object/container.h>
+#include <kernel/object/region.h>
+
+#define MAP_FLAGS		(MAP_RIGHTS | MAP_SHARED | MAP_NOCLONE | \
+				 MAP_PKEY_MASK)
+#define UNMAP_PAGES		256u	/* work of one call ... */
+#define REGION_COST		8u	/* ... a region is worth so many */
+#define CLONE_PIECES		4u
+#define DESTROY_REGIONS		16u
+#define AROUND_SIZE		(16 * PAGE_SIZE)
+
+/* --- Leaf entries; memory.lock is held. --- */
+
+bool
+vspace_remove_pages(struct vspace *vspace, vaddr_t start, vaddr_t end,
+    uint64_t *pages)
+{
+	vaddr_t first = arch_next_mapped(&vspace->arch, start, end);
+	vaddr_t at = first, flush_end = first;
+	paddr_t frame;
+
+	while (at < end && *pages > 0) {
+		arch_page_unmap(&vspace->arch, at, &frame);
+		--*pages;
+		flush_end = at + PAGE_SIZE;
+		at = arch_next_mapped(&vspace->arch, flush_end, end);
+	}
+	if (flush_end != first)
+		arch_tlb_flush(vspace, first, flush_end - first);
+	return at >= end;
+}
+
+void
+vspace_limit_rights(struct vspace *vspace, vaddr_t start, uint64_t length,
+    unsigned flags)
+{
+	if (arch_range_protect(&vspace->arch, start, length,
+	    flags & (MAP_RIGHTS | MAP_PKEY_MASK)))
+		arch_tlb_flush(vspace, start, length);
+}
+
+/* --- Map, unmap, protect. --- */
+
+static status_t
+range_check(vaddr_t address, uint64_t length)
+{
+	if (((address | length) & PAGE_MASK) != 0 || length == 0)
+		return ERR_ARG;
+	return range_is_user(address, length) ? OK : ERR_RANGE;
+}
+
+status_t
+vspace_enter(struct vspace *vspace)
+{
+	lock_acquire(&vspace->lock);
+	if (!object_is_dying(&vspace->object))
+		return OK;
+	lock_release(&vspace->lock);
+	return ERR_HANDLE;
+}
+
+status_t
+vspace_create(struct container *container, struct vspace **out_vspace)
+{
+	status_t status;
+	struct object *object = object_alloc(OBJ_VSPACE, container, &status);
+	struct vspace *vspace = (struct vspace *)object;
+
+	if (object == NULL)
+		return status;
+	status = arch_vspace_init(&vspace->arch, container);
+	if (status != OK) {
+		object_discard(object);
+		return status;
+	}
+	*out_vspace = vspace;
+	return OK;
+}
+
+status_t
+vspace_map(struct vspace *vspace, vaddr_t address, struct memory *memory,
+    uint64_t offset, uint64_t length, unsigned flags)
+{
+	struct region wanted = {
+		.vspace = vspace,
+		.memory = memory,
+		.start = address,
+		.length = length,
+		.offset = offset,
+		.flags = flags & MAP_FLAGS,
+		.limit = (flags >> MAP_LIMIT_SHIFT) & MAP_RIGHTS,
+	};
+	status_t status = range_check(address, length);
+
+	if (status != OK)
+		return status;
+	if ((flags & ~(MAP_FLAGS | MAP_LIMIT(MAP_RIGHTS))) != 0 ||
+	    (offset & PAGE_MASK) != 0)
+		return ERR_ARG;
+	if (wanted.limit == 0)
+		wanted.limit = flags & MAP_RIGHTS;
+	if ((flags & MAP_RIGHTS & ~wanted.limit) != 0)
+		return ERR_RIGHT;
+	status = vspace_enter(vspace);
+	if (status != OK)
+		return status;
+	status = region_add(vspace, &wanted);
+	if (status == OK) {
+		uint32_t index = region_find(vspace, address);
+
+		region_merge(vspace, index);
+		if (index > 0)
+			region_merge(vspace, index - 1);
+	}
+	lock_release(&vspace->lock);
+	return status;
+}
+
+/*
+ * Cuts [low, high) out of the region at index: first its pages, up to *pages,
+ * then the region itself. ERR_RETRY if pages are left.
+ */
+static status_t
+unmap_part(struct vspace *vspace, uint32_t index, vaddr_t low, vaddr_t high,
+    uint64_t *pages)
+{
+	struct region *region = vspace->regions[index];
+	struct memory *memory = region->memory;
+	struct region_reserve spare = { .count = 0 };
+	bool clean, whole = low == region->start && high == region_end(region);
+
+	/* Only a hole in the middle needs memory. */
+	if (low > region->start && high < region_end(region)) {
+		status_t status = region_reserve(vspace, 1, &spare);
+
+		if (status != OK)
+			return status;
+		region_split(vspace, index, high, &spare);
+	}
+	lock_acquire(&memory->lock);
+	clean = vspace_remove_pages(vspace, low, high, pages);
+	if (clean && whole) {
+		list_remove(&region->link);
+	} else if (clean && low == region->start) {
+		region->start = high;
+		region->offset += high - low;
+		region->length -= high - low;
+	} else if (clean) {
+		region->length = low - region->start;
+	}
+	lock_release(&memory->lock);
+	if (!clean)
+		return ERR_RETRY;
+	if (whole)
+		region_remove(vspace, index);
+	return OK;
+}
+
+status_t
+vspace_unmap(struct vspace *vspace, vaddr_t *address, uint64_t *length)
+{
+	status_t status = range_check(*address, *length);
+	uint64_t pages = UNMAP_PAGES;
+
+	if (status == OK)
+		status = vspace_enter(vspace);
+	if (status != OK)
+		return status;
+
+	vaddr_t end = *address + *length;
+
+	while (status == OK && *address < end) {
+		uint32_t index = region_find(vspace, *address);
+		vaddr_t low, high = end;
+
+		if (index == vspace->region_count ||
+		    vspace->regions[index]->start >= end) {
+			*address = end;
+			break;
+		}
+		low = vspace->regions[index]->start;
+		if (low < *address)
+			low = *address;
+		if (high > region_end(vspace->regions[index]))
+			high = region_end(vspace->regions[index]);
+		if (pages < REGION_COST) {
+			status = ERR_RETRY;
+			break;
+		}
+		pages -= REGION_COST;
+		status = unmap_part(vspace, index, low, high, &pages);
+		if (status == OK)
+			*address = high;
+	}
+	*length = end - *address;
+	lock_release(&vspace->lock);
+	return status;
+}
+
+/* New flags for one whole region. */
+static void
+region_protect(struct vspace *vspace, struct region *region, unsigned flags)
+{
+	uint64_t pages = ~0ul;
+
+	lock_acquire(&region->memory->lock);
+	region->flags = flags;
+	/* The right to write comes back by a fault, page by page. */
+	if ((flags & MAP_RIGHTS) == 0)
+		vspace_remove_pages(vspace, region->start, region_end(region),
+		    &pages);
+	else
+		vspace_limit_rights(vspace, region->start, region->length,
+		    flags & ~MAP_WRITE);
+	lock_release(&region->memory->lock);
+}
+
+/* Is all of it mapped, and may it have the rights? *out_splits: ends inside. */
+static status_t
+protect_check(struct vspace *vspace, vaddr_t address, vaddr_t end,
+    unsigned flags, unsigned *out_splits)
+{
+	uint32_t index = region_find(vspace, address);
+	vaddr_t at = address;
+
+	*out_splits = 0;
+	while (at < end) {
+		const struct region *region;
+
+		if (index == vspace->region_count)
+			return ERR_FAULT;
+		region = vspace->regions[index];
+		if (region->start > at)
+			return ERR_FAULT;
+		if ((flags & MAP_RIGHTS & ~region->limit) != 0)
+			return ERR_RIGHT;
+		if (region->start < address)
+			++*out_splits;
+		at = region_end(region);
+		if (at > end)
+			++*out_splits;
+		index++;
+	}
+	return OK;
+}
+
+status_t
+vspace_protect(struct vspace *vspace, vaddr_t address, uint64_t length,
+    unsigned flags)
+{
+	status_t status = range_check(address, length);
+	vaddr_t end = address + length;
+	struct region_reserve spare;
+	unsigned splits;
+
+	if (status != OK)
+		return status;
+	if ((flags & ~MAP_FLAGS) != 0)
+		return ERR_ARG;
+	status = vspace_enter(vspace);
+	if (status != OK)
+		return status;
+	status = protect_check(vspace, address, end, flags, &splits);
+	if (status == OK)
+		status = region_reserve(vspace, splits, &spare);
+	if (status != OK) {
+		lock_release(&vspace->lock);
+		return status;
+	}
+
+	uint32_t first = region_find(vspace, address), i;
+
+	if (vspace->regions[first]->start < address)
+		region_split(vspace, first++, address, &spare);
+	for (i = first; i < vspace->region_count &&
+	    vspace->regions[i]->start < end; i++) {
+		if (region_end(vspace->regions[i]) > end)
+			region_split(vspace, i, end, &spare);
+		region_protect(vspace, vspace->regions[i], flags);
+	}
+	for (; i + 1 > first; i--)
+		if (i > 0)
+			region_merge(vspace, i - 1);
+	lock_release(&vspace->lock);
+	return OK;
+}
+
+status_t
+vspace_query(struct vspace *vspace, vaddr_t address, vaddr_t *out_start,
+    uint64_t *out_length, unsigned *out_flags)
+{
+	status_t status = vspace_enter(vspace);
+
+	if (status != OK)
+		return status;
+
+	uint32_t index = region_find(vspace, address);
+
+	if (index < vspace->region_count) {
+		*out_start = vspace->regions[index]->start;
+		*out_length = vspace->regions[index]->length;
+		*out_flags = vspace->regions[index]->flags;
+	} else {
+		status = ERR_NOENT;
+	}
+	lock_release(&vspace->lock);
+	return status;
+}
+
+/* --- Clone. --- */
+
+/* The clone that receives [at, ...) of a private region, made if need be. */
+static status_t
+clone_target(struct vspace *destination, struct container *container,
+    const struct region *region, vaddr_t at, struct region **out_target)
+{
+	struct region *target = region_at(destination, at);
+	struct region wanted = *region;
+	status_t status;
+
+	if (target == NULL) {
+		wanted.vspace = destination;
+		wanted.start = at;
+		wanted.length = region_end(region) - at;
+		wanted.offset = 0;
+		status = memory_create(container, wanted.length, 0, 0,
+		    &wanted.memory);
+		if (status != OK)
+			return status;
+		status = region_add(destination, &wanted);
+		object_release(&wanted.memory->object);
+		if (status != OK)
+			return status;
+		target = region_at(destination, at);
+	}
+	*out_target = target;
+	return OK;
+}
+
+/* Clones the region from the address on, or a step of it. */
+static status_t
+clone_piece(struct vspace *destination, struct container *container,
+    const struct region *region, vaddr_t *at)
+{
+	uint64_t from = region->offset + (*at - region->start);
+	struct region wanted = *region, *target;
+	uint64_t length = region_end(region) - *at, done;
+	status_t status;
+
+	if ((region->flags & MAP_SHARED) != 0 || (region->memory->flags &
+	    (MEMORY_PHYSICAL | MEMORY_CONTIGUOUS)) != 0) {
+		wanted.vspace = destination;
+		wanted.start = *at;
+		wanted.length = length;
+		wanted.offset = from;
+		*at += length;
+		return region_add(destination, &wanted);
+	}
+	status = clone_target(destination, container, region, *at, &target);
+	if (status != OK)
+		return status;
+	if (length > region_end(target) - *at)
+		length = region_end(target) - *at;
+	status = memory_share_step(region->memory, from, target->memory,
+	    target->offset + (*at - target->start), length, &done);
+	if (status == OK)
+		*at += done;
+	return status;
+}
+
+/* Up to CLONE_PIECES pieces; both are locked. */
+static status_t
+clone_step(struct vspace *source, struct vspace *destination,
+    struct container *container, vaddr_t *cursor)
+{
+	unsigned work = 0;
+	status_t status = OK;
+
+	while (status == OK) {
+		uint32_t index = region_find(source, *cursor);
+
+		if (index == source->region_count)
+			break;
+
+		const struct region *region = source->regions[index];
+
+		if (*cursor < region->start)
+			*cursor = region->start;
+		if ((region->flags & MAP_NOCLONE) != 0)
+			*cursor = region_end(region);
+		else if (work++ == CLONE_PIECES)
+			status = ERR_RETRY;
+		else
+			status = clone_piece(destination, container, region,
+			    cursor);
+	}
+	return status;
+}
+
+status_t
+vspace_clone(struct vspace *source, struct vspace *destination,
+    struct container *container, vaddr_t *cursor)
+{
+	struct vspace *low = source < destination ? source : destination;
+	struct vspace *high = source < destination ? destination : source;
+	status_t status;
+
+	if (source == destination || (*cursor & PAGE_MASK) != 0)
+		return ERR_ARG;
+	status = vspace_enter(low);
+	if (status != OK)
+		return status;
+	status = vspace_enter(high);
+	if (status == OK) {
+		status = clone_step(source, destination, container, cursor);
+		lock_release(&high->lock);
+	}
+	lock_release(&low->lock);
+	return status;
+}
+
+/* --- Faults. --- */
+
+static status_t
+map_frame(struct vspace *vspace, const struct region *region, vaddr_t page,
+    paddr_t frame, bool writable)
+{
+	unsigned flags = region->flags & (MAP_RIGHTS | MAP_PKEY_MASK);
+
+	if (!writable)
+		flags &= ~MAP_WRITE;
+	return arch_page_map(&vspace->arch, vspace->object.container, page,
+	    frame, flags, (region->memory->flags & MEMORY_UNCACHED) != 0);
+}
+
+/*
+ * Maps the neighbours of a page that are present anyway. They lie in the same
+ * page table, so this cannot fail for lack of memory, and need not succeed.
+ */
+static void
+map_around(struct vspace *vspace, const struct region *region, vaddr_t page)
+{
+	vaddr_t at = page & ~(AROUND_SIZE - 1), end = at + AROUND_SIZE;
+
+	if (at < region->start)
+		at = region->start;
+	if (end > region_end(region))
+		end = region_end(region);
+	for (; at < end; at += PAGE_SIZE) {
+		paddr_t frame;
+		unsigned flags;
+		bool writable;
+
+		if (!arch_page_lookup(&vspace->arch, at, &frame, &flags) &&
+		    memory_page_present(region->memory,
+		    region->offset + (at - region->start), &frame, &writable))
+			(void)map_frame(vspace, region, at, frame, writable);
+	}
+}
+
+/* Under both locks. */
+static status_t
+fault_page(struct vspace *vspace, const struct region *region, vaddr_t page,
+    unsigned access)
+{
+	uint64_t offset = region->offset + (page - region->start);
+	unsigned flags = 0;
+	paddr_t frame;
+	bool write, writable, present;
+	status_t status;
+
+	if (arch_page_lookup(&vspace->arch, page, &frame, &flags) &&
+	    (flags & access) == access)
+		return OK;	/* another thread was faster */
+	/* An entry that is there lacks the right to write, and no other. */
+	write = access == MAP_WRITE;
+	present = memory_page_present(region->memory, offset, &frame,
+	    &writable);
+	if (!present || (write && !writable)) {
+		status = memory_page(region->memory, offset, write, &frame,
+		    &writable);
+		if (status != OK)
+			return status == ERR_RANGE ? ERR_FAULT : status;
+	}
+	status = map_frame(vspace, region, page, frame, writable);
+	if (status == OK && present && !write)
+		map_around(vspace, region, page);
+	return status;
+}
+
+status_t
+vspace_fault(struct vspace *vspace, vaddr_t address, unsigned access)
+{
+	status_t status = vspace_enter(vspace);
+
+	if (status != OK)
+		return status;
+
+	struct region *region = region_for(vspace, address, access);
+
+	if (region == NULL) {
+		status = ERR_FAULT;
+	} else {
+		lock_acquire(&region->memory->lock);
+		status = fault_page(vspace, region, address & ~PAGE_MASK,
+		    access);
+		lock_release(&region->memory->lock);
+	}
+	lock_release(&vspace->lock);
+	return status;
+}
+
+/* --- End, and checks. --- */
+
+bool
+vspace_destroy(struct object *object)
+{
+	struct vspace *vspace = (struct vspace *)object;
+	bool done;
+
+	/* The last thread is dead, but its CPU may not have switched yet. */
+	if (__atomic_load_n(&vspace->active_cpus, __ATOMIC_ACQUIRE) != 0)
+		return false;
+	lock_acquire(&vspace->lock);
+	for (unsigned i = 0; i < DESTROY_REGIONS && vspace->region_count > 0;
+	    i++) {
+		uint32_t last = vspace->region_count - 1;
+		struct region *region = vspace->regions[last];
+
+		/* Off the list, its page tables are touched by nobody. */
+		lock_acquire(&region->memory->lock);
+		list_remove(&region->link);
+		lock_release(&region->memory->lock);
+		region_remove(vspace, last);
+	}
+	done = vspace->region_count == 0;
+	if (done) {
+		region_array_free(vspace);
+		arch_vspace_destroy(&vspace->arch, object->container);
+	}
+	lock_release(&vspace->lock);
+	return done;
+}
+
+/* Page-table entries show pages of the memory, and no right too much. */
+static bool
+region_ok(struct vspace *vspace, const struct region *region)
+{
+	vaddr_t end = region_end(region), at = region->start;
+	bool ok = true;
+
+	lock_acquire(&region->memory->lock);
+	while (ok && (at = arch_next_mapped(&vspace->arch, at, end)) < end) {
+		paddr_t mapped, frame = FRAME_NONE;
+		unsigned flags;
+		bool writable = false;
+
+		ok = arch_page_lookup(&vspace->arch, at, &mapped, &flags) &&
+		    memory_page_present(region->memory,
+		    region->offset + (at - region->start), &frame,
+		    &writable) && mapped == frame &&
+		    (flags & MAP_RIGHTS & ~region->flags) == 0 &&
+		    (writable || (flags & MAP_WRITE) == 0);
+		at += PAGE_SIZE;
+	}
+	lock_release(&region->memory->lock);
+	return ok;
+}
+
+bool
+vspace_ok(struct vspace *vspace)
+{
+	vaddr_t gap = USER_LOW;
+	bool ok = true;
+
+	lock_acquire(&vspace->lock);
+	for (uint32_t i = 0; ok && i < vspace->region_count; i++) {
+		const struct region *region = vspace->regions[i];
+
+		ok = region->vspace == vspace && region->start >= gap &&
+		    region->length != 0 && region_end(region) <= USER_HIGH &&
+		    (region->flags & MAP_RIGHTS & ~region->limit) == 0 &&
+		    arch_next_mapped(&vspace->arch, gap, region->start) ==
+		    region->start && region_ok(vspace, region);
+		gap = region_end(region);
+	}
+	ok = ok && arch_next_mapped(&vspace->arch, gap, USER_HIGH) == USER_HIGH;
+	lock_release(&vspace->lock);
+	return ok;
+}

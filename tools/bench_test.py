@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Rows of the guest become a table and JSON."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+import ktap
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+
+
+class BenchTest(unittest.TestCase):
+    def bench(self, program, *options):
+        environment = dict(
+            os.environ, BENNU_QEMU=os.path.join(TOOLS, "fake_qemu.py"))
+        return subprocess.run(
+            [sys.executable, os.path.join(TOOLS, "bench.py"), "--program",
+             program, *options], env=environment, capture_output=True,
+            text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+    def test_rows_become_table_and_json(self):
+        with tempfile.NamedTemporaryFile("r+", encoding="utf-8") as file:
+            done = self.bench("bench", "--json", file.name)
+            self.assertEqual(done.returncode, 0)
+            rows = json.load(file)["rows"]
+        self.assertEqual(rows[1], {
+            "name": "ipc_call_reply", "unit": "instructions", "median": 500,
+            "p99": 510, "goal": 400, "ledger": {"cr3": 2, "msr": 1}})
+        lines = done.stdout.splitlines()
+        self.assertEqual(len(lines), 3)
+        self.assertIn("met", lines[1])
+        self.assertIn("1.25 x", lines[2])
+        self.assertIn("warming up", done.stderr)
+
+    def test_bad_row_is_an_error(self):
+        done = self.bench("badrow")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("bad row", done.stderr)
+
+    def test_no_rows_is_an_error(self):
+        self.assertEqual(self.bench("plain").returncode, 7)
+        self.assertNotEqual(self.bench("trace").returncode, 0)
+
+
+if __name__ == "__main__":
+    ktap.main()

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The kernel stays small: lines of code, bytes of code, bytes of boot stage."""
+
+import os
+import re
+import subprocess
+
+import tree
+from machine import KERNEL
+
+LINES_MAX = 10000           # fewer than
+KERNEL_BYTES_MAX = 50000    # .text and .rodata
+BOOT_BYTES_MAX = 16384      # thrown away after boot
+TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'
+                   r"'(?:\\.|[^'\\\n])*'", re.S)
+SECTION = re.compile(r"^\s*\[\s*\d+\]\s+(\S+)\s+(\S+)\s+[0-9a-f]+\s+"
+                     r"[0-9a-f]+\s+([0-9a-f]+)", re.M)
+
+
+def without_comments(text):
+    def replace(match):
+        token = match.group(0)
+        return token if token[0] in "\"'" else "\n" * token.count("\n") + " "
+    return TOKEN.sub(replace, text)
+
+
+def code_lines(text):
+    return sum(1 for line in without_comments(text).splitlines()
+               if line.strip())
+
+
+def kernel_lines():
+    total = 0
+    for path in tree.files(*tree.C_FILES, ".ld"):
+        if path.startswith(("kernel/", "boot/")) \
+                and not path.startswith("kernel/arch/host/") \
+                and not tree.is_test(path):
+            total += code_lines(tree.read_text(path))
+    return total
+
+
+def image_bytes(image):
+    """Returns (kernel, boot stage) in bytes."""
+    listing = subprocess.run(["readelf", "-SW", image], check=True,
+                             capture_output=True, text=True).stdout
+    kernel = boot = 0
+    for name, kind, size in SECTION.findall(listing):
+        if name.startswith(".boot") and kind != "NOBITS":
+            boot += int(size, 16)
+        elif name.startswith((".text", ".rodata")):
+            kernel += int(size, 16)
+    return kernel, boot
+
+
+def main():
+    problems = []
+    lines = kernel_lines()
+    if lines >= LINES_MAX:
+        problems.append(f"{lines} code lines in kernel/ and boot/, "
+                        f"fewer than {LINES_MAX} allowed")
+    fine = f"{lines} code lines"
+    if os.path.exists(KERNEL):
+        kernel, boot = image_bytes(KERNEL)
+        fine += f", {kernel} bytes of kernel, {boot} of boot stage"
+        if kernel > KERNEL_BYTES_MAX:
+            problems.append(f"{kernel} bytes of kernel .text and .rodata, "
+                            f"{KERNEL_BYTES_MAX} allowed")
+        if boot > BOOT_BYTES_MAX:
+            problems.append(f"{boot} bytes of boot stage, "
+                            f"{BOOT_BYTES_MAX} allowed")
+    tree.end(problems, fine)
+
+
+if __name__ == "__main__":
+    main()

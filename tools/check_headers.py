@@ -1,0 +1,48 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Every header compiles alone: it includes what it uses."""
+
+import concurrent.futures
+import os
+import subprocess
+
+import tree
+from mkarchive import ROOT
+
+GUEST = ["-ffreestanding", "-mgeneral-regs-only", "-fno-pie"]
+HOSTED = ["-DBENNU_HOSTED", "-D_GNU_SOURCE"]
+
+
+def flags(path):
+    if path.startswith("kernel/arch/host/"):
+        return HOSTED + ["-Ikernel/arch/host"]
+    if tree.is_hosted(path):
+        return HOSTED
+    if path.startswith(("kernel/", "boot/")):
+        return GUEST + ["-mcmodel=kernel", "-Ikernel/arch/x86_64"]
+    return GUEST
+
+
+def compile_alone(path):
+    """Returns the first complaint, or None."""
+    done = subprocess.run(
+        ["gcc", "-std=c17", "-fsyntax-only", "-Wall", "-Wno-unused", "-I.",
+         *flags(path), "-x", "c", "-include", path, os.devnull], cwd=ROOT,
+        capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode == 0:
+        return None
+    errors = [line for line in done.stderr.splitlines() if "error" in line]
+    return f"{path}: {(errors or [done.stderr])[0]}"
+
+
+def main():
+    headers = [path for path in tree.files(".h")
+               if not path.startswith("tests/programs/")]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        results = list(pool.map(compile_alone, headers))
+    tree.end([problem for problem in results if problem],
+             f"{len(headers)} headers")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Stands in for QEMU in run_test.py: a guest that follows a script.
+
+The first argument of the program names the script, one function below. The
+lines are found on the command line, and the program in the boot module, as in
+the real machine.
+"""
+
+import os
+import sys
+import time
+
+from channel import Receiver, U32, encode_frame
+
+
+class FakeGuest:
+    def __init__(self, argv):
+        lines = {}
+        for option in argv:
+            if option.startswith("pipe,id="):
+                name, path = option[len("pipe,id="):].split(",path=")
+                lines[name] = path
+        self.log = os.open(lines["com1"] + ".out", os.O_RDWR)
+        self.control_out = os.open(lines["com2"] + ".out", os.O_RDWR)
+        self.control_in = os.open(lines["com2"] + ".in", os.O_RDWR)
+        self.command = self.read_command(argv[argv.index("-initrd") + 1])
+        self.sequence = 0
+        self.receiver = None
+        self.pending = []
+
+    @staticmethod
+    def read_command(path):
+        with open(path, "rb") as file:
+            module = file.read()
+        at = module.index(b"bennu/command\0") - 110
+        size = int(module[at + 54:at + 62], 16)
+        start = (at + 110 + len("bennu/command\0") + 3) // 4 * 4
+        return module[start:start + size].split(b"\0")[:-1]
+
+    def raw(self, data):
+        while data:
+            data = data[os.write(self.control_out, data):]
+
+    def frame(self, kind, data=b"", sequence=None):
+        if sequence is None:
+            sequence = self.sequence
+            self.sequence += 1
+        self.raw(encode_frame(ord(kind), sequence, data))
+
+    def hello(self, incarnation=1, expected=0):
+        self.receiver = HostReceiver(expected)
+        self.raw(b"\0")
+        self.frame("H", U32.pack(incarnation) + U32.pack(expected), 0)
+
+    def acknowledge(self):
+        self.frame("A", U32.pack(self.receiver.expected), 0)
+
+    def exit(self, status):
+        self.frame("X", U32.pack(status))
+
+    def print_log(self, text):
+        os.write(self.log, text.encode())
+
+    def read_frames(self):
+        """Blocks for the next frames of the host that are in order."""
+        while not self.pending:
+            self.pending = self.receiver.feed(os.read(self.control_in, 4096))
+        frames, self.pending = self.pending, []
+        return frames
+
+
+class HostReceiver(Receiver):
+    """As the guest: what is not next is dropped, it will come again."""
+
+    def __init__(self, expected):
+        super().__init__()
+        self.expected = expected
+
+    def is_next(self, frame):
+        if frame[1] != self.expected:
+            return False
+        self.expected += 1
+        return True
+
+
+def script_plain(guest):
+    guest.hello()
+    guest.frame("O", bytes(range(256)))
+    guest.frame("E", b"err\0or")
+    guest.frame("O", b"")
+    guest.frame("O", b"end")
+    guest.exit(7)
+
+
+def script_duplicates(guest):
+    guest.hello()
+    guest.frame("O", b"one ")
+    guest.frame("O", b"two ")
+    guest.hello(2)
+    guest.frame("O", b"one ", sequence=0)
+    guest.frame("O", b"two ", sequence=1)
+    guest.frame("O", b"three")
+    guest.exit(0)
+
+
+def script_gap(guest):
+    guest.hello()
+    guest.frame("O", b"one ")
+    guest.frame("O", b"three", sequence=2)
+    time.sleep(30)
+
+
+def script_partial(guest):
+    """Dies inside a frame, and once more with noise behind it."""
+    guest.hello()
+    guest.frame("O", b"one ")
+    whole = encode_frame(ord("O"), 1, b"two ")
+    guest.raw(whole[:7])
+    guest.hello(2)
+    guest.raw(b"\x07noise\0" + whole[:-3] + b"\0")
+    guest.frame("O", b"two ")
+    guest.exit(0)
+
+
+def script_echo(guest):
+    """Returns its input; restarts often, with input on the way."""
+    restart_every = int(guest.command[1])
+    guest.hello()
+    taken = 0
+    while True:
+        for kind, data in guest.read_frames():
+            taken += 1
+            if kind == "Z":
+                guest.acknowledge()
+                guest.exit(0)
+                return
+            for at in range(0, len(data), 1024):
+                guest.frame("O", data[at:at + 1024])
+        if restart_every and taken >= restart_every:
+            taken = 0
+            expected = guest.receiver.expected
+            guest.hello(2, expected)
+        else:
+            guest.acknowledge()
+
+
+def script_bulk(guest):
+    guest.hello()
+    block = os.urandom(512) + bytes(512)
+    for _ in range(10 * 1024):
+        guest.frame("O", block)
+    guest.exit(0)
+
+
+def script_panic(guest):
+    guest.hello()
+    guest.print_log("starting\npanic: table.c:12: broken\n"
+                    "backtrace: 0xffffffff80100010\n")
+    time.sleep(30)
+
+
+def script_dies(guest):
+    guest.hello()
+    guest.frame("O", b"some")
+    guest.print_log("last words\n")
+
+
+def script_hangs(guest):
+    guest.hello()
+    time.sleep(30)
+
+
+def script_silent(guest):
+    guest.print_log("only the log speaks\n")
+    time.sleep(30)
+
+
+def script_trace(guest):
+    guest.hello()
+    guest.frame("T", b"write(1, ...) = 3\n")
+    guest.frame("L", b"a line of storage")
+    guest.exit(0)
+
+
+def script_bench(guest):
+    guest.hello()
+    guest.frame("O", b"warming up\nrow null 78 80 80\n"
+                b"row ipc_call_reply 500 510 400 cr3=2 msr=1\n")
+    guest.exit(0)
+
+
+def script_badrow(guest):
+    guest.hello()
+    guest.frame("O", b"row null few\n")
+    guest.exit(0)
+
+
+def main():
+    guest = FakeGuest(sys.argv)
+    name = guest.command[0].decode()
+    globals()["script_" + name](guest)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Packs the boot module: two `newc` cpio archives, one behind the other.
+
+The first is ours and ends on a page boundary:
+
+    bennu/manifest/NAME.toml  what each service is and may use
+    bennu/image/NAME.elf      its image
+    bennu/command             arguments of the program, each ended by a NUL
+    bennu/environment         the same for its environment
+    bennu/options             lines of key=value
+    bennu/seed                64 bytes of randomness
+
+The second is the root file system of the program: a folder packed here, or a
+file that is passed through untouched.
+"""
+
+import argparse
+import hashlib
+import os
+import secrets
+import stat
+import subprocess
+import sys
+
+ROOT = os.environ.get("BENNU_ROOT") or os.path.dirname(
+    os.path.dirname(os.path.abspath(__file__)))
+PAGE = 4096
+GUEST = os.path.join(ROOT, "build", "guest")
+BUSYBOX = "/bin/busybox"
+BASH = "/bin/bash-static"
+PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
+GROUP = b"root:x:0:\n"
+DEFAULT_ENVIRONMENT = {
+    "PATH": "/bin:/sbin:/usr/bin:/usr/sbin",
+    "HOME": "/root",
+    "TERM": "dumb",
+}
+
+
+class CpioWriter:
+    """Builds one archive in memory."""
+
+    def __init__(self):
+        self.parts = []
+        self.size = 0
+        self.inode = 0
+
+    def append(self, data):
+        self.parts.append(data)
+        self.size += len(data)
+
+    def align(self, unit):
+        self.append(bytes(-self.size % unit))
+
+    def entry(self, name, mode, data=b"", mtime=0, device=(0, 0)):
+        name = os.fsencode(name)
+        self.inode += 1
+        fields = (self.inode, mode, 0, 0, 1, mtime, len(data), 0, 0,
+                  device[0], device[1], len(name) + 1, 0)
+        header = b"070701" + b"".join(b"%08X" % field for field in fields)
+        self.append(header + name + b"\0")
+        self.align(4)
+        self.append(data)
+        self.align(4)
+
+    def finish(self, unit):
+        self.inode = -1
+        self.entry("TRAILER!!!", 0)
+        self.align(unit)
+        return b"".join(self.parts)
+
+    def file(self, name, data, mode=0o644):
+        self.entry(name, stat.S_IFREG | mode, data)
+
+    def folder(self, name, mode=0o755):
+        self.entry(name, stat.S_IFDIR | mode)
+
+    def link(self, name, target):
+        self.entry(name, stat.S_IFLNK | 0o777, os.fsencode(target))
+
+
+def read(path):
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def pack_tree(writer, folder):
+    """Adds everything below `folder`; owners become root, hard links copies."""
+    for where, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(folders + files):
+            path = os.path.join(where, name)
+            info = os.lstat(path)
+            data, device = b"", (0, 0)
+            if stat.S_ISLNK(info.st_mode):
+                data = os.fsencode(os.readlink(path))
+            elif stat.S_ISREG(info.st_mode):
+                data = read(path)
+            elif stat.S_ISBLK(info.st_mode) or stat.S_ISCHR(info.st_mode):
+                device = (os.major(info.st_rdev), os.minor(info.st_rdev))
+            elif stat.S_ISSOCK(info.st_mode):
+                continue
+            writer.entry(os.path.relpath(path, folder), info.st_mode, data,
+                         int(info.st_mtime), device)
+
+
+def programs():
+    folder = os.path.join(GUEST, "programs")
+    if not os.path.isdir(folder):
+        return []
+    return [os.path.join(folder, name) for name in sorted(os.listdir(folder))
+            if os.access(os.path.join(folder, name), os.X_OK)]
+
+
+def applets():
+    out = subprocess.run([BUSYBOX, "--list"], check=True, capture_output=True,
+                         text=True, stdin=subprocess.DEVNULL).stdout
+    names = set(out.split()) - {"busybox", "bash"}
+    return sorted(names | {"sh"})
+
+
+def pack_default_root(writer):
+    for name in ("bin", "bin/tests", "dev", "etc", "proc", "root"):
+        writer.folder(name)
+    writer.folder("tmp", 0o1777)
+    writer.file("etc/passwd", PASSWD)
+    writer.file("etc/group", GROUP)
+    writer.file("bin/busybox", read(BUSYBOX), 0o755)
+    writer.file("bin/bash", read(BASH), 0o755)
+    for name in applets():
+        writer.link("bin/" + name, "busybox")
+    for path in programs():
+        writer.file("bin/tests/" + os.path.basename(path), read(path), 0o755)
+
+
+def fingerprint(paths):
+    lines = [read(os.path.abspath(__file__)).hex()]
+    for path in paths:
+        info = os.stat(path)
+        lines.append(f"{path} {info.st_size} {info.st_mtime_ns}")
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def default_root():
+    """The default root archive, packed again only when a part changed."""
+    cache = os.path.join(ROOT, "build", "root.cpio")
+    mark = fingerprint([BUSYBOX, BASH] + programs()).encode()
+    try:
+        data = read(cache)
+        if data.endswith(mark):
+            return data[:-len(mark)]
+    except FileNotFoundError:
+        pass
+    writer = CpioWriter()
+    pack_default_root(writer)
+    data = writer.finish(512)
+    os.makedirs(os.path.dirname(cache), exist_ok=True)
+    temporary = f"{cache}.{os.getpid()}"
+    with open(temporary, "wb") as file:
+        file.write(data + mark)
+    os.replace(temporary, cache)
+    return data
+
+
+def user_root(path):
+    if path is None:
+        return default_root()
+    if os.path.isdir(path):
+        writer = CpioWriter()
+        pack_tree(writer, path)
+        return writer.finish(512)
+    return read(path)
+
+
+def component_files():
+    """Yields (name in the archive, path) of all manifests and images."""
+    for area in ("services", "drivers", "personality"):
+        top = os.path.join(ROOT, area)
+        for where, folders, files in os.walk(top):
+            folders.sort()
+            for name in sorted(files):
+                if name.endswith(".toml"):
+                    yield ("bennu/manifest/" + name,
+                           os.path.join(where, name))
+    images = os.path.join(GUEST, "bin")
+    if os.path.isdir(images):
+        for name in sorted(os.listdir(images)):
+            if name.endswith(".elf") and name != "init.elf":
+                yield "bennu/image/" + name, os.path.join(images, name)
+
+
+def strings(items):
+    return b"".join(os.fsencode(item) + b"\0" for item in items)
+
+
+def boot_archive(command, environment, options, deterministic):
+    writer = CpioWriter()
+    writer.file("bennu/command", strings(command))
+    writer.file("bennu/environment", strings(
+        f"{key}={value}" for key, value in environment.items()))
+    writer.file("bennu/options",
+                "".join(line + "\n" for line in options).encode())
+    seed = hashlib.sha512(b"bennu").digest() if deterministic \
+        else secrets.token_bytes(64)
+    writer.file("bennu/seed", seed)
+    for name, path in component_files():
+        writer.file(name, read(path), 0o755)
+    return writer.finish(PAGE)
+
+
+def boot_module(command, environment=(), options=(), root=None,
+                deterministic=False):
+    """Returns the whole module. `environment` holds K=V strings."""
+    merged = dict(DEFAULT_ENVIRONMENT)
+    merged.update(item.split("=", 1) for item in environment)
+    return boot_archive(command, merged, options, deterministic) \
+        + user_root(root)
+
+
+def main():
+    parser = argparse.ArgumentParser(
+        description="Packs a boot module for the kernel.")
+    parser.add_argument("--root", metavar="DIR|CPIO")
+    parser.add_argument("--env", action="append", default=[], metavar="K=V")
+    parser.add_argument("--option", action="append", default=[],
+                        metavar="K=V")
+    parser.add_argument("--deterministic", action="store_true",
+                        help="the same seed each time")
+    parser.add_argument("--output", required=True)
+    parser.add_argument("command", nargs="*", default=["/bin/sh"])
+    arguments = parser.parse_args()
+    module = boot_module(arguments.command, arguments.env, arguments.option,
+                         arguments.root, arguments.deterministic)
+    with open(arguments.output, "wb") as file:
+        file.write(module)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,193 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs one file of tests/scenarios: boots, runs a program, compares.
+
+Keys of a scenario:
+
+    about           one line
+    tier            quick, full (default) or nightly
+    command         list: the program and its arguments
+    stdin           text for its input
+    options         list of options for ./bennu run
+    variants        list of such lists: one test for each, after `options`
+    programs        names under tests/programs that must have been built
+    timeout         seconds for one run (default 60)
+    exit            expected code (default 0)
+    stdout, stderr  exact text
+    stdout_regex, stderr_regex
+                    list of patterns, each found somewhere
+    kernel_log, kernel_log_not
+                    list of patterns found, or not found, in the kernel's log
+    compare_host    true: output and code as of the same program on this host
+    compare_options list: output and code as of a run with these options
+"""
+
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import tomllib
+
+from mkarchive import DEFAULT_ENVIRONMENT, GUEST, ROOT
+
+KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
+        "programs", "timeout", "exit", "stdout", "stderr", "stdout_regex",
+        "stderr_regex", "kernel_log", "kernel_log_not", "compare_host",
+        "compare_options"}
+LOGS = os.path.join(ROOT, "build", "test-logs")
+
+
+class Bad(Exception):
+    """The scenario file itself is wrong."""
+
+
+def load(path):
+    with open(path, "rb") as file:
+        info = tomllib.load(file)
+    unknown = set(info) - KEYS
+    if unknown:
+        raise Bad(f"{path}: unknown keys {', '.join(sorted(unknown))}")
+    if "command" not in info:
+        raise Bad(f"{path}: no command")
+    info.setdefault("name", os.path.basename(path)[:-5])
+    info.setdefault("tier", "full")
+    info.setdefault("timeout", 60)
+    info.setdefault("options", [])
+    info.setdefault("variants", [[]])
+    return info
+
+
+def total_timeout(info):
+    runs = len(info["variants"]) * (2 if "compare_options" in info else 1)
+    return (info["timeout"] + 15) * (runs + 1)
+
+
+class Run:
+    """What came out of one run."""
+
+    def __init__(self, done, log=""):
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+        self.log = log
+
+
+def run_guest(info, options, log_name):
+    log = os.path.join(LOGS, log_name + ".kernel.log")
+    argv = [os.path.join(ROOT, "bennu"), "run", "--timeout",
+            str(info["timeout"]), "--kernel-log", log,
+            *info["options"], *options, "--", *info["command"]]
+    done = subprocess.run(
+        argv, input=info.get("stdin", "").encode(), capture_output=True,
+        timeout=info["timeout"] + 15,
+        env=dict(os.environ, BENNU_NO_BUILD="1"))
+    text = ""
+    if os.path.exists(log):
+        with open(log, "rb") as file:
+            text = file.read().decode("utf-8", "replace")
+    return Run(done, text)
+
+
+def host_path(word):
+    """Where this host has a program of the default root."""
+    if word.startswith("/bin/tests/"):
+        return os.path.join(GUEST, "programs", os.path.basename(word))
+    return "/bin/bash-static" if word == "/bin/bash" else word
+
+
+def run_host(info):
+    command = [host_path(info["command"][0])] + info["command"][1:]
+    with tempfile.TemporaryDirectory() as folder:
+        return Run(subprocess.run(
+            command, input=info.get("stdin", "").encode(),
+            capture_output=True, timeout=info["timeout"], cwd=folder,
+            env=DEFAULT_ENVIRONMENT))
+
+
+def patterns_problems(what, text, patterns, should):
+    return [f"{what}: {'no match' if should else 'match'} for {pattern!r}"
+            for pattern in patterns
+            if bool(re.search(pattern, text, re.M)) != should]
+
+
+def difference(what, expected, got):
+    if expected == got:
+        return []
+    at = next((i for i, (a, b) in enumerate(zip(expected, got)) if a != b),
+              min(len(expected), len(got)))
+    near = slice(max(0, at - 40), at + 80)
+    return [f"{what} differs at byte {at} ({len(expected)} expected, "
+            f"{len(got)} got)",
+            f"  expected ...{expected[near]!r}", f"  got      ...{got[near]!r}"]
+
+
+def judge(info, run, other):
+    problems = []
+    expected = other.code if other and "exit" not in info \
+        else info.get("exit", 0)
+    if run.code != expected:
+        problems.append(f"exit code {run.code}, {expected} expected")
+    for key, got in (("stdout", run.out), ("stderr", run.err)):
+        if key in info:
+            problems += difference(key, info[key].encode(), got)
+        problems += patterns_problems(
+            key, got.decode("utf-8", "replace"),
+            info.get(key + "_regex", []), True)
+    if other:
+        problems += difference("stdout", other.out, run.out)
+    problems += patterns_problems("kernel log", run.log,
+                                  info.get("kernel_log", []), True)
+    problems += patterns_problems("kernel log", run.log,
+                                  info.get("kernel_log_not", []), False)
+    return problems
+
+
+def missing_programs(info):
+    return [name for name in info.get("programs", [])
+            if not os.path.exists(os.path.join(GUEST, "programs", name))]
+
+
+def run_variant(info, number, options):
+    """Returns the list of what is wrong."""
+    other = None
+    log_name = f"scenario-{info['name']}-{number}"
+    try:
+        if info.get("compare_host"):
+            other = run_host(info)
+        elif "compare_options" in info:
+            other = run_guest(info, info["compare_options"] + options,
+                              log_name + "-compared")
+        run = run_guest(info, options, log_name)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [str(error)]
+    problems = judge(info, run, other)
+    if problems:
+        problems += ["stderr:", *run.err.decode("utf-8", "replace")
+                     .splitlines()[-15:]]
+    return problems
+
+
+def main(argv):
+    if len(argv) != 1:
+        print("usage: scenario.py FILE", file=sys.stderr)
+        return 2
+    info = load(argv[0])
+    os.makedirs(LOGS, exist_ok=True)
+    print(f"KTAP version 1\n1..{len(info['variants'])}", flush=True)
+    failed = False
+    for number, options in enumerate(info["variants"], 1):
+        problems = [f"program {name} was not built"
+                    for name in missing_programs(info)]
+        problems = problems or run_variant(info, number, options)
+        for problem in problems:
+            print("# " + problem)
+        title = " ".join(options) or "runs"
+        print(f"{'not ok' if problems else 'ok'} {number} {title}",
+              flush=True)
+        failed = failed or bool(problems)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
