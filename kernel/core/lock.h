@@ -18,6 +18,7 @@
  *	cpu.queue_lock		run queue of one CPU
  *	timer_lock(cpu)		timer heap of one CPU
  *	slab.lock, frame_lock	allocators: leaves
+ *	reap_lock		queues of dead objects: leaf
  *	log_lock		leaf
  *
  * Two locks of one kind are taken in address order, except where noted.

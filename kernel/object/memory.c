@@ -581,7 +581,8 @@ memory_read(struct memory *memory, uint64_t offset, void *buffer,
 	lock_acquire(&memory->lock);
 	status_t status = data_check(memory, offset, length);
 	for (uint64_t done = 0; status == OK && done < length;) {
-		uint64_t at = offset + done, part = page_rest(at, length - done);
+		uint64_t at = offset + done;
+		uint64_t part = page_rest(at, length - done);
 		paddr_t frame;
 		bool writable;
 
@@ -624,7 +625,8 @@ memory_write(struct memory *memory, uint64_t offset, const void *buffer,
 	if (status == OK)
 		status = populate(memory, offset, length);
 	for (uint64_t done = 0; status == OK && done < length;) {
-		uint64_t at = offset + done, part = page_rest(at, length - done);
+		uint64_t at = offset + done;
+		uint64_t part = page_rest(at, length - done);
 
 		status = put_locked(memory, at, (const char *)buffer + done,
 		    part);

@@ -63,8 +63,8 @@ status_t vspace_protect(struct vspace *vspace, vaddr_t address,
 /*
  * Fork: every region of source without MAP_NOCLONE appears in destination;
  * MAP_SHARED ones and those of contiguous or physical memory map the same
- * object, others a copy-on-write clone charged to container. Start with *cursor = 0. On failure the caller destroys the
- * destination.
+ * object, others a copy-on-write clone charged to container. Start with
+ * *cursor = 0. On failure the caller destroys the destination.
  */
 status_t vspace_clone(struct vspace *source, struct vspace *destination,
     struct container *container, vaddr_t *cursor);

@@ -16,8 +16,9 @@
 
 #define HOST_RAM_BASE	0x100000ul
 #define HOST_EVENTS	256u
+#define HOST_CONSOLE	4096u
 
-/* One arena per program: memory, allocator, `cpus` CPUs; this thread is CPU 0. */
+/* One arena per program; the calling thread becomes CPU 0 of `cpus`. */
 void host_boot(uint64_t ram_bytes, unsigned cpus);
 /* Makes the calling Linux thread act as that CPU. */
 void host_become_cpu(unsigned cpu);
@@ -64,8 +65,10 @@ struct host_machine {
 	uint64_t ipi_mask;		/* atomic: CPUs asked to look */
 	uint64_t irq_masked[4];		/* bit per line */
 	uint64_t tlb_flushes;		/* atomic: calls */
-	bool	 echo_console;		/* arch_console_write() to stderr */
-	/* Called where a machine would wait or leave; must not return. */
+	/* Console: the last HOST_CONSOLE of console_length characters. */
+	char	 console[HOST_CONSOLE];
+	uint64_t console_length;
+	/* Called where a machine would leave; must not return. */
 	void	 (*enter_user)(void);
 	void	 (*exit)(unsigned code);
 	/* Called by arch_idle_wait(); returns when an interrupt was taken. */

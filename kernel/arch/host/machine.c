@@ -30,37 +30,60 @@ host_panic_caught(void)
 	return host_panic_seen;
 }
 
-/* The kernel's own, when it is linked in, ends in arch_halt_all(). */
+static void
+take_expected_panic(void)
+{
+	if (!host_panic_armed)
+		return;
+	host_panic_armed = false;
+	host_panic_seen = true;
+	longjmp(host_panic_jump, 1);
+}
+
+/* For programs without the kernel's own, which ends in arch_exit(). */
 __attribute__((weak)) _Noreturn void
 kernel_panic(const char *format, ...)
 {
 	va_list arguments;
+	char text[256];
+	int length;
 
-	if (!host_panic_armed) {
-		va_start(arguments, format);
-		vfprintf(stderr, format, arguments);
-		va_end(arguments);
-		fprintf(stderr, "\n");
-	}
+	va_start(arguments, format);
+	length = vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	arch_console_write(text, length < (int)sizeof(text) ?
+	    (size_t)length : sizeof(text) - 1);
+	arch_console_write("\n", 1);
 	arch_halt_all();
+}
+
+/* The last words of the kernel, oldest first. */
+static void
+console_show(void)
+{
+	uint64_t end = host_machine.console_length;
+	uint64_t at = end > HOST_CONSOLE ? end - HOST_CONSOLE : 0;
+
+	for (; at < end; at++)
+		fputc(host_machine.console[at % HOST_CONSOLE], stderr);
 }
 
 _Noreturn void
 arch_halt_all(void)
 {
-	if (host_panic_armed) {
-		host_panic_armed = false;
-		host_panic_seen = true;
-		longjmp(host_panic_jump, 1);
-	}
+	take_expected_panic();
+	console_show();
 	abort();
 }
 
 _Noreturn void
 arch_exit(unsigned code)
 {
+	take_expected_panic();
 	if (host_machine.exit != NULL)
 		host_machine.exit(code);
+	if (code != 0)
+		console_show();
 	exit((int)code);
 }
 
@@ -277,8 +300,9 @@ arch_cpu_features(void)
 void
 arch_console_write(const char *text, size_t length)
 {
-	if (host_machine.echo_console)
-		fwrite(text, 1, length, stderr);
+	for (size_t i = 0; i < length; i++)
+		host_machine.console[host_machine.console_length++ %
+		    HOST_CONSOLE] = text[i];
 }
 
 void
