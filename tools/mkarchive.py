@@ -173,8 +173,15 @@ def user_root(path):
     return read(path)
 
 
-def component_files():
-    """Yields (name in the archive, path) of all manifests and images."""
+def component_files(bench):
+    """Yields (name in the archive, path) of all manifests and images; those of
+    the benchmark only if asked for."""
+    for name, path in all_component_files():
+        if bench or not os.path.basename(name).startswith("bench."):
+            yield name, path
+
+
+def all_component_files():
     for area in ("services", "drivers", "personality"):
         top = os.path.join(ROOT, area)
         for where, folders, files in os.walk(top):
@@ -204,7 +211,7 @@ def boot_archive(command, environment, options, deterministic):
     seed = hashlib.sha512(b"bennu").digest() if deterministic \
         else secrets.token_bytes(64)
     writer.file("bennu/seed", seed)
-    for name, path in component_files():
+    for name, path in component_files("bench=1" in options):
         writer.file(name, read(path), 0o755)
     return writer.finish(PAGE)
 

@@ -22,7 +22,6 @@
 #include <kernel/object/memory.h>
 #include <kernel/object/thread.h>
 #include <kernel/object/vspace.h>
-#include <machine/switch.h>
 
 #include <abi/syscall.h>
 
@@ -32,7 +31,7 @@
 #define TRANSFER_WINDOWS(t)	\
 	((unsigned)(((t) & IPC_WINDOWS_MASK) >> IPC_WINDOWS_SHIFT))
 
-static inline void
+static void
 words_store(uint64_t *word, const struct user_frame *frame)
 {
 	word[0] = frame->rdx;
@@ -45,7 +44,7 @@ words_store(uint64_t *word, const struct user_frame *frame)
 	word[7] = frame->r14;
 }
 
-static inline void
+static void
 words_load(struct user_frame *frame, const uint64_t *word)
 {
 	frame->rdx = word[0];
@@ -58,21 +57,8 @@ words_load(struct user_frame *frame, const uint64_t *word)
 	frame->r14 = word[7];
 }
 
-static inline void
-words_copy(struct user_frame *to, const struct user_frame *from)
-{
-	to->rdx = from->rdx;
-	to->r10 = from->r10;
-	to->r8 = from->r8;
-	to->r9 = from->r9;
-	to->rbx = from->rbx;
-	to->r12 = from->r12;
-	to->r13 = from->r13;
-	to->r14 = from->r14;
-}
-
 /* A server works with the class and weight of the better of the two. */
-static inline void
+static void
 donate(struct thread *server, const struct thread *caller)
 {
 	server->class = caller->class > server->base_class ? caller->class :
@@ -147,7 +133,7 @@ accept_call(struct endpoint *endpoint, struct reply *reply,
 	return OK;
 }
 
-static inline void
+static void
 deliver(struct thread *server, const struct reply *reply)
 {
 	server->frame.rax = OK;
@@ -157,7 +143,7 @@ deliver(struct thread *server, const struct reply *reply)
 }
 
 /* The endpoint that a capability leads to, with badge and trust for the call. */
-static inline status_t
+static status_t
 call_target(struct thread *thread, struct endpoint **out_endpoint)
 {
 	struct cap cap;
@@ -181,18 +167,6 @@ call_target(struct thread *thread, struct endpoint **out_endpoint)
 	*out_endpoint = pair->endpoint;
 	thread->caller_badge = pair->badge;
 	return OK;
-}
-
-/* endpoint.lock held. Current is blocked; gives the CPU to `next`, or queues it. */
-static inline void
-pass_cpu(struct cpu *cpu, struct thread *next)
-{
-	if (__builtin_expect(sched_may_run_here(cpu, next), 1)) {
-		sched_hand_over(cpu, next);
-	} else {
-		thread_make_ready(next);
-		sched_block_current(cpu);
-	}
 }
 
 status_t
@@ -228,11 +202,12 @@ ipc_call(struct thread *thread)
 			list_remove(&server->link);
 			server->armed = NULL;
 			server->blocked_on = NULL;
-			words_copy(&server->frame, &thread->frame);
+			words_load(&server->frame, reply->word);
 			deliver(server, reply);
 			__atomic_store_n(&thread->state, THREAD_BLOCKED_REPLY,
 			    __ATOMIC_RELEASE);
-			pass_cpu(cpu, server);
+			thread_make_ready(server);
+			sched_block_current(cpu);
 			status = STATUS_DONE;
 		}
 	} else {
@@ -293,7 +268,7 @@ give_reply_caps(struct thread *server, struct thread *caller, unsigned count)
  * endpoint.lock held. The answer goes to the caller, which is returned; it is
  * not running yet. NULL if the caller is dead.
  */
-static inline struct thread *
+static struct thread *
 answer(struct thread *server, struct reply *reply)
 {
 	struct thread *caller = reply->caller;
@@ -307,7 +282,8 @@ answer(struct thread *server, struct reply *reply)
 		event_resolve(&reply->cancel);
 	if (__builtin_expect(caller == NULL, 0))
 		return NULL;
-	words_copy(&caller->frame, &server->frame);
+	words_store(reply->word, &server->frame);
+	words_load(&caller->frame, reply->word);
 	caller->frame.rax = OK;
 	caller->calling = NULL;
 	return caller;

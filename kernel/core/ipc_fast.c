@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The two IPC fast paths: a call without capabilities or windows that finds a
- * waiting server, and a reply that finds its caller and goes back to waiting
+ * The two IPC fast paths: a call without capabilities that finds a waiting
+ * server, and a reply that finds its caller and goes back to waiting
  * with the same reply object on the same endpoint.
  *
  * Each is a row of cheap checks that change nothing, then a point of no return.
@@ -71,9 +71,11 @@ ipc_call_fast(struct thread *thread)
 	struct cpu *cpu = this_cpu();
 	uint64_t badge;
 
-	if (__builtin_expect(thread->frame.rsi != 0 ||
-	    !lookup(thread->table, thread->frame.rdi, &cap) ||
-	    (cap.meta & RIGHT_CALL) == 0, 0))
+	uint64_t transfer = thread->frame.rsi;
+
+	if (__builtin_expect((transfer & ~IPC_WINDOWS_MASK) != 0 ||
+	    transfer == IPC_WINDOWS_MASK || !lookup(thread->table,
+	    thread->frame.rdi, &cap) || (cap.meta & RIGHT_CALL) == 0, 0))
 		goto slow;
 	if (META_TYPE(cap.meta) == OBJ_ENDPOINT) {
 		endpoint = (struct endpoint *)cap.object;
@@ -106,7 +108,11 @@ ipc_call_fast(struct thread *thread)
 	MESSAGE_EACH(COPY)
 #undef COPY
 	reply->badge = server->frame.rdi = badge;
-	reply->info = server->frame.rsi = cap.meta & 0xf00;	/* trust */
+	if (transfer != 0) {
+		reply->windows[0] = thread->utcb->windows[0];
+		reply->windows[1] = thread->utcb->windows[1];
+	}
+	reply->info = server->frame.rsi = (cap.meta & 0xf00) | transfer;
 	reply->order = server->frame.r15 = ++endpoint->next_order;
 	server->frame.rax = OK;
 	reply->caller = thread;

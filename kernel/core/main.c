@@ -130,9 +130,8 @@ fill_table(struct table *table, struct vspace *vspace, struct thread *thread,
 	insert(table, CAP_INDEX(INIT_IOPORTS), &ports->object, OBJ_IOPORT);
 }
 
-/* If init ever dies there is nobody left to restart anything. */
 static BOOT_CODE void
-start_init(const struct boot_handoff *handoff)
+build_init(const struct boot_handoff *handoff)
 {
 	struct table *table;
 	struct vspace *vspace;
@@ -157,7 +156,6 @@ start_init(const struct boot_handoff *handoff)
 	thread->arch.frame_full = 1;
 	arch_frame_sanitize(thread);
 	init_thread = thread;
-	must(thread_start(thread), "init");
 }
 
 static BOOT_CODE void
@@ -173,14 +171,17 @@ start(const struct boot_handoff *handoff)
 	root_container.objects_limit = ~0ul;
 	log_print("bennu: %u CPUs, %lu MiB free\n", cpu_count,
 	    frames.free >> (20 - PAGE_SHIFT));
-	start_init(handoff);
+	build_init(handoff);
 }
 
 _Noreturn void
 kernel_main(const struct boot_handoff *handoff)
 {
 	start(handoff);
-	arch_start_secondary_cpus();	/* the boot stage is gone after this */
+	arch_start_secondary_cpus();
+	/* The boot stage is gone. Nothing ran on any CPU before this point. */
+	if (thread_start(init_thread) != OK)
+		kernel_panic("init does not start");
 	boot_user_tsc = arch_tsc();
 	kernel_exit();
 	arch_enter_user();

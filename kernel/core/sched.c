@@ -17,7 +17,6 @@
 #include <kernel/object/thread.h>
 #include <kernel/object/thread_calls.h>
 #include <kernel/object/timer.h>
-#include <machine/switch.h>
 
 struct cpu cpu_table[CPU_MAX];
 unsigned cpu_count = 1;
@@ -318,29 +317,6 @@ sched_choose(struct cpu *cpu)
 	if (next->class == CLASS_NORMAL &&
 	    next->virtual_deadline > cpu->virtual_ns)
 		cpu->virtual_ns = next->virtual_deadline;
-}
-
-bool
-sched_may_run_here(struct cpu *cpu, struct thread *thread)
-{
-	struct cpu *loaded = __atomic_load_n(&thread->on_cpu, __ATOMIC_ACQUIRE);
-
-	return (thread->affinity & 1ul << cpu->index) != 0 &&
-	    (loaded == NULL || loaded == cpu) &&
-	    !bound_to_other(thread, cpu) &&
-	    cpu->queue_mask >> thread->class <= 1 && !cpu->need_resched;
-}
-
-void
-sched_hand_over(struct cpu *cpu, struct thread *next)
-{
-	struct thread *previous = cpu->current;
-
-	next->state = THREAD_RUNNING;
-	next->cpu = cpu;
-	__atomic_store_n(&next->on_cpu, cpu, __ATOMIC_RELAXED);
-	arch_switch_fast(cpu, next);
-	__atomic_store_n(&previous->on_cpu, NULL, __ATOMIC_RELEASE);
 }
 
 void

@@ -23,10 +23,6 @@ void sched_block_current(struct cpu *cpu);
 void sched_yield_current(struct cpu *cpu);
 /* Gives the CPU to the best thread; cpu->current is NULL if there is none. */
 void sched_choose(struct cpu *cpu);
-/* Direct hand-over: current is blocked, next goes on in its slice. */
-void sched_hand_over(struct cpu *cpu, struct thread *next);
-/* True if `thread` may run here now without waiting behind a better one. */
-bool sched_may_run_here(struct cpu *cpu, struct thread *thread);
 void sched_set(struct thread *thread, unsigned class, unsigned weight);
 /* Marks work for kernel_exit() on this CPU. */
 void sched_need_exit_work(struct cpu *cpu);

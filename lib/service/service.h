@@ -61,6 +61,7 @@ struct service {
 	size_t	 root_size;	/* bytes of the service's root structure */
 	uint32_t reply_objects;	/* calls held at once: running + parked */
 	uint32_t table_slots;	/* slots of the own table, for naming */
+	uint32_t fixed_slots;	/* from PLACE_FREE_SLOT on, never swept */
 	/* First boot of a fresh arena, in a transaction; root is zeroed. */
 	status_t (*start)(void *root);
 	/* Every start after that, not in a transaction: map things, check. */
@@ -107,7 +108,10 @@ status_t service_parked_read(struct parked_call id, struct service_call *out_cal
 status_t service_request(const char *name, cap_t *out_cap);
 /* Boot option, NUL terminated; ERR_NOENT. */
 status_t service_option(const char *key, char value[48]);
-/* Tells phoenix that the place serves. */
+/*
+ * Tells phoenix that the place serves. The loop does it after the calls of the
+ * dead incarnation were served, unless the service did before.
+ */
 void service_ready(void);
 
 /* One line into the kernel log: "name: text". %s %d %u %x %lu %lx %c. */

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT */
+/* Between console.c (requests and queues) and line.c (the serial line). */
+#pragma once
+
+#include <lib/console/console.h>
+
+/* Makes [pointer, pointer + length) ours to change in this transaction. */
+void console_hold(struct console_line *line, void *pointer, size_t length);
+
+/* Fills the free frame from the queue of writers, answers who is done. */
+void console_feed(struct console_line *line);
+
+/* Hands input to parked readers. */
+void console_deliver(struct console_line *line);
+
+/* The frame has left: frees it and answers an exit. */
+void console_frame_left(struct console_line *line);
+
+static inline uint32_t
+console_fill(const struct console *console)
+{
+	return console->ring_tail - console->ring_head;
+}
+
+static inline uint32_t
+console_room(const struct console *console)
+{
+	return CONSOLE_RING - console_fill(console);
+}
+
+/* True if the host may be told what has been taken. */
+static inline bool
+console_ack_due(const struct console_line *line)
+{
+	return line->acknowledged != line->console->expected &&
+	    console_room(line->console) >= CONSOLE_IN_FLIGHT * FRAME_INPUT_MAX;
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Process table: identities, relations, waiting and signals of processes.
+ *
+ * A pure state machine in an arena; every function that changes it runs in an
+ * open transaction and returns 0 or an E_* code, after which the caller aborts
+ * the transaction. What has to happen to threads and memory is listed as work
+ * in the table, to be done after the commit and as often as asked:
+ *
+ *	START	the process is complete, its thread may run
+ *	KICK	the thread shall look at its signals
+ *	INFO	ids shown in the info page have changed
+ *	DESTROY	kill the thread, empty table and address space; then
+ *		proc_ended() makes it a zombie and tells the parent
+ *
+ * So a parent never sees a zombie that still owns memory.
+ *
+ *	RUNNING --proc_end--> DYING --proc_ended--> ZOMBIE --wait--> gone
+ *
+ * Rules. Each process but the first has a parent; children of an ended process
+ * go to process 1. A process has at most one call parked, for it has one
+ * thread. A pid is in use while a process, a group or a session has it. One
+ * signal of each number is pending at most, the first one's details count.
+ */
+#pragma once
+
+#include <idl/proc.h>
+#include <lib/arena/arena.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define PROC_MAX		4096u	/* processes, zombies included */
+#define PROC_PID_MAX		4194303u
+#define PROC_HANDLES		8u	/* for the shell */
+#define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
+
+#define PROC_WORK_START		0x1u
+#define PROC_WORK_KICK		0x2u
+#define PROC_WORK_INFO		0x4u
+#define PROC_WORK_DESTROY	0x8u
+
+/* Numbers that the rules know. */
+#define SIGNAL_HUP		1u
+#define SIGNAL_ILL		4u
+#define SIGNAL_TRAP		5u
+#define SIGNAL_ABRT		6u
+#define SIGNAL_BUS		7u
+#define SIGNAL_FPE		8u
+#define SIGNAL_KILL		9u
+#define SIGNAL_SEGV		11u
+#define SIGNAL_CHLD		17u
+#define SIGNAL_CONT		18u
+#define SIGNAL_STOP		19u
+#define SIGNAL_SYS		31u
+#define SIGNAL_MAX		64u
+#define SIGNAL_BIT(n)		(1ul << ((n) - 1))
+
+/* Codes that go with a signal, as POSIX programs see them. */
+#define SIGNAL_CODE_USER	0
+#define SIGNAL_CODE_KERNEL	0x80
+#define CHILD_EXITED		1
+#define CHILD_KILLED		2
+#define CHILD_DUMPED		3
+
+/* Wait status. */
+#define STATUS_EXITED(code)	(((uint32_t)(code) & 0xff) << 8)
+#define STATUS_SIGNALLED(sig)	((uint32_t)(sig) & 0x7f)
+
+enum proc_park { PARK_NONE, PARK_WAIT, PARK_VFORK, PARK_SIGNAL };
+
+/* A call that waits for its answer; names a struct parked_call. */
+struct proc_call {
+	uint32_t reply;
+	uint64_t order;
+};
+
+struct proc_signal {
+	struct arena_list link;
+	uint32_t signal;
+	int32_t	 code;
+	uint32_t pid, uid;	/* of the sender */
+	uint64_t value;
+};
+
+struct process {
+	struct arena_list all;		/* in the table */
+	struct arena_list sibling;	/* in parent->children */
+	struct arena_list work_link;	/* in the table, if work != 0 */
+	struct arena_list children;
+	struct arena_list signals;	/* struct proc_signal, by age */
+	struct process *parent;		/* NULL: the first, or it has ended */
+
+	uint32_t pid, pgid, sid;
+	uint32_t uid, euid, gid, egid;
+	uint32_t state;			/* PROCESS_*, PROC_DYING */
+	uint32_t status;		/* wait status, from DYING on */
+	uint32_t work;			/* PROC_WORK_* */
+	uint32_t execed;
+	uint32_t no_zombies;		/* its children need no wait */
+	uint64_t pending, ignored;	/* SIGNAL_BIT */
+
+	uint32_t park;			/* enum proc_park */
+	uint32_t vfork_child;		/* PARK_VFORK: the answer */
+	uint32_t vfork_parent;		/* parked until this one execs or ends */
+	struct proc_call call;
+	int64_t	 selector;		/* PARK_WAIT */
+	uint64_t options;
+
+	/* Set in the transaction that makes the process, then constant. */
+	uint64_t handle[PROC_HANDLES];	/* of the shell */
+	uint64_t start_ns;
+};
+
+struct proc_table {
+	struct arena_map *by_pid;
+	struct arena_list all;		/* by age */
+	struct arena_list work;
+	uint32_t count;
+	uint32_t next_pid;
+	uint32_t wrapped;		/* pids were used before */
+	uint32_t finished;		/* process 1 has ended: */
+	uint32_t final_status;
+};
+
+/* What the core needs, ordinary memory. */
+struct proc {
+	struct proc_table *table;
+	struct arena *arena;
+	/* Lists an answer. error: E_* or 0; value: words 1 to 3 */
+	void (*answer)(void *context, struct proc_call call, uint64_t error,
+	    const uint64_t value[3]);
+	void *context;
+};
+
+struct proc_waited {
+	uint64_t pid;		/* 0: none is ready */
+	uint64_t status;
+};
+
+struct proc_fetched {
+	uint64_t signal;	/* 0: none */
+	int64_t	 code;
+	uint64_t pid, uid, value;
+	uint64_t left;		/* pending after that */
+};
+
+int proc_table_start(struct proc *proc);
+
+/* NULL if there is none; zombies are found. */
+struct process *proc_find(const struct proc *proc, uint64_t pid);
+/* A pid for proc_create; E_AGAIN at the limit. */
+int proc_pick_pid(const struct proc *proc, uint32_t *out_pid);
+/* A running process, with START work. parent NULL: the first one. */
+int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
+    struct process **out_process);
+/* The parent's call is answered with the pid when child execs or ends. */
+int proc_vfork(struct proc *proc, struct process *parent,
+    struct process *child, struct proc_call call);
+int proc_exec_done(struct proc *proc, struct process *process);
+
+/* Ends a running process; no-op on one that has. */
+int proc_end(struct proc *proc, struct process *process, uint32_t status);
+/* Its DESTROY work is done. The process may be gone after that. */
+int proc_ended(struct proc *proc, struct process *process);
+
+/* The next process with work, NULL if there is none. */
+struct process *proc_work_next(const struct proc *proc);
+int proc_work_done(struct proc *proc, struct process *process, uint32_t work);
+
+/*
+ * 0: *out_waited is the answer. *out_parked: the call was recorded and will be
+ * answered with words 1 pid, 2 status, 3 user ns.
+ */
+int proc_wait(struct proc *proc, struct process *process,
+    struct proc_call call, int64_t selector, uint64_t options,
+    struct proc_waited *out_waited, bool *out_parked);
+/* The caller of a parked call asked to stop; false if not parked here. */
+int proc_cancel(struct proc *proc, struct proc_call call, bool *out_found);
+
+int proc_kill(struct proc *proc, struct process *sender, int64_t selector,
+    uint64_t signal);
+int proc_raise(struct proc *proc, struct process *process,
+    const struct proc_signal *signal);
+int proc_signal_fetch(struct proc *proc, struct process *process,
+    uint64_t blocked, struct proc_fetched *out_fetched);
+int proc_signal_ignore(struct proc *proc, struct process *process,
+    uint64_t set, bool no_zombies);
+/* E_INTR, or the call is parked until a kick cancels it. */
+int proc_signal_wait(struct proc *proc, struct process *process,
+    struct proc_call call, uint64_t blocked);
+
+int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
+    uint64_t pgid);
+int proc_setsid(struct proc *proc, struct process *process);
+
+/* As PROC_GET shows it. */
+uint32_t proc_state(const struct process *process);
+uint32_t proc_parent_pid(const struct process *process);
+
+/* Walks the table; true if all relations hold. */
+bool proc_ok(const struct proc *proc);

@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: MIT */
+/* Laws of the process table. */
+#include <ktap.h>
+#include <lib/proc/proc_drive.h>
+
+static void
+test_wait_collects_each_zombie_once(void)
+{
+	struct process *init = boot(), *child = make(init);
+	uint32_t pid = child->pid;
+	uint64_t status;
+
+	KTAP_EQUAL(wait_for(init, -1, WAIT_OPTION_NOHANG, new_call(), NULL),
+	    0);
+	finish(child, STATUS_EXITED(7));
+	KTAP_EQUAL(proc_state(child), PROCESS_ZOMBIE);
+	KTAP_EQUAL(wait_for(init, -1, WAIT_OPTION_NOWAIT, new_call(), &status),
+	    pid);
+	KTAP_EQUAL(wait_for(init, -1, 0, new_call(), &status), pid);
+	KTAP_EQUAL(status, 7 << 8);
+	KTAP_CHECK(proc_find(&proc, pid) == NULL);
+	KTAP_EQUAL(wait_for(init, -1, 0, new_call(), NULL), -E_CHILD);
+}
+
+static void
+test_parked_wait_is_answered_when_its_child_has_ended(void)
+{
+	struct process *init = boot(), *a = make(init), *b = make(init);
+	struct proc_call call = new_call();
+	uint32_t b_pid = b->pid;
+
+	KTAP_EQUAL(wait_for(init, b_pid, 0, call, NULL), PARKED);
+	finish(a, 0);
+	KTAP_CHECK(answer_of(call) == NULL);
+	/* Not before its memory is gone. */
+	begin();
+	end(proc_end(&proc, b, STATUS_SIGNALLED(11)));
+	KTAP_CHECK(answer_of(call) == NULL);
+	KTAP_EQUAL(proc_state(b), PROCESS_RUNNING);
+	run_work();
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	KTAP_EQUAL(answer_of(call)->value[0], b_pid);
+	KTAP_EQUAL(answer_of(call)->value[1], 11);
+}
+
+static void
+test_wait_selects_by_pid_group_and_own_group(void)
+{
+	struct process *init = boot(), *a = make(init), *b = make(init);
+
+	KTAP_EQUAL(setpgid_by(init, b->pid, 0), 0);
+	struct process *shell = make(init);
+	KTAP_EQUAL(setsid_by(shell), 0);
+	struct process *c = make(shell), *d = make(shell);
+	KTAP_EQUAL(setpgid_by(shell, d->pid, 0), 0);
+	finish(d, 0);
+	KTAP_EQUAL(wait_for(shell, 0, WAIT_OPTION_NOHANG, new_call(), NULL),
+	    0);
+	KTAP_EQUAL(wait_for(shell, c->pid, WAIT_OPTION_NOHANG, new_call(),
+	    NULL), 0);
+	KTAP_EQUAL(wait_for(shell, a->pid, 0, new_call(), NULL), -E_CHILD);
+	KTAP_EQUAL(wait_for(shell, -(int64_t)d->pid, 0, new_call(), NULL),
+	    d->pid);
+	KTAP_EQUAL(wait_for(shell, -9999, 0, new_call(), NULL), -E_CHILD);
+	KTAP_EQUAL(wait_for(shell, INT64_MIN, 0, new_call(), NULL), -E_SRCH);
+	KTAP_EQUAL(wait_for(shell, -1, 0x100, new_call(), NULL), -E_INVAL);
+}
+
+static void
+test_orphans_go_to_process_1(void)
+{
+	struct process *init = boot(), *middle = make(init);
+	struct process *living = make(middle), *dead = make(middle);
+	struct proc_call call = new_call();
+	uint32_t dead_pid = dead->pid;
+
+	finish(dead, STATUS_EXITED(3));
+	KTAP_EQUAL(wait_for(init, dead_pid, 0, new_call(), NULL), -E_CHILD);
+	KTAP_EQUAL(wait_for(init, -1, 0, call, NULL), PARKED);
+	finish(middle, 0);
+	KTAP_EQUAL(proc_parent_pid(living), 1);
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	uint64_t first = answer_of(call)->value[0];
+	int64_t second = wait_for(init, -1, 0, new_call(), NULL);
+	KTAP_CHECK((first == dead_pid) != ((uint64_t)second == dead_pid));
+	KTAP_EQUAL(wait_for(init, living->pid, WAIT_OPTION_NOHANG, new_call(),
+	    NULL), 0);
+}
+
+static void
+test_children_of_who_ignores_them_leave_nothing(void)
+{
+	struct process *init = boot(), *a = make(init), *b = make(init);
+	struct proc_call call = new_call();
+
+	begin();
+	end(proc_signal_ignore(&proc, init, SIGNAL_BIT(SIGNAL_CHLD), true));
+	KTAP_EQUAL(wait_for(init, -1, 0, call, NULL), PARKED);
+	finish(a, 0);
+	KTAP_CHECK(answer_of(call) == NULL);
+	finish(b, 0);
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	KTAP_EQUAL(answer_of(call)->error, E_CHILD);
+	KTAP_EQUAL(proc.table->count, 1);
+	KTAP_EQUAL(init->pending, 0);
+}
+
+static void
+test_child_signal_tells_who_and_why(void)
+{
+	struct process *init = boot(), *child = make(init);
+	uint32_t pid = child->pid;
+
+	finish(child, STATUS_SIGNALLED(6) | 0x80);
+	KTAP_EQUAL(init->pending, SIGNAL_BIT(SIGNAL_CHLD));
+	KTAP_EQUAL(fetch(init, ~0ul).signal, 0);
+	struct proc_fetched fetched = fetch(init, 0);
+	KTAP_EQUAL(fetched.signal, SIGNAL_CHLD);
+	KTAP_EQUAL(fetched.code, CHILD_DUMPED);
+	KTAP_EQUAL(fetched.pid, pid);
+	KTAP_EQUAL(fetched.value, 6);
+	KTAP_EQUAL(fetch(init, 0).signal, 0);
+}
+
+static void
+test_signals_are_fetched_in_order_and_once(void)
+{
+	struct process *init = boot(), *child = make(init);
+
+	KTAP_EQUAL(kill_by(init, child->pid, 15), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 2), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 2), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, SIGNAL_SEGV), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 64), 0);
+	KTAP_EQUAL(fetch(child, 0).signal, SIGNAL_SEGV);
+	KTAP_EQUAL(fetch(child, SIGNAL_BIT(2)).signal, 15);
+	KTAP_EQUAL(fetch(child, 0).signal, 2);
+	struct proc_fetched last = fetch(child, 0);
+	KTAP_EQUAL(last.signal, 64);
+	KTAP_EQUAL(last.left, 0);
+	KTAP_EQUAL(fetch(child, 0).signal, 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 65), E_INVAL);
+	KTAP_EQUAL(kill_by(init, child->pid, SIGNAL_STOP), E_NOTSUP);
+	KTAP_EQUAL(kill_by(init, 12345, 0), E_SRCH);
+	KTAP_EQUAL(kill_by(init, child->pid, 0), 0);
+}
+
+static void
+test_ignored_signals_do_not_stay_pending(void)
+{
+	struct process *init = boot(), *child = make(init);
+
+	kill_by(init, child->pid, 1);
+	begin();
+	end(proc_signal_ignore(&proc, child, ~0ul, false));
+	KTAP_EQUAL(child->pending, 0);
+	kill_by(init, child->pid, 1);
+	KTAP_EQUAL(child->pending, 0);
+	KTAP_EQUAL(make(child)->ignored, child->ignored);
+	kill_by(init, child->pid, SIGNAL_KILL);
+	KTAP_EQUAL(proc_state(child), PROCESS_ZOMBIE);
+	KTAP_EQUAL(child->status, 9);
+	KTAP_EQUAL(kill_by(init, child->pid, 15), 0);	/* a zombie exists */
+}
+
+static void
+test_kill_needs_the_right_user(void)
+{
+	struct process *init = boot(), *user = make(init), *other = make(init);
+
+	begin();
+	if (tx_add(proc.arena, user, sizeof(*user)) != OK)
+		abort();
+	user->uid = user->euid = 1000;
+	tx_commit(proc.arena);
+	KTAP_EQUAL(kill_by(user, other->pid, 9), E_PERM);
+	KTAP_EQUAL(kill_by(user, user->pid, 0), 0);
+	KTAP_EQUAL(kill_by(user, -1, 15), E_PERM);
+	KTAP_EQUAL(kill_by(init, -1, 15), 0);
+	KTAP_EQUAL(fetch(user, 0).signal, 15);
+	KTAP_EQUAL(fetch(other, 0).signal, 15);
+	KTAP_EQUAL(init->pending, 0);
+}
+
+static void
+test_groups_and_sessions(void)
+{
+	struct process *init = boot(), *shell = make(init);
+	struct process *a = make(shell), *b = make(shell), *c = make(a);
+
+	KTAP_EQUAL(setsid_by(init), E_PERM);
+	KTAP_EQUAL(setpgid_by(shell, 0, 0), 0);
+	KTAP_EQUAL(setsid_by(shell), E_PERM);
+	KTAP_EQUAL(setpgid_by(shell, a->pid, 0), 0);
+	KTAP_EQUAL(setpgid_by(shell, b->pid, a->pid), 0);
+	KTAP_EQUAL(setpgid_by(shell, c->pid, 0), E_SRCH);	/* grandchild */
+	KTAP_EQUAL(setpgid_by(shell, b->pid, 7777), E_PERM);
+	KTAP_EQUAL(setpgid_by(shell, b->pid, (uint64_t)-1), E_INVAL);
+	begin();
+	end(proc_exec_done(&proc, b));
+	KTAP_EQUAL(setpgid_by(shell, b->pid, 0), E_ACCES);
+	KTAP_EQUAL(kill_by(init, -(int64_t)a->pid, 15), 0);
+	KTAP_EQUAL(a->pending & b->pending, SIGNAL_BIT(15));
+	KTAP_EQUAL(setsid_by(c), 0);
+	KTAP_EQUAL(c->sid, c->pid);
+	KTAP_EQUAL(setpgid_by(c, 0, 0), E_PERM);
+	KTAP_EQUAL(setpgid_by(a, c->pid, a->pid), E_PERM);
+}
+
+static void
+test_vfork_parent_waits_for_exec_or_end(void)
+{
+	struct process *init = boot();
+
+	for (unsigned way = 0; way < 3; way++) {
+		struct process *child = make(init);
+		struct proc_call call = new_call();
+		uint32_t pid = child->pid;
+		bool found = false;
+
+		begin();
+		end(proc_vfork(&proc, init, child, call));
+		KTAP_CHECK(answer_of(call) == NULL);
+		begin();
+		if (way == 0)
+			end(proc_exec_done(&proc, child));
+		else if (way == 1)
+			end(proc_end(&proc, child, 0));
+		else
+			end(proc_cancel(&proc, call, &found));
+		run_work();
+		KTAP_REQUIRE(answer_of(call) != NULL);
+		KTAP_EQUAL(answer_of(call)->error, 0);
+		KTAP_EQUAL(answer_of(call)->value[0], pid);
+	}
+}
+
+static void
+test_cancelled_waits_do_nothing(void)
+{
+	struct process *init = boot(), *child = make(init);
+	struct proc_call call = new_call();
+	bool found;
+
+	KTAP_EQUAL(wait_for(init, -1, 0, call, NULL), PARKED);
+	begin();
+	end(proc_cancel(&proc, call, &found));
+	KTAP_CHECK(found && answer_of(call)->error == E_INTR);
+	finish(child, 0);
+	KTAP_EQUAL(proc_state(child), PROCESS_ZOMBIE);
+	begin();
+	KTAP_EQUAL(end(proc_signal_wait(&proc, init, new_call(), 0)), E_INTR);
+	call = new_call();
+	begin();
+	KTAP_EQUAL(end(proc_signal_wait(&proc, init, call, ~0ul)), 0);
+	begin();
+	end(proc_cancel(&proc, call, &found));
+	KTAP_EQUAL(answer_of(call)->error, E_INTR);
+	begin();
+	end(proc_cancel(&proc, call, &found));
+	KTAP_CHECK(!found);
+}
+
+static void
+test_end_of_process_1_ends_all(void)
+{
+	struct process *init = boot(), *a = make(init);
+
+	make(make(a));
+	finish(make(a), 0);
+	KTAP_EQUAL(proc.table->count, 5);
+	finish(init, STATUS_EXITED(7));
+	KTAP_EQUAL(proc.table->finished, 1);
+	KTAP_EQUAL(proc.table->final_status, 7 << 8);
+	KTAP_EQUAL(proc.table->count, 0);
+	KTAP_CHECK(make(NULL) == NULL);
+}
+
+static void
+test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
+{
+	struct process *init = boot();
+
+	for (unsigned i = 1; i < PROC_MAX; i++)
+		KTAP_REQUIRE(make(init) != NULL);
+	KTAP_EQUAL(kill_by(init, -1, 15), 0);
+	KTAP_EQUAL(proc_find(&proc, PROC_MAX)->pending, SIGNAL_BIT(15));
+	finish(init, 0);
+	KTAP_EQUAL(proc.table->count, 0);
+}
+
+static void
+test_limit_and_reuse_of_pids(void)
+{
+	struct process *init = boot();
+	uint32_t pid;
+
+	for (unsigned i = 1; i < PROC_MAX; i++)
+		KTAP_REQUIRE(make(init) != NULL);
+	KTAP_EQUAL(proc_pick_pid(&proc, &pid), E_AGAIN);
+	finish(proc_find(&proc, 100), 0);
+	KTAP_EQUAL(proc_pick_pid(&proc, &pid), E_AGAIN);
+	KTAP_EQUAL(wait_for(init, -1, 0, new_call(), NULL), 100);
+	begin();
+	if (tx_add(proc.arena, proc.table, sizeof(*proc.table)) != OK)
+		abort();
+	proc.table->next_pid = PROC_PID_MAX;
+	tx_commit(proc.arena);
+	KTAP_EQUAL(make(init)->pid, PROC_PID_MAX);
+	finish(proc_find(&proc, 200), 0);
+	KTAP_EQUAL(wait_for(init, -1, 0, new_call(), NULL), 200);
+	KTAP_EQUAL(make(init)->pid, 100);
+}
+
+int
+main(void)
+{
+	static const struct ktap_test tests[] = {
+		KTAP_TEST(test_wait_collects_each_zombie_once),
+		KTAP_TEST(
+		    test_parked_wait_is_answered_when_its_child_has_ended),
+		KTAP_TEST(test_wait_selects_by_pid_group_and_own_group),
+		KTAP_TEST(test_orphans_go_to_process_1),
+		KTAP_TEST(test_children_of_who_ignores_them_leave_nothing),
+		KTAP_TEST(test_child_signal_tells_who_and_why),
+		KTAP_TEST(test_signals_are_fetched_in_order_and_once),
+		KTAP_TEST(test_ignored_signals_do_not_stay_pending),
+		KTAP_TEST(test_kill_needs_the_right_user),
+		KTAP_TEST(test_groups_and_sessions),
+		KTAP_TEST(test_vfork_parent_waits_for_exec_or_end),
+		KTAP_TEST(test_cancelled_waits_do_nothing),
+		KTAP_TEST(test_end_of_process_1_ends_all),
+		KTAP_TEST(
+	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
+		KTAP_TEST(test_limit_and_reuse_of_pids),
+	};
+	return KTAP_RUN(tests);
+}

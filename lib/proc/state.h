@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/* Between the parts of lib/proc. */
+#pragma once
+
+#include <idl/errno.h>
+#include <lib/proc/proc.h>
+#include <stddef.h>
+
+/* The process that a list node lies in. */
+#define PROCESS_OF(node, member) \
+	((struct process *)((char *)(node) - offsetof(struct process, member)))
+
+#define FOR_EACH_PROCESS(proc, each) \
+	for (struct process *each = \
+	    PROCESS_OF((proc)->table->all.next, all); \
+	    &each->all != &(proc)->table->all; \
+	    each = PROCESS_OF(each->all.next, all))
+
+#define FOR_EACH_CHILD(of, each) \
+	for (struct process *each = \
+	    PROCESS_OF((of)->children.next, sibling); \
+	    &each->sibling != &(of)->children; \
+	    each = PROCESS_OF(each->sibling.next, sibling))
+
+/*
+ * From here to the end of the transaction the process may be changed, but for
+ * its lists and what never changes: a signal to all processes must fit into
+ * the undo log.
+ */
+static inline int
+process_hold(struct proc *proc, struct process *process)
+{
+	size_t start = offsetof(struct process, parent);
+
+	return tx_add(proc->arena, (char *)process + start,
+	    offsetof(struct process, handle) - start) == OK ? 0 : E_NOMEM;
+}
+
+static inline int
+from_status(status_t status)
+{
+	return status == OK ? 0 : E_NOMEM;
+}
+
+/* The process is held. */
+int process_add_work(struct proc *proc, struct process *process,
+    uint32_t work);
+/* Out of all lists, and freed. */
+int process_remove(struct proc *proc, struct process *process);
+/* A child has become a zombie, or is gone: the parent may be waiting. */
+int wait_check(struct proc *proc, struct process *parent);
+int signals_drop(struct proc *proc, struct process *process, uint64_t set);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Birth and death of processes, and the list of work.
+ */
+#include <lib/proc/proc.h>
+
+#include <lib/proc/state.h>
+
+#define FIRST_PID	1u
+
+int
+proc_table_start(struct proc *proc)
+{
+	struct proc_table *table = proc->table;
+
+	if (tx_add(proc->arena, table, sizeof(*table)) != OK ||
+	    arena_map_create(proc->arena, &table->by_pid) != OK ||
+	    arena_list_init(proc->arena, &table->all) != OK ||
+	    arena_list_init(proc->arena, &table->work) != OK)
+		return E_NOMEM;
+	table->next_pid = FIRST_PID;
+	return 0;
+}
+
+struct process *
+proc_find(const struct proc *proc, uint64_t pid)
+{
+	return arena_map_get(proc->table->by_pid, pid);
+}
+
+static bool
+pid_in_use(const struct proc *proc, uint32_t pid)
+{
+	FOR_EACH_PROCESS(proc, process) {
+		if (process->pid == pid || process->pgid == pid ||
+		    process->sid == pid)
+			return true;
+	}
+	return false;
+}
+
+int
+proc_pick_pid(const struct proc *proc, uint32_t *out_pid)
+{
+	const struct proc_table *table = proc->table;
+	uint32_t pid = table->next_pid;
+
+	if (table->count >= PROC_MAX || table->finished)
+		return E_AGAIN;
+	while (table->wrapped && pid_in_use(proc, pid))
+		pid = pid == PROC_PID_MAX ? FIRST_PID + 1 : pid + 1;
+	*out_pid = pid;
+	return 0;
+}
+
+static int
+table_insert(struct proc *proc, struct process *process)
+{
+	struct proc_table *table = proc->table;
+	struct arena *arena = proc->arena;
+
+	if (tx_add(arena, table, sizeof(*table)) != OK)
+		return E_NOMEM;
+	table->count++;
+	table->next_pid = process->pid + 1;
+	if (process->pid == PROC_PID_MAX) {
+		table->next_pid = FIRST_PID + 1;
+		table->wrapped = 1;
+	}
+	if (arena_map_put(arena, table->by_pid, process->pid, process) != OK)
+		return E_NOMEM;
+	return from_status(arena_list_append(arena, &table->all,
+	    &process->all));
+}
+
+static void
+process_inherit(struct process *process, const struct process *parent)
+{
+	process->pgid = parent->pgid;
+	process->sid = parent->sid;
+	process->uid = parent->uid;
+	process->euid = parent->euid;
+	process->gid = parent->gid;
+	process->egid = parent->egid;
+	process->ignored = parent->ignored;
+	process->no_zombies = parent->no_zombies;
+}
+
+int
+proc_create(struct proc *proc, uint32_t pid, struct process *parent,
+    struct process **out_process)
+{
+	struct arena *arena = proc->arena;
+	struct process *process = arena_alloc(arena, sizeof(*process));
+
+	if (process == NULL ||
+	    arena_list_init(arena, &process->children) != OK ||
+	    arena_list_init(arena, &process->signals) != OK)
+		return E_NOMEM;
+	process->pid = process->pgid = process->sid = pid;
+	process->state = PROCESS_RUNNING;
+	if (parent != NULL) {
+		process_inherit(process, parent);
+		process->parent = parent;
+		if (arena_list_append(arena, &parent->children,
+		    &process->sibling) != OK)
+			return E_NOMEM;
+	}
+	*out_process = process;
+	int error = table_insert(proc, process);
+	if (error != 0)
+		return error;
+	return process_add_work(proc, process, PROC_WORK_START);
+}
+
+int
+proc_vfork(struct proc *proc, struct process *parent, struct process *child,
+    struct proc_call call)
+{
+	if (process_hold(proc, parent) != 0 || process_hold(proc, child) != 0)
+		return E_NOMEM;
+	parent->park = PARK_VFORK;
+	parent->call = call;
+	parent->vfork_child = child->pid;
+	child->vfork_parent = parent->pid;
+	return 0;
+}
+
+static int
+vfork_release(struct proc *proc, struct process *child)
+{
+	struct process *parent = proc_find(proc, child->vfork_parent);
+
+	if (parent == NULL || parent->park != PARK_VFORK ||
+	    parent->vfork_child != child->pid)
+		return 0;
+	if (process_hold(proc, parent) != 0)
+		return E_NOMEM;
+	parent->park = PARK_NONE;
+	proc->answer(proc->context, parent->call, 0,
+	    (const uint64_t[3]){ child->pid });
+	return 0;
+}
+
+int
+proc_exec_done(struct proc *proc, struct process *process)
+{
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->execed = 1;
+	return vfork_release(proc, process);
+}
+
+int
+process_add_work(struct proc *proc, struct process *process, uint32_t work)
+{
+	uint32_t before = process->work;
+
+	process->work |= work;
+	if (before != 0 || work == 0)
+		return 0;
+	return from_status(arena_list_append(proc->arena, &proc->table->work,
+	    &process->work_link));
+}
+
+struct process *
+proc_work_next(const struct proc *proc)
+{
+	struct arena_list *first = proc->table->work.next;
+
+	return first == &proc->table->work ? NULL :
+	    PROCESS_OF(first, work_link);
+}
+
+int
+proc_work_done(struct proc *proc, struct process *process, uint32_t work)
+{
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	uint32_t before = process->work;
+	process->work &= ~work;
+	if (before == 0 || process->work != 0)
+		return 0;
+	return from_status(arena_list_remove(proc->arena,
+	    &process->work_link));
+}
+
+int
+proc_end(struct proc *proc, struct process *process, uint32_t status)
+{
+	if (process->state != PROCESS_RUNNING)
+		return 0;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->state = PROC_DYING;
+	process->status = status;
+	/* Its call goes with its thread. */
+	process->park = PARK_NONE;
+	return process_add_work(proc, process, PROC_WORK_DESTROY);
+}
+
+/* Nobody points to it any more. */
+static int
+process_free(struct proc *proc, struct process *process)
+{
+	struct proc_table *table = proc->table;
+
+	if (tx_add(proc->arena, &table->count, sizeof(table->count)) != OK ||
+	    arena_map_remove(proc->arena, table->by_pid, process->pid) != OK ||
+	    arena_list_remove(proc->arena, &process->all) != OK)
+		return E_NOMEM;
+	table->count--;
+	return from_status(arena_free(proc->arena, process));
+}
+
+int
+process_remove(struct proc *proc, struct process *process)
+{
+	if (process->parent != NULL && arena_list_remove(proc->arena,
+	    &process->sibling) != OK)
+		return E_NOMEM;
+	return process_free(proc, process);
+}
+
+static int
+signal_parent(struct proc *proc, struct process *parent,
+    const struct process *child)
+{
+	uint32_t signal = child->status & 0x7f;
+	struct proc_signal info = {
+		.signal = SIGNAL_CHLD,
+		.code = signal == 0 ? CHILD_EXITED :
+		    (child->status & 0x80) != 0 ? CHILD_DUMPED : CHILD_KILLED,
+		.pid = child->pid,
+		.uid = child->uid,
+		.value = signal == 0 ? child->status >> 8 & 0xff : signal,
+	};
+
+	return proc_raise(proc, parent, &info);
+}
+
+/* A zombie has a (new) parent: reported, or removed if that is not wanted. */
+static int
+report(struct proc *proc, struct process *parent, struct process *zombie)
+{
+	struct process copy = *zombie;
+
+	if (parent->no_zombies && process_remove(proc, zombie) != 0)
+		return E_NOMEM;
+	if (wait_check(proc, parent) != 0)
+		return E_NOMEM;
+	return signal_parent(proc, parent, &copy);
+}
+
+/* Children of an ended process go to process 1, or are alone if that ended. */
+static int
+reparent(struct proc *proc, struct process *process)
+{
+	struct process *init = proc_find(proc, FIRST_PID);
+	struct arena_list *head = &process->children;
+
+	if (init == process)
+		init = NULL;
+	while (head->next != head) {
+		struct process *child = PROCESS_OF(head->next, sibling);
+
+		if (process_hold(proc, child) != 0 ||
+		    arena_list_remove(proc->arena, &child->sibling) != OK)
+			return E_NOMEM;
+		child->parent = init;
+		if (init == NULL && child->state == PROCESS_ZOMBIE) {
+			if (process_free(proc, child) != 0)
+				return E_NOMEM;
+			continue;
+		}
+		if (init == NULL)
+			continue;
+		if (arena_list_append(proc->arena, &init->children,
+		    &child->sibling) != OK)
+			return E_NOMEM;
+		if (child->state != PROCESS_ZOMBIE) {
+			if (process_add_work(proc, child, PROC_WORK_INFO) != 0)
+				return E_NOMEM;
+			continue;
+		}
+		if (report(proc, init, child) != 0)
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+/* Process 1 has ended: so does all else. */
+static int
+finish(struct proc *proc, const struct process *process)
+{
+	struct proc_table *table = proc->table;
+
+	if (tx_add(proc->arena, table, sizeof(*table)) != OK)
+		return E_NOMEM;
+	table->finished = 1;
+	table->final_status = process->status;
+	FOR_EACH_PROCESS(proc, other) {
+		if (proc_end(proc, other, STATUS_SIGNALLED(SIGNAL_KILL)) != 0)
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+int
+proc_ended(struct proc *proc, struct process *process)
+{
+	struct process *parent = process->parent;
+
+	if (process_hold(proc, process) != 0 ||
+	    signals_drop(proc, process, ~0ul) != 0 ||
+	    proc_work_done(proc, process, ~0u) != 0 ||
+	    vfork_release(proc, process) != 0)
+		return E_NOMEM;
+	if (process->pid == FIRST_PID && finish(proc, process) != 0)
+		return E_NOMEM;
+	if (reparent(proc, process) != 0)
+		return E_NOMEM;
+	/* Last: from here on a waiting parent may remove it. */
+	process->state = PROCESS_ZOMBIE;
+	if (parent == NULL)
+		return process_free(proc, process);
+	return report(proc, parent, process);
+}
+
+uint32_t
+proc_state(const struct process *process)
+{
+	return process->state == PROC_DYING ? PROCESS_RUNNING : process->state;
+}
+
+uint32_t
+proc_parent_pid(const struct process *process)
+{
+	return process->parent == NULL ? 0 : process->parent->pid;
+}

@@ -1,0 +1,547 @@
+/* SPDX-License-Identifier: MIT */
+#include <lib/service/fake/kernel.h>
+
+#include <kernel_calls.h>
+#include <lib/service/loop.h>
+
+#include <setjmp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_SIZE	(1u << 20)
+#define EVENTS_MAX	64u
+#define STEPS_MAX	1000000u	/* more is a live lock */
+#define CRASHES_MAX	200u		/* by chance, then it runs on */
+
+enum { CALLER_IDLE, CALLER_QUEUED, CALLER_WAITING, CALLER_GONE };
+enum { REPLY_IS_FREE, REPLY_IS_HELD, REPLY_IS_VOID };
+enum { EVENT_IS_IDLE, EVENT_IS_FIRED, EVENT_IS_TAKEN };
+enum { JUMP_NONE, JUMP_CRASH, JUMP_DONE };
+
+struct caller {
+	int state;
+	unsigned number;
+	struct message request;
+};
+
+struct reply {
+	int state, event;
+	unsigned caller;
+	uint64_t order, info;
+	struct message message;
+};
+
+struct slot {
+	uint64_t generation;
+	uint64_t type;		/* 0 = empty */
+	uint64_t reply;		/* index in world.reply */
+};
+
+static struct world {
+	const struct fake_script *script;
+	const struct fake_plan *plan;
+	struct fake_result *result;
+	uint64_t random;
+	unsigned crashes;
+	struct caller caller[FAKE_CALLERS];
+	struct reply reply[FAKE_SLOTS];
+	unsigned reply_count;
+	struct slot slot[FAKE_SLOTS];
+	uint64_t order, bits;
+	unsigned caps_due;
+	cap_t caps[4];
+} world;
+
+static jmp_buf out;
+static bool dirty;
+static uint8_t region[ARENA_SIZE] __attribute__((aligned(4096)));
+static struct place_info info = {
+	.name = "test", .vspace = CAP_FIRST(1), .thread = CAP_FIRST(2)
+};
+
+static unsigned
+chance(unsigned limit)
+{
+	world.random = world.random * 6364136223846793005ul +
+	    1442695040888963407ul;
+	return (unsigned)(world.random >> 33) % limit;
+}
+
+void
+fake_fail(const char *reason)
+{
+	if (world.result->failure == NULL)
+		world.result->failure = reason;
+	longjmp(out, JUMP_DONE);
+}
+
+static void
+step(void)
+{
+	const struct fake_plan *plan = world.plan;
+
+	if (++world.result->steps > STEPS_MAX)
+		fake_fail("it never ends");
+	bool by_chance = plan->crash_odds != 0 &&
+	    world.crashes < CRASHES_MAX && chance(plan->crash_odds) == 0;
+	if (world.result->steps == plan->crash_at || by_chance) {
+		world.crashes++;
+		longjmp(out, JUMP_CRASH);
+	}
+}
+
+/* Slots. */
+
+static struct slot *
+find_slot(cap_t cap)
+{
+	uint64_t index = CAP_INDEX(cap);
+
+	if (index >= FAKE_SLOTS || world.slot[index].type == 0 ||
+	    world.slot[index].generation != CAP_GENERATION(cap))
+		return NULL;
+	return &world.slot[index];
+}
+
+static cap_t
+fill_slot(uint64_t type, uint64_t reply)
+{
+	for (uint64_t i = PLACE_FREE_SLOT; i < FAKE_SLOTS; i++) {
+		struct slot *slot = &world.slot[i];
+		if (slot->type != 0)
+			continue;
+		slot->type = type;
+		slot->reply = reply;
+		return CAP_MAKE(i, slot->generation);
+	}
+	fake_fail("the table is full");
+	return CAP_NONE;
+}
+
+cap_t
+fake_object_create(void)
+{
+	step();
+	cap_t cap = fill_slot(FAKE_OBJECT, 0);
+	step();
+	return cap;
+}
+
+status_t
+kernel_cap_delete(cap_t cap)
+{
+	step();
+	struct slot *slot = find_slot(cap);
+	if (slot != NULL && slot->type == OBJ_REPLY &&
+	    world.reply[slot->reply].state == REPLY_IS_HELD)
+		fake_fail("a reply object was deleted while it held a call");
+	if (slot != NULL) {
+		slot->type = 0;
+		slot->generation++;
+	}
+	step();
+	return slot != NULL ? OK : ERR_HANDLE;
+}
+
+status_t
+kernel_table_next(uint64_t index, cap_t *out_cap)
+{
+	step();
+	for (; index < FAKE_SLOTS; index++) {
+		if (world.slot[index].type == 0)
+			continue;
+		*out_cap = CAP_MAKE(index, world.slot[index].generation);
+		return OK;
+	}
+	return ERR_EMPTY;
+}
+
+/* Events and signals. */
+
+status_t
+kernel_signal(cap_t notification, uint64_t bits)
+{
+	step();
+	if (notification == PLACE_NOTIFICATION)
+		world.bits |= bits;
+	step();
+	return OK;
+}
+
+status_t
+kernel_resize(cap_t memory, uint64_t size)
+{
+	(void)memory;
+	(void)size;
+	step();
+	return OK;
+}
+
+status_t
+kernel_notification_bind(cap_t thread)
+{
+	step();
+	return thread == info.thread ? OK : ERR_HANDLE;
+}
+
+status_t
+kernel_event_next(uint64_t *out_kind, uint64_t *out_badge)
+{
+	step();
+	for (unsigned i = 0; i < world.reply_count; i++) {
+		if (world.reply[i].event != EVENT_IS_FIRED)
+			continue;
+		world.reply[i].event = EVENT_IS_TAKEN;
+		*out_kind = EVENT_CANCEL;
+		*out_badge = i;
+		step();
+		return OK;
+	}
+	return ERR_EMPTY;
+}
+
+status_t
+kernel_event_rearm(void)
+{
+	step();
+	for (unsigned i = 0; i < world.reply_count; i++) {
+		if (world.reply[i].event != EVENT_IS_TAKEN)
+			continue;
+		world.reply[i].event = EVENT_IS_FIRED;
+		world.bits |= LOOP_EVENT_BIT;
+	}
+	step();
+	return OK;
+}
+
+/* Callers. */
+
+static bool
+nobody_is_queued(void)
+{
+	for (unsigned i = 0; i < FAKE_CALLERS; i++)
+		if (world.caller[i].state == CALLER_QUEUED)
+			return false;
+	return true;
+}
+
+/* Idle callers that have something to say queue it; caller 0 is asked last. */
+static void
+queue_calls(void)
+{
+	for (unsigned i = FAKE_CALLERS; i-- > 0;) {
+		struct caller *caller = &world.caller[i];
+		if (caller->state != CALLER_IDLE)
+			continue;
+		if (world.script->next(i, caller->number, nobody_is_queued(),
+		    &caller->request))
+			caller->state = CALLER_QUEUED;
+	}
+}
+
+/* Someone kills a waiting caller, or kicks it. */
+static void
+cancel_someone(void)
+{
+	unsigned index = chance(world.reply_count);
+	struct reply *reply = &world.reply[index];
+
+	if (reply->state != REPLY_IS_HELD)
+		return;
+	if (chance(2) == 0) {
+		reply->state = REPLY_IS_VOID;
+		world.caller[reply->caller].state = CALLER_GONE;
+		world.result->voided++;
+	} else {
+		world.result->kicked++;
+	}
+	reply->info |= IPC_INFO_CANCELLED;
+	reply->event = EVENT_IS_FIRED;
+	world.bits |= LOOP_EVENT_BIT;
+}
+
+static void
+maybe_cancel(void)
+{
+	if (world.plan->cancel_odds != 0 && world.reply_count != 0 &&
+	    chance(world.plan->cancel_odds) == 0)
+		cancel_someone();
+}
+
+static struct reply *
+find_reply(cap_t cap)
+{
+	const struct slot *slot = find_slot(cap);
+
+	if (slot == NULL || slot->type != OBJ_REPLY)
+		fake_fail("not a reply object");
+	return &world.reply[slot->reply];
+}
+
+status_t
+kernel_reply_create(uint64_t badge, cap_t *out_cap)
+{
+	step();
+	/* Swept objects leave their number behind for another of that badge. */
+	if (badge >= FAKE_SLOTS)
+		fake_fail("bad badge");
+	world.reply[badge] = (struct reply){ 0 };
+	if (badge >= world.reply_count)
+		world.reply_count = (unsigned)badge + 1;
+	*out_cap = fill_slot(OBJ_REPLY, badge);
+	step();
+	return OK;
+}
+
+void
+kernel_put_caps(const cap_t *caps, uint64_t count)
+{
+	world.caps_due = (unsigned)count;
+	for (unsigned i = 0; i < count; i++)
+		world.caps[i] = caps[i];
+}
+
+static status_t
+answer(struct reply *reply, const struct message *message)
+{
+	unsigned caps = world.caps_due;
+	struct caller *caller = &world.caller[reply->caller];
+
+	world.caps_due = 0;
+	if (reply->state == REPLY_IS_FREE)
+		return ERR_STATE;
+	for (unsigned i = 0; i < caps; i++)
+		if (find_slot(world.caps[i]) == NULL)
+			return ERR_HANDLE;
+	reply->event = EVENT_IS_IDLE;
+	if (reply->state == REPLY_IS_VOID) {
+		reply->state = REPLY_IS_FREE;
+		return OK;
+	}
+	reply->state = REPLY_IS_FREE;
+	if (caller->state != CALLER_WAITING)
+		fake_fail("an answer for a caller that does not wait");
+	if (!world.script->check(reply->caller, caller->number,
+	    &caller->request, message, caps))
+		fake_fail("a wrong answer");
+	caller->number++;
+	caller->state = CALLER_IDLE;
+	world.result->answered++;
+	return OK;
+}
+
+static void
+deliver(const struct reply *reply, struct sys_received *received)
+{
+	received->status = OK;
+	received->badge = reply->caller;
+	received->info = reply->info;
+	received->order = reply->order;
+	received->message = reply->message;
+}
+
+/* Nothing will happen any more: either all is well or somebody was lost. */
+static void
+finish(void)
+{
+	for (unsigned i = 0; i < FAKE_CALLERS; i++)
+		if (world.caller[i].state == CALLER_WAITING)
+			fake_fail("a call was never answered");
+	for (unsigned i = 0; i < world.reply_count; i++)
+		if (world.reply[i].state != REPLY_IS_FREE)
+			fake_fail("a reply object was never freed");
+	for (unsigned i = PLACE_FREE_SLOT; i < FAKE_SLOTS; i++)
+		world.result->slots_left += world.slot[i].type != 0;
+	longjmp(out, JUMP_DONE);
+}
+
+static bool
+take_notification(struct sys_received *received)
+{
+	if (world.bits == 0)
+		return false;
+	received->status = OK;
+	received->badge = world.bits;
+	received->info = IPC_INFO_NOTIFIED;
+	world.bits = 0;
+	return true;
+}
+
+/* A server that waits has served all events, or is about to be told. */
+static void
+check_events(void)
+{
+	for (unsigned i = 0; i < world.reply_count; i++) {
+		if (world.reply[i].event == EVENT_IS_TAKEN)
+			fake_fail("an event was taken and forgotten");
+		if (world.reply[i].event == EVENT_IS_FIRED &&
+		    (world.bits & LOOP_EVENT_BIT) == 0)
+			fake_fail("an event will not be noticed");
+	}
+}
+
+static void
+receive(struct reply *next, struct sys_received *received)
+{
+	unsigned start = chance(FAKE_CALLERS);
+
+	if (next->state != REPLY_IS_FREE)
+		fake_fail("waits with a reply object that is in use");
+	check_events();
+	queue_calls();
+	maybe_cancel();
+	if (take_notification(received))
+		return;
+	for (unsigned i = 0; i < FAKE_CALLERS; i++) {
+		unsigned index = (start + i) % FAKE_CALLERS;
+		struct caller *caller = &world.caller[index];
+		if (caller->state != CALLER_QUEUED)
+			continue;
+		caller->state = CALLER_WAITING;
+		*next = (struct reply){ REPLY_IS_HELD, EVENT_IS_IDLE, index,
+		    ++world.order, TRUST_LIBOS << 8, caller->request };
+		deliver(next, received);
+		return;
+	}
+	finish();
+}
+
+void
+kernel_reply_wait(cap_t reply, cap_t endpoint, cap_t next,
+    const struct message *message, struct sys_received *out_received)
+{
+	*out_received = (struct sys_received){ 0 };
+	step();
+	if (reply != CAP_NONE) {
+		out_received->status = answer(find_reply(reply), message);
+		if (out_received->status != OK)
+			return;
+	}
+	step();
+	if (endpoint == CAP_NONE)
+		return;
+	receive(find_reply(next), out_received);
+	step();
+}
+
+void
+kernel_reply_read(cap_t reply, struct sys_received *out_received)
+{
+	const struct reply *r = find_reply(reply);
+
+	*out_received = (struct sys_received){ .status = ERR_EMPTY };
+	step();
+	if (r->state != REPLY_IS_FREE)
+		deliver(r, out_received);
+}
+
+status_t
+kernel_notification_wait(uint64_t *out_bits)
+{
+	struct sys_received received = { 0 };
+
+	step();
+	maybe_cancel();
+	if (!take_notification(&received))
+		fake_fail("waits for a notification that never comes");
+	*out_bits = received.badge;
+	step();
+	return OK;
+}
+
+/* The process. */
+
+const struct place_info *
+service_info(void)
+{
+	return &info;
+}
+
+void
+service_crash_point(const char *name)
+{
+	(void)name;
+	step();
+}
+
+void
+service_ready(void)
+{
+	step();
+}
+
+void
+runtime_start(void)
+{
+}
+
+void
+runtime_keep_writable(void *start, size_t length)
+{
+	(void)start;
+	(void)length;
+}
+
+bool
+runtime_take_dirty(void)
+{
+	bool was = dirty;
+
+	dirty = false;
+	return was;
+}
+
+static void
+expose(void *context, void *start, size_t length)
+{
+	(void)context;
+	(void)start;
+	(void)length;
+	dirty = true;
+	/* Dies between any two changes of the arena as well. */
+	step();
+}
+
+static void
+arena_failed(const char *reason)
+{
+	fake_fail(reason);
+}
+
+_Noreturn void
+service_panic(const char *format, ...)
+{
+	fake_fail(format);
+	abort();
+}
+
+struct arena *
+runtime_open_arena(uint64_t layout_version)
+{
+	static const struct arena_environment environment = {
+		.expose = expose, .fail = arena_failed
+	};
+	struct arena *arena;
+
+	if (arena_open(region, sizeof(region), layout_version, &environment,
+	    &arena) != OK)
+		fake_fail("the arena cannot be opened");
+	return arena;
+}
+
+void
+fake_run(const struct service *service, const struct fake_script *script,
+    const struct fake_plan *plan, struct fake_result *out_result)
+{
+	memset(region, 0, sizeof(region));
+	world = (struct world){ .script = script, .plan = plan,
+	    .result = out_result, .random = plan->seed };
+	for (unsigned i = 0; i < FAKE_SLOTS; i++)
+		world.slot[i].generation = 1;
+	*out_result = (struct fake_result){ 0 };
+	if (setjmp(out) == JUMP_DONE)
+		return;
+	world.caps_due = 0;
+	info.incarnation = ++out_result->incarnations;
+	service_run(service);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include <lib/service/guest/protect.h>
+
+#include <idl/phoenix.h>
+#include <lib/service/loop.h>
+
+#define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
+
+#define PKRU_OPEN	0u
+#define PKRU_CLOSED	(2u << (2 * PLACE_ARENA_PKEY))	/* no writes */
+
+struct range {
+	uint64_t start, end;	/* page aligned */
+};
+
+static struct {
+	bool	 keys;
+	bool	 dirty;
+	bool	 all;		/* the whole arena is writable */
+	struct range arena;
+	struct range kept;	/* always writable */
+	uint64_t transaction;	/* number of the current one */
+	unsigned next;		/* of open[], to be reused */
+	struct {
+		struct range range;	/* end 0: none */
+		uint64_t used;		/* transaction that wrote it last */
+	} open[OPEN_MAX];
+} protect;
+
+static void
+write_pkru(uint32_t value)
+{
+	__asm__ volatile("wrpkru" :: "a"(value), "c"(0), "d"(0) : "memory");
+}
+
+static void
+set_pages(const struct range *range, unsigned flags)
+{
+	status_t status = sys_protect(service_info()->vspace, range->start,
+	    range->end - range->start, flags);
+
+	if (status != OK)
+		service_panic("arena: protect failed with status %lu", status);
+}
+
+static bool
+covers(const struct range *outer, const struct range *inner)
+{
+	return outer->start <= inner->start && inner->end <= outer->end;
+}
+
+static struct range
+pages_of(const void *start, uint64_t length)
+{
+	uint64_t address = (uint64_t)start;
+
+	return (struct range){ address & ~PAGE_MASK,
+	    (address + length + PAGE_MASK) & ~PAGE_MASK };
+}
+
+static void
+open_keys(void *context)
+{
+	(void)context;
+	write_pkru(PKRU_OPEN);
+}
+
+static void
+close_keys(void *context)
+{
+	(void)context;
+	write_pkru(PKRU_CLOSED);
+}
+
+static void
+note_change(void *context, void *start, size_t length)
+{
+	(void)context;
+	(void)start;
+	(void)length;
+	protect.dirty = true;
+}
+
+/* Everything but the pages that stay writable. */
+static void
+close_range(const struct range *range)
+{
+	struct range below = *range, above = *range;
+
+	if (below.end > protect.kept.start)
+		below.end = protect.kept.start;
+	if (above.start < protect.kept.end)
+		above.start = protect.kept.end;
+	if (below.start < below.end)
+		set_pages(&below, MAP_READ);
+	if (above.start < above.end)
+		set_pages(&above, MAP_READ);
+}
+
+/* Other entries may lie in the same pages: they are made writable again. */
+static void
+close_entry(unsigned entry)
+{
+	struct range closed = protect.open[entry].range;
+
+	if (closed.end == 0)
+		return;
+	protect.open[entry].range = (struct range){ 0, 0 };
+	close_range(&closed);
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		const struct range *other = &protect.open[i].range;
+		if (other->start < closed.end && closed.start < other->end)
+			set_pages(other, MAP_READ | MAP_WRITE);
+	}
+}
+
+/* An entry that this transaction does not need; OPEN_MAX if there is none. */
+static unsigned
+find_entry(void)
+{
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		unsigned entry = (protect.next + i) % OPEN_MAX;
+		if (protect.open[entry].used != protect.transaction)
+			return entry;
+	}
+	return OPEN_MAX;
+}
+
+static void
+expose_pages(void *context, void *start, size_t length)
+{
+	struct range range = pages_of(start, length);
+
+	(void)context;
+	protect.dirty = true;
+	if (protect.all || covers(&protect.kept, &range))
+		return;
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		if (covers(&protect.open[i].range, &range)) {
+			protect.open[i].used = protect.transaction;
+			return;
+		}
+	}
+	unsigned entry = find_entry();
+	if (entry == OPEN_MAX) {
+		protect.all = true;
+		set_pages(&protect.arena, MAP_READ | MAP_WRITE);
+		return;
+	}
+	close_entry(entry);
+	set_pages(&range, MAP_READ | MAP_WRITE);
+	protect.open[entry].range = range;
+	protect.open[entry].used = protect.transaction;
+	protect.next = entry + 1;
+}
+
+/* The end of a transaction. */
+static void
+close_pages(void *context)
+{
+	(void)context;
+	protect.transaction++;
+	if (!protect.all)
+		return;
+	protect.all = false;
+	for (unsigned i = 0; i < OPEN_MAX; i++)
+		protect.open[i].range = (struct range){ 0, 0 };
+	close_range(&protect.arena);
+}
+
+void
+protect_start(uint64_t arena_size, bool keys,
+    struct arena_environment *out_environment)
+{
+	protect.keys = keys;
+	protect.arena.start = PLACE_ARENA_BASE;
+	protect.arena.end = PLACE_ARENA_BASE + arena_size;
+	protect.all = true;
+	protect.transaction = 1;
+	if (keys)
+		write_pkru(PKRU_OPEN);
+	out_environment->open_all = keys ? open_keys : NULL;
+	out_environment->close_all = keys ? close_keys : close_pages;
+	out_environment->expose = keys ? note_change : expose_pages;
+}
+
+void
+protect_close(void)
+{
+	if (protect.keys)
+		write_pkru(PKRU_CLOSED);
+	else
+		close_pages(NULL);
+}
+
+void
+runtime_keep_writable(void *start, size_t length)
+{
+	if (protect.keys)
+		return;
+	protect.kept = pages_of(start, length);
+	/* The padding at both ends keeps neighbours out of these pages. */
+	protect.kept.start += PAGE_SIZE;
+	protect.kept.end -= PAGE_SIZE;
+	set_pages(&protect.kept, MAP_READ | MAP_WRITE);
+}
+
+bool
+runtime_take_dirty(void)
+{
+	bool dirty = protect.dirty;
+
+	protect.dirty = false;
+	return dirty;
+}

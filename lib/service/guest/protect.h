@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Keeps the arena read-only outside transactions.
+ *
+ * With protection keys (arena pages carry PLACE_ARENA_PKEY) a transaction opens
+ * and closes all of it by one register write. Without them the pages that a
+ * transaction saves are made writable one range at a time. To close them all
+ * at its end would cost more than most requests, so the last OPEN_MAX ranges
+ * stay writable until others take their place, and so do the pages of the loop
+ * itself, which every commit writes. The rest of the arena is read-only.
+ */
+#pragma once
+
+#include <lib/arena/arena.h>
+#include <stdbool.h>
+
+/* Before arena_open: makes the whole region writable. */
+void protect_start(uint64_t arena_size, bool keys,
+    struct arena_environment *out_environment);
+/* After arena_open. */
+void protect_close(void);

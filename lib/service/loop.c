@@ -1,0 +1,616 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The service loop.
+ *
+ * A call goes through these steps; a crash between any two of them is made
+ * good by the next incarnation as noted:
+ *
+ *	received	lies in a reply object		delivered again
+ *	handled		transaction open		undone, delivered again
+ *	committed	effects and answer listed	done again, once
+ *	effects		all but the answer done		done again
+ *	answered	reply object free		nothing to do
+ *
+ * The answer is sent together with the wait for the next call, in one system
+ * call, and through the same reply object. It goes alone before that when it
+ * carries capabilities whose copies are deleted here, or when calls of the dead
+ * incarnation are still to be served.
+ *
+ * A call whose transaction changed nothing is answered without listing the
+ * answer: to execute it again is the same as not to have executed it.
+ *
+ * A reply object is free (free_reply), current, parked (in the arena), or
+ * pending (left by the dead incarnation). Objects are made when all others are
+ * taken, up to the number the service allows.
+ */
+#include <lib/service/loop.h>
+
+#include <lib/service/book.h>
+#include <kernel_calls.h>
+
+#include <idl/errno.h>
+
+#define SWEEP_FIRST	256u	/* slots looked at before the service runs */
+#define SWEEP_STEP	32u	/* and in each later step */
+
+static struct loop {
+	const struct service *service;
+	void	*root;
+	struct book book;
+	struct service_call call;
+
+	uint32_t free_count;
+	uint32_t pending_count, pending_next;
+	uint64_t sweep_next;	/* slot; 0 = done */
+
+	/* The answer that goes out with the next wait; NULL: none. */
+	const struct message *answer;
+	uint32_t answer_reply;
+} loop;
+
+static uint32_t free_reply[BOOK_REPLIES_MAX];
+static struct parked_call pending[BOOK_REPLIES_MAX];
+
+static cap_t
+reply_cap(uint32_t reply)
+{
+	return loop.book.state->replies[reply].cap;
+}
+
+static void
+free_push(uint32_t reply)
+{
+	free_reply[loop.free_count++] = reply;
+}
+
+struct book *
+loop_book(void)
+{
+	return &loop.book;
+}
+
+/*
+ * Sends one answer, not waiting for more. A caller that cannot take the
+ * capabilities gets an error instead: its table is full.
+ */
+static void
+send_answer(const struct book_answer *answer)
+{
+	static const struct message refused = { { TAG_REPLY_ERROR, E_MFILE } };
+	struct sys_received ignored;
+	cap_t reply = reply_cap(answer->id.reply);
+
+	if (answer->caps != 0)
+		kernel_put_caps(answer->cap, answer->caps);
+	kernel_reply_wait(reply, CAP_NONE, CAP_NONE, &answer->message,
+	    &ignored);
+	if (ignored.status != OK && answer->caps != 0)
+		kernel_reply_wait(reply, CAP_NONE, CAP_NONE, &refused,
+		    &ignored);
+	if (answer->drop)
+		for (uint64_t i = 0; i < answer->caps; i++)
+			kernel_cap_delete(answer->cap[i]);
+}
+
+static void
+flush_answer(void)
+{
+	struct sys_received ignored;
+
+	if (loop.answer == NULL)
+		return;
+	kernel_reply_wait(reply_cap(loop.answer_reply), CAP_NONE, CAP_NONE,
+	    loop.answer, &ignored);
+	loop.answer = NULL;
+	free_push(loop.answer_reply);
+}
+
+static void
+do_effect(const struct book_effect *effect)
+{
+	/* A target that is gone has nothing left to be done to it. */
+	switch (effect->kind) {
+	case EFFECT_SIGNAL:
+		kernel_signal(effect->target, effect->value);
+		break;
+	case EFFECT_DELETE:
+		kernel_cap_delete(effect->target);
+		break;
+	case EFFECT_RESIZE:
+		kernel_resize(effect->target, effect->value);
+		break;
+	}
+}
+
+/*
+ * After a commit: all effects of the list, then the answers but the last
+ * `held_back` of them.
+ */
+static void
+do_listed(unsigned held_back)
+{
+	const struct book_state *state = loop.book.state;
+
+	if (!loop.book.list_begun)
+		return;
+	for (unsigned i = 0; i < state->listed.effects; i++) {
+		do_effect(&state->effect[i]);
+		service_crash_point("effect");
+	}
+	for (unsigned i = 0; i + held_back < state->listed.answers; i++) {
+		send_answer(&state->answer[i]);
+		free_push(state->answer[i].id.reply);
+		service_crash_point("answer");
+	}
+}
+
+/* The same in a new incarnation: what was done before is recognised. */
+static void
+redo_listed(void)
+{
+	const struct book_state *state = loop.book.state;
+	struct sys_received held;
+
+	for (unsigned i = 0; i < state->listed.effects; i++)
+		do_effect(&state->effect[i]);
+	for (unsigned i = 0; i < state->listed.answers; i++) {
+		const struct book_answer *answer = &state->answer[i];
+		kernel_reply_read(reply_cap(answer->id.reply), &held);
+		if (held.status == OK && held.order == answer->id.order)
+			send_answer(answer);
+		else if (answer->drop)
+			for (uint64_t j = 0; j < answer->caps; j++)
+				kernel_cap_delete(answer->cap[j]);
+	}
+}
+
+static void
+begin(struct parked_call current)
+{
+	runtime_take_dirty();
+	book_begin(&loop.book, current);
+	tx_begin(loop.book.arena);
+}
+
+/* Undoes the transaction and deletes what it had named. */
+static void
+abort_transaction(void)
+{
+	struct book *book = &loop.book;
+
+	tx_abort(book->arena);
+	book->list_begun = false;
+	for (uint32_t i = 0; i < book->fresh_count; i++)
+		if (!book_is_named(book, book->fresh[i]))
+			kernel_cap_delete(book->fresh[i]);
+	if (book->fresh_lost)
+		loop.sweep_next = PLACE_FREE_SLOT + loop.service->fixed_slots;
+}
+
+void
+loop_transaction_begin(void)
+{
+	begin((struct parked_call){ 0 });
+}
+
+void
+loop_transaction_end(void)
+{
+	tx_commit(loop.book.arena);
+	service_crash_point("committed");
+	do_listed(0);
+}
+
+void
+loop_transaction_abort(void)
+{
+	abort_transaction();
+}
+
+/* Sends what the call holds, without a list: nothing was changed. */
+static void
+answer_unlisted(void)
+{
+	loop.answer = &loop.call.message;
+	loop.answer_reply = loop.call.id.reply;
+}
+
+static void
+finish_error(uint64_t code)
+{
+	abort_transaction();
+	loop.call.message.word[0] = TAG_REPLY_ERROR;
+	loop.call.message.word[1] = code;
+	answer_unlisted();
+}
+
+static void
+finish_reply(void)
+{
+	struct book *book = &loop.book;
+	struct service_call *call = &loop.call;
+
+	if (book->current_answered || call->reply_caps > 4)
+		service_panic("call %lx answered twice", call->message.word[0]);
+	if (!runtime_take_dirty() && call->reply_caps == 0) {
+		tx_commit(book->arena);
+		answer_unlisted();
+		return;
+	}
+	if (book_reply(book, call) != OK) {
+		finish_error(E_NOMEM);
+		return;
+	}
+	service_crash_point("handled");
+	tx_commit(book->arena);
+	service_crash_point("committed");
+	if (call->reply_caps != 0) {
+		do_listed(0);
+		return;
+	}
+	do_listed(1);
+	loop.answer = &book->state->answer[
+	    book->state->listed.answers - 1].message;
+	loop.answer_reply = call->id.reply;
+}
+
+static void
+finish_park(void)
+{
+	struct book *book = &loop.book;
+	struct parked_call id = loop.call.id;
+
+	if (!book->current_answered && book_park(book, id) != OK) {
+		finish_error(E_NOMEM);
+		return;
+	}
+	service_crash_point("handled");
+	tx_commit(book->arena);
+	service_crash_point("committed");
+	do_listed(0);
+}
+
+static void
+fill_call(struct service_call *call, uint32_t reply,
+    const struct sys_received *in)
+{
+	call->message = in->message;
+	call->badge = in->badge;
+	call->trust = IPC_INFO_TRUST(in->info);
+	call->caps = IPC_INFO_CAPS(in->info);
+	call->windows = IPC_INFO_WINDOWS(in->info);
+	call->cancelled = (in->info & IPC_INFO_CANCELLED) != 0;
+	call->resumed = false;
+	call->id = (struct parked_call){ reply, in->order };
+	call->reply = reply_cap(reply);
+	call->reply_caps = 0;
+	call->reply_cap_drop = false;
+}
+
+static void
+execute(uint32_t reply, const struct sys_received *in, bool resumed)
+{
+	struct service_call *call = &loop.call;
+
+	fill_call(call, reply, in);
+	call->resumed = resumed;
+	service_crash_point("received");
+	begin(call->id);
+	switch (loop.service->handle(loop.root, call)) {
+	case SERVICE_REPLY:
+		finish_reply();
+		break;
+	case SERVICE_PARK:
+		finish_park();
+		break;
+	default:
+		finish_error(call->message.word[1]);
+		break;
+	}
+}
+
+static void
+cancel_parked(struct parked_call id)
+{
+	loop_transaction_begin();
+	loop.service->cancel(loop.root, id);
+	loop_transaction_end();
+}
+
+static void
+drain_events(void)
+{
+	uint64_t kind, badge;
+
+	while (kernel_event_next(&kind, &badge) == OK) {
+		service_crash_point("event");
+		if (kind == EVENT_CANCEL) {
+			struct parked_call id = { (uint32_t)badge, 0 };
+			if (badge < loop.book.state->reply_count)
+				id.order = loop.book.state->replies[badge].parked;
+			if (id.order != 0)
+				cancel_parked(id);
+		} else if (loop.service->event != NULL) {
+			loop_transaction_begin();
+			loop.service->event(loop.root, kind, badge);
+			loop_transaction_end();
+		}
+	}
+}
+
+/*
+ * Deletes capabilities that the arena does not name: what dead incarnations
+ * made and did not commit. Between transactions only.
+ */
+static void
+sweep(unsigned steps)
+{
+	const struct place_info *info = service_info();
+	cap_t cap;
+
+	while (loop.sweep_next != 0 && steps-- != 0) {
+		if (kernel_table_next(loop.sweep_next, &cap) != OK) {
+			loop.sweep_next = 0;
+			break;
+		}
+		loop.sweep_next = CAP_INDEX(cap) + 1;
+		bool named = loop.book.state != NULL &&
+		    book_is_named(&loop.book, cap);
+		if (!named && cap != info->vspace && cap != info->thread)
+			kernel_cap_delete(cap);
+	}
+	/* More to do: comes back here even if no call arrives. */
+	if (loop.sweep_next != 0)
+		kernel_signal(PLACE_NOTIFICATION, LOOP_EVENT_BIT);
+}
+
+static void
+notified(uint64_t bits)
+{
+	if ((bits & LOOP_EVENT_BIT) != 0)
+		drain_events();
+	bits &= ~LOOP_EVENT_BIT;
+	if (bits == 0 || loop.service->notified == NULL)
+		return;
+	loop_transaction_begin();
+	loop.service->notified(loop.root, bits);
+	loop_transaction_end();
+}
+
+/* One more reply object; false if there may be none. */
+static bool
+make_reply(void)
+{
+	uint64_t index = loop.book.state->reply_count;
+	cap_t cap;
+
+	if (index == loop.book.reply_limit ||
+	    kernel_reply_create(index, &cap) != OK)
+		return false;
+	loop_transaction_begin();
+	if (book_add_reply(&loop.book, cap) != OK) {
+		abort_transaction();
+		return false;
+	}
+	loop_transaction_end();
+	free_push((uint32_t)index);
+	return true;
+}
+
+/* All reply objects hold parked calls: only a notification can help. */
+static void
+wait_without_reply(void)
+{
+	uint64_t bits;
+
+	if (kernel_notification_wait(&bits) == OK)
+		notified(bits);
+}
+
+/* Sends the answer that is due and waits for a call or a notification. */
+static void
+receive(void)
+{
+	static const struct message nothing;
+	const struct message *message = &nothing;
+	struct sys_received in;
+	cap_t answered = CAP_NONE;
+	uint32_t reply;
+
+	if (loop.answer != NULL) {
+		reply = loop.answer_reply;
+		answered = reply_cap(reply);
+		message = loop.answer;
+		loop.answer = NULL;
+	} else {
+		if (loop.free_count == 0 && !make_reply()) {
+			wait_without_reply();
+			return;
+		}
+		reply = free_reply[--loop.free_count];
+	}
+	kernel_reply_wait(answered, PLACE_ENDPOINT, reply_cap(reply), message,
+	    &in);
+	if (in.status != OK)
+		service_panic("receive failed with status %lu", in.status);
+	if ((in.info & IPC_INFO_NOTIFIED) != 0) {
+		free_push(reply);
+		notified(in.badge);
+		return;
+	}
+	execute(reply, &in, false);
+}
+
+/* Finds the calls that lie in reply objects, oldest first. */
+static void
+find_pending(void)
+{
+	const struct book_state *state = loop.book.state;
+	struct sys_received in;
+
+	for (uint32_t i = 0; i < state->reply_count; i++) {
+		if (state->replies[i].parked != 0)
+			continue;
+		kernel_reply_read(state->replies[i].cap, &in);
+		if (in.status != OK) {
+			free_push(i);
+			continue;
+		}
+		uint32_t place = loop.pending_count++;
+		for (; place > 0 && pending[place - 1].order > in.order;
+		    place--)
+			pending[place] = pending[place - 1];
+		pending[place] = (struct parked_call){ i, in.order };
+	}
+}
+
+static void
+serve_pending(void)
+{
+	struct sys_received in;
+
+	while (loop.pending_next < loop.pending_count) {
+		uint32_t reply = pending[loop.pending_next++].reply;
+		kernel_reply_read(reply_cap(reply), &in);
+		if (in.status != OK) {
+			free_push(reply);
+			continue;
+		}
+		execute(reply, &in, true);
+		flush_answer();
+	}
+}
+
+/* A fresh arena: the state of the loop, then that of the service. */
+static void
+create_state(void)
+{
+	const struct service *service = loop.service;
+
+	begin((struct parked_call){ 0 });
+	if (book_create(&loop.book, service->root_size) != OK)
+		service_panic("the arena is too small");
+	loop.root = loop.book.state->root;
+	status_t status = service->start != NULL ? service->start(loop.root) :
+	    OK;
+	if (status != OK)
+		service_panic("start failed with status %lu", status);
+	tx_commit(loop.book.arena);
+	service_crash_point("committed");
+	do_listed(0);
+}
+
+/* Up to the point where the next call can be served. */
+static void
+start(const struct service *service)
+{
+	loop = (struct loop){ .service = service };
+	loop.book.reply_limit = service->reply_objects;
+	loop.book.slot_limit = service->table_slots;
+	if (service->reply_objects == 0 ||
+	    service->reply_objects > BOOK_REPLIES_MAX)
+		service_panic("%u reply objects", service->reply_objects);
+	loop.book.arena = runtime_open_arena((uint64_t)BOOK_LAYOUT << 32 |
+	    service->layout_version);
+	book_open(&loop.book);
+	runtime_start();
+
+	bool first = loop.book.state == NULL;
+	loop.sweep_next = PLACE_FREE_SLOT + service->fixed_slots;
+	sweep(SWEEP_FIRST);
+	if (first) {
+		create_state();
+	} else {
+		loop.root = loop.book.state->root;
+		redo_listed();
+	}
+	runtime_keep_writable(loop.book.state, sizeof(*loop.book.state));
+	if (kernel_notification_bind(service_info()->thread) != OK)
+		service_panic("the notification is bound to another thread");
+	kernel_event_rearm();
+	if (service->resume != NULL)
+		service->resume(loop.root, first);
+	find_pending();
+}
+
+_Noreturn void
+service_run(const struct service *service)
+{
+	start(service);
+	serve_pending();
+	service_ready();
+	/* Events of the dead incarnation whose signal it had taken. */
+	drain_events();
+	for (;;) {
+		if (loop.sweep_next != 0)
+			sweep(SWEEP_STEP);
+		if (service->idle != NULL)
+			service->idle(loop.root);
+		receive();
+	}
+}
+
+struct arena *
+service_arena(void)
+{
+	return loop.book.arena;
+}
+
+status_t
+service_cap_keep(cap_t cap)
+{
+	return book_keep(&loop.book, cap);
+}
+
+status_t
+service_cap_drop(cap_t cap)
+{
+	return book_drop(&loop.book, cap);
+}
+
+status_t
+service_answer(struct parked_call id, const struct message *message)
+{
+	return book_answer(&loop.book, id, message);
+}
+
+status_t
+service_answer_error(struct parked_call id, uint64_t code)
+{
+	struct message message = { { TAG_REPLY_ERROR, code } };
+
+	return book_answer(&loop.book, id, &message);
+}
+
+status_t
+service_effect_signal(cap_t notification, uint64_t bits)
+{
+	return book_effect(&loop.book, EFFECT_SIGNAL, notification, bits);
+}
+
+status_t
+service_effect_resize(cap_t memory, uint64_t size)
+{
+	return book_effect(&loop.book, EFFECT_RESIZE, memory, size);
+}
+
+cap_t
+service_reply_cap(struct parked_call id)
+{
+	return id.reply < loop.book.state->reply_count ? reply_cap(id.reply) :
+	    CAP_NONE;
+}
+
+status_t
+service_parked_read(struct parked_call id, struct service_call *out_call)
+{
+	struct sys_received in;
+
+	if (!book_is_parked(&loop.book, id))
+		return ERR_NOENT;
+	kernel_reply_read(reply_cap(id.reply), &in);
+	if (in.status != OK || in.order != id.order)
+		return ERR_GONE;
+	fill_call(out_call, id.reply, &in);
+	return OK;
+}

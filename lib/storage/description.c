@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Open descriptions: a growing table of chunks, and a list of free places.
+ *
+ * A badge is generation << 32 | index + 1. The generation of a place advances
+ * when it is closed, so a badge is never valid twice (until 2^32 closes of one
+ * place, when its holder is long gone).
+ */
+#include <lib/storage/state.h>
+
+static struct description *
+at(const struct storage_root *root, uint32_t index)
+{
+	return &root->chunk[index / DESCRIPTIONS_PER_CHUNK]->
+	    description[index % DESCRIPTIONS_PER_CHUNK];
+}
+
+static unsigned
+add_chunk(struct storage *storage)
+{
+	struct storage_root *root = storage->root;
+	uint32_t first = root->chunks * DESCRIPTIONS_PER_CHUNK;
+
+	if (root->chunks == CHUNKS_MAX)
+		return E_NFILE;
+	struct chunk *chunk = arena_alloc(storage->arena, sizeof(*chunk));
+	if (chunk == NULL || SAVE(storage, &root->chunk[root->chunks]) != 0 ||
+	    SAVE(storage, &root->chunks) != 0 ||
+	    SAVE(storage, &root->free) != 0)
+		return E_NOSPC;
+	for (uint32_t i = 0; i < DESCRIPTIONS_PER_CHUNK; i++) {
+		chunk->description[i].index = first + i;
+		chunk->description[i].generation = 1;
+		chunk->description[i].next_free =
+		    i + 1 < DESCRIPTIONS_PER_CHUNK ? first + i + 2 : 0;
+	}
+	root->chunk[root->chunks++] = chunk;
+	root->free = first + 1;
+	return 0;
+}
+
+unsigned
+description_create(struct storage *storage, const struct description *base,
+    struct inode *inode, unsigned flags, struct description **out_description)
+{
+	struct storage_root *root = storage->root;
+	struct description *d;
+	unsigned error;
+
+	if (root->free == 0 && (error = add_chunk(storage)) != 0)
+		return error;
+	d = at(root, root->free - 1);
+	if (SAVE(storage, &root->free) != 0 ||
+	    SAVE(storage, &root->descriptions) != 0 || SAVE(storage, d) != 0)
+		return E_NOSPC;
+	root->free = d->next_free;
+	root->descriptions++;
+	d->used = true;
+	d->flags = flags;
+	d->uid = base->uid;
+	d->gid = base->gid;
+	d->inode = inode;
+	d->top = base->top;
+	d->position = 0;
+	d->session = 0;
+	error = inode_reference(storage, d->inode);
+	if (error == 0)
+		error = inode_reference(storage, d->top);
+	*out_description = d;
+	return error;
+}
+
+unsigned
+storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
+    struct description **out_description)
+{
+	struct description base = {
+		.uid = uid, .gid = gid, .top = storage->root->top,
+	};
+
+	return description_create(storage, &base, base.top,
+	    OPEN_READ | OPEN_DIRECTORY, out_description);
+}
+
+unsigned
+storage_close(struct storage *storage, struct description *description)
+{
+	struct storage_root *root = storage->root;
+	struct inode *inode = description->inode, *top = description->top;
+
+	if (SAVE(storage, &root->free) != 0 ||
+	    SAVE(storage, &root->descriptions) != 0 ||
+	    SAVE(storage, description) != 0)
+		return E_NOSPC;
+	description->used = false;
+	description->inode = description->top = NULL;
+	if (++description->generation == 0)
+		description->generation = 1;
+	description->next_free = root->free;
+	root->free = description->index + 1;
+	root->descriptions--;
+	unsigned error = inode_unreference(storage, inode);
+	return error != 0 ? error : inode_unreference(storage, top);
+}
+
+struct description *
+storage_find(const struct storage *storage, uint64_t badge)
+{
+	uint32_t index = (uint32_t)badge - 1;
+
+	if (index / DESCRIPTIONS_PER_CHUNK >= storage->root->chunks)
+		return NULL;
+	struct description *d = at(storage->root, index);
+	return d->used && d->generation == badge >> 32 ? d : NULL;
+}
+
+uint64_t
+storage_badge(const struct description *description)
+{
+	return (uint64_t)description->generation << 32 |
+	    (description->index + 1);
+}
+
+uint64_t
+storage_session(const struct description *description)
+{
+	return description->session;
+}
+
+unsigned
+storage_set_session(struct storage *storage, struct description *description,
+    uint64_t session)
+{
+	if (SAVE(storage, &description->session) != 0)
+		return E_NOSPC;
+	description->session = session;
+	return 0;
+}
+
+unsigned
+storage_set_flags(struct storage *storage, struct description *description,
+    unsigned flags)
+{
+	if ((flags & ~OPEN_APPEND) != 0)
+		return E_INVAL;
+	if (SAVE(storage, &description->flags) != 0)
+		return E_NOSPC;
+	description->flags = (description->flags & ~OPEN_APPEND) | flags;
+	return 0;
+}
+
+struct description *
+storage_next(const struct storage *storage, uint32_t *index)
+{
+	const struct storage_root *root = storage->root;
+
+	for (; *index < root->chunks * DESCRIPTIONS_PER_CHUNK; ++*index)
+		if (at(root, *index)->used)
+			return at(root, (*index)++);
+	return NULL;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT */
+/* Inodes: creation, counting, permissions (structures in state.h). */
+#include <lib/storage/state.h>
+
+unsigned
+save(struct storage *storage, void *pointer, size_t length)
+{
+	return tx_add(storage->arena, pointer, length) == OK ? 0 : E_NOSPC;
+}
+
+uint64_t
+now(const struct storage *storage)
+{
+	return storage->environment.now_ns(storage->environment.context);
+}
+
+unsigned
+from_status(status_t status)
+{
+	switch (status) {
+	case OK:
+		return 0;
+	case ERR_NOMEM:
+	case ERR_LIMIT:
+	case ERR_FULL:
+		return E_NOSPC;
+	case ERR_RANGE:
+		return E_FBIG;
+	default:
+		return E_IO;
+	}
+}
+
+unsigned
+inode_create(struct storage *storage, const struct description *owner,
+    uint32_t mode, struct inode **out_inode)
+{
+	struct storage_root *root = storage->root;
+	struct inode *inode = arena_alloc(storage->arena, sizeof(*inode));
+
+	if (inode == NULL || SAVE(storage, &root->next_inode) != 0 ||
+	    SAVE(storage, &root->inodes) != 0)
+		return E_NOSPC;
+	inode->number = ++root->next_inode;
+	root->inodes++;
+	inode->mode = mode;
+	inode->uid = owner->uid;
+	inode->gid = owner->gid;
+	inode->atime_ns = inode->mtime_ns = inode->ctime_ns = now(storage);
+	*out_inode = inode;
+	return 0;
+}
+
+static unsigned
+free_content(struct storage *storage, struct inode *inode)
+{
+	struct storage_environment *e = &storage->environment;
+
+	if (inode_kind(inode) == KIND_REGULAR && inode->file != 0)
+		return from_status(e->file_destroy(e->context, inode->file));
+	if (inode_kind(inode) == KIND_SYMLINK &&
+	    arena_free(storage->arena, inode->target) != OK)
+		return E_NOSPC;
+	return 0;
+}
+
+/*
+ * Frees the inode if nothing is left of it. A removed directory held its
+ * parent; that may go too, and so on upwards.
+ */
+static unsigned
+free_if_unused(struct storage *storage, struct inode *inode)
+{
+	while (inode != NULL && inode->links == 0 && inode->references == 0) {
+		struct inode *parent = is_directory(inode) ?
+		    inode->parent : NULL;
+		unsigned error = free_content(storage, inode);
+
+		if (error != 0)
+			return error;
+		if (SAVE(storage, &storage->root->inodes) != 0 ||
+		    arena_free(storage->arena, inode) != OK)
+			return E_NOSPC;
+		storage->root->inodes--;
+		if (parent != NULL) {
+			if (SAVE(storage, parent) != 0)
+				return E_NOSPC;
+			parent->references--;
+		}
+		inode = parent;
+	}
+	return 0;
+}
+
+unsigned
+inode_reference(struct storage *storage, struct inode *inode)
+{
+	if (SAVE(storage, &inode->references) != 0)
+		return E_NOSPC;
+	inode->references++;
+	return 0;
+}
+
+unsigned
+inode_unreference(struct storage *storage, struct inode *inode)
+{
+	if (SAVE(storage, &inode->references) != 0)
+		return E_NOSPC;
+	inode->references--;
+	return free_if_unused(storage, inode);
+}
+
+/* One link less; a directory loses all at once and holds its parent. */
+unsigned
+inode_unlink(struct storage *storage, struct inode *inode)
+{
+	if (SAVE(storage, inode) != 0)
+		return E_NOSPC;
+	inode->ctime_ns = now(storage);
+	if (!is_directory(inode)) {
+		inode->links--;
+		return free_if_unused(storage, inode);
+	}
+	inode->links = 0;
+	inode->entry = NULL;
+	unsigned error = inode_reference(storage, inode->parent);
+	return error != 0 ? error : free_if_unused(storage, inode);
+}
+
+unsigned
+inode_modified(struct storage *storage, struct inode *inode)
+{
+	if (SAVE(storage, inode) != 0)
+		return E_NOSPC;
+	inode->mtime_ns = inode->ctime_ns = now(storage);
+	return 0;
+}
+
+unsigned
+inode_changed(struct storage *storage, struct inode *inode)
+{
+	if (SAVE(storage, inode) != 0)
+		return E_NOSPC;
+	inode->ctime_ns = now(storage);
+	return 0;
+}
+
+bool
+inode_allows(const struct description *who, const struct inode *inode,
+    unsigned want)
+{
+	uint32_t mode = inode->mode;
+
+	if (who->uid == 0)
+		return (want & WANT_EXEC) == 0 || is_directory(inode) ||
+		    (mode & 0111) != 0;
+	if (who->uid == inode->uid)
+		mode >>= 6;
+	else if (who->gid == inode->gid)
+		mode >>= 3;
+	return (mode & want) == want;
+}
+
+bool
+inode_owned(const struct description *who, const struct inode *inode)
+{
+	return who->uid == 0 || who->uid == inode->uid;
+}

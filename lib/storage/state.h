@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the tree looks like in the arena; for the files of this library only.
+ *
+ *	root		counters, the top directory, tables of descriptions
+ *	inode		one per file; kept while links or references are left
+ *	entry		one name in one directory: a node of its tree
+ *
+ * References of an inode: descriptions that have it open, or have it as the
+ * root of their attachment, and directories below it that were removed but are
+ * still referenced (their `..` leads here). The top directory has one more.
+ *
+ * A directory is a treap ordered by cookie. The cookie of an entry is a hash
+ * of its name, or up to COOKIE_PROBES - 1 above when it is taken. So it serves
+ * lookup, and as a position of readdir that stays right whatever is created or
+ * removed meanwhile. Priorities are a hash of the cookie: the shape depends on
+ * the content only.
+ */
+#pragma once
+
+#include <lib/storage/storage.h>
+
+#define COOKIE_DOT	1u	/* position after `.` */
+#define COOKIE_DOTDOT	2u
+#define COOKIE_FIRST	16u	/* first of an entry */
+#define COOKIE_PROBES	16u
+
+#define MODE_KIND_SHIFT	12
+#define MODE_MASK	07777u
+#define MODE_SETUID	04000u
+#define MODE_SETGID	02000u
+#define MODE_STICKY	01000u
+#define MODE_GROUP_EXEC	0010u
+
+#define WANT_EXEC	1u
+#define WANT_WRITE	2u
+#define WANT_READ	4u
+
+struct entry {
+	struct entry *left, *right;
+	uint64_t cookie;
+	struct inode *inode;
+	uint16_t length;
+	char	 name[];
+};
+
+struct inode {
+	uint64_t number;
+	uint32_t mode;		/* kind and permissions */
+	uint32_t links;
+	uint32_t uid, gid;
+	uint64_t device;
+	uint64_t size;
+	uint64_t atime_ns, mtime_ns, ctime_ns;
+	uint32_t references;
+	uint32_t target_length;	/* of a symbolic link */
+	/* Of a directory: its only name. Of a file: one of its names or none. */
+	struct inode *parent;
+	struct entry *entry;
+	union {
+		struct {	/* KIND_REGULAR */
+			uint64_t file;	/* page object, 0 = none */
+			uint64_t clean;	/* epoch, see storage.h */
+		};
+		struct {	/* KIND_DIRECTORY */
+			struct entry *names;
+			uint64_t count;
+		};
+		char	*target;	/* KIND_SYMLINK */
+	};
+};
+
+#define DESCRIPTIONS_PER_CHUNK	64u
+#define CHUNKS_MAX		1024u
+
+struct description {
+	uint32_t index;
+	uint32_t generation;	/* never 0 */
+	bool	 used;
+	uint32_t flags;		/* OPEN_* */
+	uint32_t uid, gid;
+	struct inode *inode;
+	struct inode *top;	/* of the attachment */
+	uint64_t position;
+	uint64_t session;
+	uint32_t next_free;	/* index + 1, of a free one */
+};
+
+struct chunk {
+	struct description description[DESCRIPTIONS_PER_CHUNK];
+};
+
+struct storage_root {
+	uint64_t seed;		/* of the names */
+	uint64_t next_inode;
+	uint64_t inodes;
+	struct inode *top;
+	struct arena_map *loading;	/* linked files of the archive */
+	uint64_t load_position;
+	uint64_t load_offset;	/* in the file being loaded */
+	bool	 loaded;
+	uint32_t chunks;
+	uint32_t free;		/* index + 1 of a free description */
+	uint32_t descriptions;	/* in use */
+	struct chunk *chunk[CHUNKS_MAX];
+};
+
+static inline unsigned
+inode_kind(const struct inode *inode)
+{
+	return inode->mode >> MODE_KIND_SHIFT;
+}
+
+static inline bool
+is_directory(const struct inode *inode)
+{
+	return inode_kind(inode) == KIND_DIRECTORY;
+}
+
+/* inode.c */
+
+/* Saves a structure before it is changed: 0 or E_NOSPC. */
+unsigned save(struct storage *storage, void *pointer, size_t length);
+#define SAVE(storage, pointer) save((storage), (pointer), sizeof(*(pointer)))
+
+uint64_t now(const struct storage *storage);
+unsigned from_status(status_t status);
+/* No link and no reference yet. owner gives uid, gid. */
+unsigned inode_create(struct storage *storage,
+    const struct description *owner, uint32_t mode, struct inode **out_inode);
+unsigned inode_reference(struct storage *storage, struct inode *inode);
+/* Both free it with its last link and reference. */
+unsigned inode_unreference(struct storage *storage, struct inode *inode);
+unsigned inode_unlink(struct storage *storage, struct inode *inode);
+/* mtime and ctime; saves. */
+unsigned inode_modified(struct storage *storage, struct inode *inode);
+unsigned inode_changed(struct storage *storage, struct inode *inode);
+/* May it? want: WANT_*. */
+bool inode_allows(const struct description *who, const struct inode *inode,
+    unsigned want);
+bool inode_owned(const struct description *who, const struct inode *inode);
+
+/* directory.c */
+struct entry *directory_find(const struct storage *storage,
+    const struct inode *directory, struct storage_path name);
+/* First entry with a cookie above the given one. */
+struct entry *directory_next(const struct inode *directory, uint64_t cookie);
+unsigned directory_insert(struct storage *storage, struct inode *directory,
+    struct storage_path name, struct inode *inode, struct entry **out_entry);
+unsigned directory_remove(struct storage *storage, struct inode *directory,
+    struct entry *entry);
+uint64_t directory_cookie(const struct storage *storage,
+    struct storage_path name);
+uint64_t entry_priority(const struct entry *entry);
+
+/* path.c */
+enum last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
+
+struct walk {
+	struct storage *storage;
+	const struct description *who;
+	unsigned links;		/* symbolic links followed */
+	unsigned depth;		/* of rest */
+	struct storage_path rest[STORAGE_LINKS_MAX + 2];
+
+	struct inode *directory;	/* that holds the last component */
+	struct storage_path name;	/* the last component */
+	enum last last;
+	bool	 slash;		/* something must be a directory */
+	struct entry *entry;	/* of the last component, if there */
+	struct inode *inode;	/* that it names, or NULL */
+};
+
+/* Up to the last component, which is looked up but may be missing. */
+unsigned walk_start(struct walk *walk, struct storage *storage,
+    const struct description *base, struct storage_path path);
+/* The last component is a symbolic link: goes on with its target. */
+unsigned walk_follow(struct walk *walk);
+/* All the way; the object exists. */
+unsigned walk_all(struct walk *walk, struct storage *storage,
+    const struct description *base, struct storage_path path, bool follow);
+/* AT_* flags: walk_all, or the handle itself. */
+unsigned walk_at(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned flags, struct inode **out_inode);
+
+/* link.c */
+/* May entries be made in, or this one be removed from, the directory? */
+unsigned may_create(const struct description *who,
+    const struct inode *directory);
+unsigned may_delete(const struct description *who,
+    const struct inode *directory, const struct inode *victim,
+    bool want_directory);
+/* For a name that must not exist; directory: a slash may follow it. */
+unsigned walk_new(struct walk *walk, struct storage *storage,
+    const struct description *base, struct storage_path path,
+    bool directory);
+/* Gives the inode its name, and one link. */
+unsigned link_new(struct walk *walk, struct inode *inode);
+
+/* description.c */
+unsigned description_create(struct storage *storage,
+    const struct description *base, struct inode *inode, unsigned flags,
+    struct description **out_description);
+
+/* file.c */
+/* Everything beyond the size is zero after that. Inode is saved. */
+unsigned file_clean(struct storage *storage, struct inode *inode);
+/* Sets the size, with page object. Saves. */
+unsigned file_set_size(struct storage *storage, struct inode *inode,
+    uint64_t size);

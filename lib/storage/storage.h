@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * File system in memory, with POSIX semantics, as a pure state machine.
+ *
+ * The tree lives in an arena: inodes, names, links, open descriptions. File
+ * contents do not: each regular file that is not empty has one page object,
+ * known here by a number that the environment gave out. Every function that
+ * changes something runs inside an arena transaction of the caller, who
+ * commits on 0 and aborts on any other result; a function that failed may have
+ * changed half of what it wanted.
+ *
+ * Results: 0, or E_* of <idl/errno.h>.
+ *
+ * Bytes beyond the size of a file must read zero when it grows, but a
+ * transaction that grew a page object and was undone leaves rubbish there. So
+ * an inode notes the epoch in which everything beyond its size was zero. Each
+ * incarnation has epochs of its own, and a growing transaction that was undone
+ * starts another; the first growth in an epoch cuts and clears first.
+ */
+#pragma once
+
+#include <abi/status.h>
+#include <idl/errno.h>
+#include <idl/storage.h>
+#include <lib/arena/arena.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define STORAGE_FILE_MAX	(1ul << 46)	/* bytes of one file */
+#define STORAGE_LINKS_PER_FILE	65000u
+#define STORAGE_PAGE		4096ul
+
+struct storage_environment {
+	void *context;
+	/* Nanoseconds since 1970. */
+	uint64_t (*now_ns)(void *context);
+	/*
+	 * Preparations, done at once. What a transaction created and did not
+	 * commit is swept. Sizes are multiples of STORAGE_PAGE. New pages are
+	 * zero; a resize to a smaller size drops pages.
+	 */
+	status_t (*file_create)(void *context, uint64_t size,
+	    uint64_t *out_file);
+	status_t (*file_resize)(void *context, uint64_t file, uint64_t size);
+	/* Zeroes bytes inside one page. */
+	status_t (*file_clear)(void *context, uint64_t file, uint64_t offset,
+	    uint64_t length);
+	/* Copies bytes of the loaded archive into the file. */
+	status_t (*file_load)(void *context, uint64_t file, uint64_t offset,
+	    uint64_t length);
+	/* Effects, done after the commit. */
+	status_t (*file_shrink)(void *context, uint64_t file, uint64_t size);
+	status_t (*file_destroy)(void *context, uint64_t file);
+	/* Bytes for file contents, for statfs. */
+	void (*space)(void *context, uint64_t *out_total, uint64_t *out_free);
+};
+
+struct storage_root;		/* in the arena */
+struct description;
+
+/* Ordinary memory of one incarnation. */
+struct storage {
+	struct arena *arena;
+	struct storage_root *root;
+	struct storage_environment environment;
+	uint64_t epoch;
+	bool	 growing;	/* the last transaction grew a file, */
+	uint64_t growing_commits;	/* begun at this number of commits */
+};
+
+struct storage_path {
+	const char *text;	/* no NUL needed */
+	size_t	 length;
+};
+
+extern const size_t storage_root_size;
+
+/* In a transaction; root is zeroed. Makes an empty tree with dev/. */
+unsigned storage_create(struct storage *storage, uint64_t seed);
+/* Arena, root, environment of *storage are set; incarnation counts up. */
+void storage_start(struct storage *storage, uint64_t incarnation);
+/* First thing in each transaction. */
+void storage_begin(struct storage *storage);
+/* Walks everything. */
+bool storage_ok(const struct storage *storage);
+
+/*
+ * Loading an archive (lib/cpio) as the first content, one part per
+ * transaction. False in *out_more: all is loaded.
+ */
+unsigned storage_load(struct storage *storage, const void *archive,
+    size_t size, bool *out_more);
+bool storage_is_loaded(const struct storage *storage);
+
+/*
+ * Descriptions. The badge names one and its generation; a stale badge finds
+ * NULL. session is kept for the caller.
+ */
+struct description *storage_find(const struct storage *storage,
+    uint64_t badge);
+uint64_t storage_badge(const struct description *description);
+uint64_t storage_session(const struct description *description);
+unsigned storage_set_session(struct storage *storage,
+    struct description *description, uint64_t session);
+unsigned storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
+    struct description **out_description);
+unsigned storage_close(struct storage *storage,
+    struct description *description);
+/* The description at or after *index; NULL at the end. */
+struct description *storage_next(const struct storage *storage,
+    uint32_t *index);
+
+struct storage_opened {
+	uint32_t kind;		/* KIND_* */
+	uint64_t device, size, inode;
+};
+
+unsigned storage_open(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned flags, uint32_t mode,
+    struct description **out_description, struct storage_opened *out_opened);
+unsigned storage_set_flags(struct storage *storage,
+    struct description *description, unsigned flags);
+
+/*
+ * Data. begin says what to copy: length bytes at offset of the page object
+ * file; 0 bytes need no copy. end takes how many were copied.
+ */
+struct storage_transfer {
+	uint64_t file;
+	uint64_t offset;
+	uint64_t length;
+	uint64_t position;	/* after the end; for the reply of WRITE */
+	bool	 moves;		/* the position of the description */
+};
+
+unsigned storage_read_begin(struct storage *storage,
+    struct description *description, uint64_t offset, uint64_t length,
+    struct storage_transfer *out_transfer);
+unsigned storage_read_end(struct storage *storage,
+    struct description *description, struct storage_transfer *transfer,
+    uint64_t done);
+unsigned storage_write_begin(struct storage *storage,
+    struct description *description, uint64_t offset, uint64_t length,
+    struct storage_transfer *out_transfer);
+unsigned storage_write_end(struct storage *storage,
+    struct description *description, struct storage_transfer *transfer,
+    uint64_t done);
+unsigned storage_seek(struct storage *storage,
+    struct description *description, uint64_t offset, unsigned whence,
+    uint64_t *out_position);
+unsigned storage_truncate(struct storage *storage,
+    struct description *description, uint64_t size);
+/* The page object, made if there is none yet. */
+unsigned storage_map(struct storage *storage, struct description *description,
+    uint64_t *out_size, uint64_t *out_file);
+
+/* Names. */
+unsigned storage_mkdir(struct storage *storage, struct description *base,
+    struct storage_path path, uint32_t mode);
+unsigned storage_mknod(struct storage *storage, struct description *base,
+    struct storage_path path, uint32_t mode, uint64_t device);
+unsigned storage_symlink(struct storage *storage, struct description *base,
+    struct storage_path target, struct storage_path path);
+unsigned storage_unlink(struct storage *storage, struct description *base,
+    struct storage_path path, bool directory);
+/* A side of rename and link. */
+struct storage_place {
+	struct description *base;
+	struct storage_path path;
+};
+unsigned storage_link(struct storage *storage, struct storage_place from,
+    struct storage_place to, unsigned flags);
+unsigned storage_rename(struct storage *storage, struct storage_place from,
+    struct storage_place to, unsigned flags);
+unsigned storage_readlink(struct storage *storage, struct description *base,
+    struct storage_path path, struct storage_path *out_target);
+/* Packs entries of an open directory; moves its position. */
+unsigned storage_readdir(struct storage *storage,
+    struct description *description, void *buffer, size_t size,
+    size_t *out_length);
+/* Path of what is open, from the root of the attachment. */
+unsigned storage_path_of(struct storage *storage,
+    const struct description *description, char *buffer, size_t size,
+    size_t *out_length);
+
+/* Attributes. */
+void storage_stat(struct storage *storage,
+    const struct description *description, struct storage_stat *out_stat);
+unsigned storage_stat_at(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned flags, struct storage_stat *out_stat);
+unsigned storage_chmod(struct storage *storage, struct description *base,
+    struct storage_path path, uint32_t mode, unsigned flags);
+/* UINT32_MAX leaves an owner as it is. */
+struct storage_owner {
+	uint32_t uid, gid;
+};
+unsigned storage_chown(struct storage *storage, struct description *base,
+    struct storage_path path, struct storage_owner owner, unsigned flags);
+struct storage_times {
+	uint64_t atime_ns, mtime_ns;	/* TIME_NOW, TIME_OMIT */
+};
+unsigned storage_utimens(struct storage *storage, struct description *base,
+    struct storage_path path, struct storage_times times, unsigned flags);
+unsigned storage_access(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned want, unsigned flags);
+void storage_statfs(struct storage *storage,
+    struct storage_statfs *out_statfs);

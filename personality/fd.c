@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: MIT */
+#include "file.h"
+
+#include "calls.h"
+#include "pipe.h"
+#include "service.h"
+#include "thread.h"
+#include "user.h"
+
+#include <idl/console.h>
+#include <lib/sys/sys.h>
+
+#define SETTABLE_FLAGS	(L_O_APPEND | L_O_NONBLOCK | L_O_ASYNC | L_O_DIRECT | \
+			L_O_NOATIME)
+
+struct fd {
+	uint16_t file;		/* index + 1, 0 = not open */
+	uint16_t close_on_exec;
+};
+
+static struct fd fds[FD_MAX];
+static struct file files[FILE_MAX];
+static unsigned limit = FD_MAX;
+static unsigned fd_lowest_free;		/* hint: none below is free */
+
+void
+fd_init(void)
+{
+	for (unsigned i = 0; i < 3; i++) {
+		struct file *f = file_new();
+		*f = (struct file){
+			.kind = FILE_CONSOLE, .node = KIND_CHARACTER,
+			.can_read = i == 0, .can_write = i != 0,
+			.flags = i == 0 ? 0 : L_O_WRONLY,
+			.device = i,
+		};
+		fd_install(f, i, false);
+	}
+}
+
+unsigned
+fd_limit(void)
+{
+	return limit;
+}
+
+void
+fd_set_limit(unsigned new_limit)
+{
+	limit = new_limit < FD_MAX ? new_limit : FD_MAX;
+}
+
+struct file *
+fd_file(unsigned fd)
+{
+	if (fd >= FD_MAX || fds[fd].file == 0)
+		return NULL;
+	return &files[fds[fd].file - 1];
+}
+
+struct file *
+file_new(void)
+{
+	for (unsigned i = 0; i < FILE_MAX; i++) {
+		if (files[i].kind == FILE_FREE)
+			return &files[i];
+	}
+	return NULL;
+}
+
+void
+file_drop(struct file *file)
+{
+	if (file->references != 0)
+		return;
+	if (file->kind == FILE_PIPE)
+		pipe_close(file);
+	else if (file->cap != CAP_NONE)
+		sys_cap_delete(0, file->cap);
+	*file = (struct file){ .kind = FILE_FREE };
+}
+
+static unsigned
+lowest_free(unsigned low)
+{
+	unsigned fd = low > fd_lowest_free ? low : fd_lowest_free;
+
+	while (fd < FD_MAX && fds[fd].file != 0)
+		fd++;
+	return fd;
+}
+
+/* Checked before a server is asked to create something. */
+bool
+fd_may_open(void)
+{
+	return lowest_free(0) < limit && file_new() != NULL;
+}
+
+void
+fd_set(unsigned fd, struct file *file, bool close_on_exec)
+{
+	fds[fd].file = (uint16_t)(file - files + 1);
+	fds[fd].close_on_exec = close_on_exec;
+	file->references++;
+}
+
+long
+fd_install(struct file *take_file, unsigned low, bool close_on_exec)
+{
+	unsigned fd = lowest_free(low);
+
+	if (fd >= limit) {
+		file_drop(take_file);
+		return -E_MFILE;
+	}
+	if (low <= fd_lowest_free)
+		fd_lowest_free = fd + 1;
+	fd_set(fd, take_file, close_on_exec);
+	return fd;
+}
+
+void
+fd_close(unsigned fd)
+{
+	struct file *file = fd_file(fd);
+
+	fds[fd] = (struct fd){ 0, 0 };
+	if (fd < fd_lowest_free)
+		fd_lowest_free = fd;
+	file->references--;
+	file_drop(file);
+}
+
+void
+fd_close_on_exec(void)
+{
+	for (unsigned fd = 0; fd < FD_MAX; fd++) {
+		if (fds[fd].file != 0 && fds[fd].close_on_exec != 0)
+			fd_close(fd);
+	}
+}
+
+long
+linux_close(unsigned fd)
+{
+	if (fd_file(fd) == NULL)
+		return -E_BADF;
+	fd_close(fd);
+	return 0;
+}
+
+#define CLOSE_RANGE_CLOEXEC	4u
+
+long
+linux_close_range(unsigned first, unsigned last, unsigned flags)
+{
+	if (first > last || (flags & ~(CLOSE_RANGE_CLOEXEC | 2u)) != 0)
+		return -E_INVAL;
+	for (unsigned fd = first; fd < FD_MAX && fd <= last; fd++) {
+		if (fds[fd].file == 0)
+			continue;
+		if ((flags & CLOSE_RANGE_CLOEXEC) != 0)
+			fds[fd].close_on_exec = 1;
+		else
+			fd_close(fd);
+	}
+	return 0;
+}
+
+static long
+duplicate(unsigned fd, uint64_t low, bool close_on_exec)
+{
+	struct file *file = fd_file(fd);
+
+	if (file == NULL)
+		return -E_BADF;
+	if (low >= limit)
+		return -E_INVAL;
+	return fd_install(file, (unsigned)low, close_on_exec);
+}
+
+long
+linux_dup(unsigned fd)
+{
+	return duplicate(fd, 0, false);
+}
+
+static long
+duplicate_to(unsigned old, unsigned new, bool close_on_exec)
+{
+	struct file *file = fd_file(old);
+
+	if (file == NULL || new >= limit)
+		return -E_BADF;
+	if (fd_file(new) != NULL)
+		fd_close(new);
+	fd_set(new, file, close_on_exec);
+	return new;
+}
+
+long
+linux_dup2(unsigned old, unsigned new)
+{
+	if (old == new)
+		return fd_file(old) != NULL ? (long)new : -E_BADF;
+	return duplicate_to(old, new, false);
+}
+
+long
+linux_dup3(unsigned old, unsigned new, unsigned flags)
+{
+	if (old == new || (flags & ~(unsigned)L_O_CLOEXEC) != 0)
+		return -E_INVAL;
+	return duplicate_to(old, new, flags != 0);
+}
+
+static long
+set_flags(struct file *file, uint32_t flags)
+{
+	uint32_t append = flags & L_O_APPEND;
+
+	if (file->kind == FILE_STORAGE &&
+	    append != (file->flags & L_O_APPEND)) {
+		struct message m = { { STORAGE_SET_FLAGS,
+		    append != 0 ? OPEN_APPEND : 0 } };
+		long error = service_request(file->cap, &m);
+		if (error != 0)
+			return error;
+	}
+	file->flags = (file->flags & ~(uint32_t)SETTABLE_FLAGS) |
+	    (flags & SETTABLE_FLAGS);
+	return 0;
+}
+
+/*
+ * Record locks are not kept anywhere yet. F_GETLK with nobody to conflict is
+ * the one answer that would be true; it is refused like the others, so that
+ * no program relies on a lock that does not exist.
+ */
+long
+linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
+{
+	struct file *file = fd_file(fd);
+
+	if (file == NULL)
+		return -E_BADF;
+	switch (command) {
+	case L_F_DUPFD:
+		return duplicate(fd, argument, false);
+	case L_F_DUPFD_CLOEXEC:
+		return duplicate(fd, argument, true);
+	case L_F_GETFD:
+		return fds[fd].close_on_exec;
+	case L_F_SETFD:
+		fds[fd].close_on_exec = (argument & L_FD_CLOEXEC) != 0;
+		return 0;
+	case L_F_GETFL:
+		return file->flags | L_O_LARGEFILE;
+	case L_F_SETFL:
+		return set_flags(file, (uint32_t)argument);
+	case L_F_GETPIPE_SZ:
+		return file->kind == FILE_PIPE ? 65536 : -E_BADF;
+	case L_F_GETLK:
+	case L_F_SETLK:
+	case L_F_SETLKW:
+		return -E_NOSYS;
+	default:
+		return -E_INVAL;
+	}
+}
+
+#define IOCTL_FIONREAD		0x541bu
+#define IOCTL_FIONBIO		0x5421u
+#define IOCTL_FIONCLEX		0x5450u
+#define IOCTL_FIOCLEX		0x5451u
+
+static long
+bytes_waiting(struct file *file, int *out)
+{
+	uint64_t count = 0;
+	long error = 0;
+
+	if (file->kind == FILE_PIPE) {
+		count = pipe_bytes(file);
+	} else if (file->kind == FILE_CONSOLE) {
+		struct message m = { { CONSOLE_POLL } };
+		error = service_request(PROCESS_CONSOLE, &m);
+		count = m.word[1];
+	} else if (file->kind == FILE_STORAGE && file->node == KIND_REGULAR) {
+		struct storage_stat st;
+		struct message m = { { STORAGE_SEEK, 0, 1 } };
+		error = file_status(file, &st);
+		if (error == 0)
+			error = service_request(file->cap, &m);
+		if (error == 0 && st.size > m.word[1])
+			count = st.size - m.word[1];
+	} else {
+		return -E_NOTTY;
+	}
+	if (error != 0)
+		return error;
+	return user_write(out, &(int){ (int)count }, sizeof(int));
+}
+
+/* No terminal yet: everything a terminal would answer is ENOTTY. */
+long
+linux_ioctl(unsigned fd, unsigned request, void *argument)
+{
+	struct file *file = fd_file(fd);
+	int value;
+
+	if (file == NULL || file->kind == FILE_PATH)
+		return -E_BADF;
+	switch (request) {
+	case IOCTL_FIOCLEX:
+	case IOCTL_FIONCLEX:
+		fds[fd].close_on_exec = request == IOCTL_FIOCLEX;
+		return 0;
+	case IOCTL_FIONBIO:
+		if (user_read(&value, argument, sizeof(value)) != 0)
+			return -E_FAULT;
+		file->flags = value != 0 ? file->flags | L_O_NONBLOCK :
+		    file->flags & ~(uint32_t)L_O_NONBLOCK;
+		return 0;
+	case IOCTL_FIONREAD:
+		return bytes_waiting(file, argument);
+	default:
+		return -E_NOTTY;
+	}
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Descriptors and open files of the process.
+ *
+ * A struct file is this process's part of an open file description: the
+ * capability, the flags, and how many local descriptors use it. The position
+ * lives in the server (storage) or in the shared ring (pipe), so it is shared
+ * with children as it must be. Status flags are local: a change by F_SETFL is
+ * not seen by other processes, except O_APPEND, which storage keeps.
+ *
+ * Everything here is plain data without pointers into other processes; fork
+ * copies it together with the capability table, so handles stay right.
+ */
+#pragma once
+
+#include <abi/object.h>
+#include <idl/storage.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FD_MAX		1024u
+#define FILE_MAX	1024u
+
+enum file_kind {
+	FILE_FREE,
+	FILE_STORAGE,		/* regular file or directory */
+	FILE_CONSOLE,
+	FILE_DEVICE,		/* null, zero, full, random: served here */
+	FILE_PIPE,
+	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
+};
+
+struct file {
+	uint8_t	 kind;		/* enum file_kind */
+	uint8_t	 node;		/* KIND_* */
+	bool	 can_read, can_write;
+	uint16_t references;	/* descriptors of this process */
+	uint16_t pipe;		/* FILE_PIPE: index */
+	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
+	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
+	cap_t	 cap;		/* storage: the description; pipe: its end */
+};
+
+/* fd.c */
+
+/* Descriptors 0, 1 and 2 of the first process: the console. */
+void fd_init(void);
+/* NULL: not open. */
+struct file *fd_file(unsigned fd);
+/* A free file, its references 0; NULL when all are used. */
+struct file *file_new(void);
+/* Gives *take_file one more descriptor, >= low. Closes it on failure. */
+long fd_install(struct file *take_file, unsigned low, bool close_on_exec);
+/* Like fd_install, in a fixed place. */
+void fd_set(unsigned fd, struct file *file, bool close_on_exec);
+void fd_close(unsigned fd);
+/* exec: closes what is marked. */
+void fd_close_on_exec(void);
+bool fd_may_open(void);
+/* A file without descriptors lets its capability go. */
+void file_drop(struct file *file);
+unsigned fd_limit(void);
+void fd_set_limit(unsigned limit);
+
+/* path.c: paths are copied here before a server sees them. */
+
+extern char path_a[STORAGE_PATH_MAX], path_b[STORAGE_PATH_MAX];
+
+struct path {
+	cap_t	 base;
+	const char *text;
+	uint64_t length;	/* 0: the base itself */
+};
+
+/*
+ * Copies a path into buffer and finds its base. An empty path is an error
+ * unless allow_empty; then fd may be any open storage file.
+ */
+long path_get(int base, const char *text, bool allow_empty, char *buffer,
+    struct path *out_path);
+void path_window(unsigned index, const struct path *path);
+/* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
+int path_descriptor(const char *text);
+cap_t path_working_directory(void);
+
+/* file.c */
+
+/* A request on a path: flags and mode words are in *message. */
+long file_at(int base, const char *text, bool allow_empty,
+    uint64_t tag, const uint64_t words[3]);
+long file_status(const struct file *file, struct storage_stat *out);
+/* For mmap: may this be mapped; and the memory object of a file. */
+long file_memory_check(int fd, bool shared, unsigned protection);
+long file_memory(int fd, bool write, cap_t *out_object, uint64_t *out_size);
+
+/* io.c: user buffers, length > 0. Bytes done or -E_*. */
+long file_read(struct file *file, void *buffer, uint64_t size,
+    uint64_t offset);
+long file_write(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset);
+
+/* random.c */
+void random_reseed(void);
+void random_fill(void *out, size_t size);
+uint64_t random_word(void);
+
+/* process.c */
+extern char process_path[STORAGE_PATH_MAX];	/* /proc/self/exe */

@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Moving bytes between program memory and open files.
+ *
+ * The program's own buffer is the window of the request; nothing is copied
+ * here, except that a vector of small pieces is gathered into one request.
+ */
+#include "calls.h"
+#include "file.h"
+#include "pipe.h"
+#include "service.h"
+#include "user.h"
+
+#include <abi/utcb.h>
+#include <idl/console.h>
+#include <idl/proc.h>
+#include <lib/base/string.h>
+
+#define COUNT_MAX	0x7ffff000ul
+#define VECTOR_MAX	1024u
+#define GATHER_MAX	4096u
+
+static long
+storage_transfer(struct file *file, uint64_t tag, const void *buffer,
+    uint64_t size, uint64_t offset)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		struct message m = { { tag, offset, size - done } };
+		service_window(0, (const uint8_t *)buffer + done, size - done,
+		    tag == STORAGE_READ ? WINDOW_WRITE : WINDOW_READ);
+		long error = service_call(file->cap, &m, 1, 0, NULL);
+		if (error != 0)
+			return done != 0 ? (long)done : error;
+		if (m.word[1] == 0 || m.word[1] > size - done)
+			break;
+		done += m.word[1];
+		if (offset != STORAGE_AT_POSITION)
+			offset += m.word[1];
+		if (tag == STORAGE_READ)
+			break;
+	}
+	return (long)done;
+}
+
+static long
+console_read(void *buffer, uint64_t size)
+{
+	struct message m = { { CONSOLE_READ, size } };
+
+	service_window(0, buffer, size, WINDOW_WRITE);
+	long error = service_call(PROCESS_CONSOLE, &m, 1, 0, NULL);
+	if (error != 0)
+		return service_waits(error);
+	return m.word[1] <= size ? (long)m.word[1] : -E_IO;
+}
+
+static long
+console_write(uint32_t stream, const void *buffer, uint64_t size)
+{
+	uint64_t done = 0;
+
+	while (done < size) {
+		struct message m = { { CONSOLE_WRITE, stream, size - done } };
+		service_window(0, (const uint8_t *)buffer + done, size - done,
+		    WINDOW_READ);
+		long error = service_call(PROCESS_CONSOLE, &m, 1, 0, NULL);
+		if (error == 0 && (m.word[1] == 0 || m.word[1] > size - done))
+			error = -E_IO;
+		if (error != 0)
+			return done != 0 ? (long)done : service_waits(error);
+		done += m.word[1];
+	}
+	return (long)done;
+}
+
+static long
+random_read(void *buffer, uint64_t size)
+{
+	uint8_t piece[256];
+
+	for (uint64_t done = 0; done < size;) {
+		uint64_t step = size - done < sizeof(piece) ? size - done :
+		    sizeof(piece);
+		random_fill(piece, step);
+		if (user_write((uint8_t *)buffer + done, piece, step) != 0)
+			return done != 0 ? (long)done : -E_FAULT;
+		done += step;
+	}
+	return (long)size;
+}
+
+static long
+device_read(const struct file *file, void *buffer, uint64_t size)
+{
+	switch (file->device) {
+	case DEVICE_NULL:
+		return 0;
+	case DEVICE_RANDOM:
+	case DEVICE_URANDOM:
+		return random_read(buffer, size);
+	default:
+		return user_zero(buffer, size) != 0 ? -E_FAULT : (long)size;
+	}
+}
+
+long
+file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
+{
+	switch (file->kind) {
+	case FILE_STORAGE:
+		if (file->node == KIND_DIRECTORY)
+			return -E_ISDIR;
+		return storage_transfer(file, STORAGE_READ, buffer, size,
+		    offset);
+	case FILE_CONSOLE:
+		return console_read(buffer, size);
+	case FILE_DEVICE:
+		return device_read(file, buffer, size);
+	case FILE_PIPE:
+		return pipe_read(file, buffer, size);
+	default:
+		return -E_BADF;
+	}
+}
+
+long
+file_write(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
+{
+	switch (file->kind) {
+	case FILE_STORAGE:
+		return storage_transfer(file, STORAGE_WRITE, buffer, size,
+		    offset);
+	case FILE_CONSOLE:
+		return console_write(file->device == CONSOLE_STREAM_ERR ?
+		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
+	case FILE_DEVICE:
+		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
+	case FILE_PIPE:
+		return pipe_write(file, buffer, size);
+	default:
+		return -E_BADF;
+	}
+}
+
+/* offset < 0 (AT_POSITION): at the position; others need a file that seeks. */
+static long
+transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
+{
+	struct file *file = fd_file(fd);
+
+	if (file == NULL || !(write ? file->can_write : file->can_read))
+		return -E_BADF;
+	if (offset != STORAGE_AT_POSITION && file->kind != FILE_STORAGE &&
+	    file->kind != FILE_DEVICE)
+		return -E_SPIPE;
+	if ((int64_t)size < 0)
+		return -E_INVAL;
+	if (!user_range(buffer, size))
+		return -E_FAULT;
+	if (size > COUNT_MAX)
+		size = COUNT_MAX;
+	if (size == 0 && file->kind != FILE_STORAGE)
+		return 0;
+	if (size == 0)
+		return file->node == KIND_DIRECTORY ? -E_ISDIR : 0;
+	return write ? file_write(file, buffer, size, offset) :
+	    file_read(file, buffer, size, offset);
+}
+
+long
+linux_read(unsigned fd, void *buffer, size_t size)
+{
+	return transfer(fd, buffer, size, STORAGE_AT_POSITION, false);
+}
+
+long
+linux_write(unsigned fd, const void *buffer, size_t size)
+{
+	return transfer(fd, (void *)(uintptr_t)buffer, size,
+	    STORAGE_AT_POSITION, true);
+}
+
+long
+linux_pread64(unsigned fd, void *buffer, size_t size, int64_t offset)
+{
+	if (offset < 0)
+		return -E_INVAL;
+	return transfer(fd, buffer, size, (uint64_t)offset, false);
+}
+
+long
+linux_pwrite64(unsigned fd, const void *buffer, size_t size, int64_t offset)
+{
+	if (offset < 0)
+		return -E_INVAL;
+	return transfer(fd, (void *)(uintptr_t)buffer, size, (uint64_t)offset,
+	    true);
+}
+
+/* Vectors */
+
+struct vector {
+	struct linux_iovec piece[VECTOR_MAX];
+	size_t	 count;
+	uint64_t total;
+};
+
+static struct vector vector;
+
+static long
+vector_get(const struct linux_iovec *from, size_t count)
+{
+	if (count > VECTOR_MAX)
+		return -E_INVAL;
+	if (user_read(vector.piece, from, count * sizeof(*from)) != 0)
+		return -E_FAULT;
+	vector.count = count;
+	vector.total = 0;
+	for (size_t i = 0; i < count; i++) {
+		uint64_t length = vector.piece[i].length;
+		if ((int64_t)length < 0)
+			return -E_INVAL;
+		if (!user_range((void *)vector.piece[i].base, length))
+			return -E_FAULT;
+		vector.total += length;
+		if (vector.total > COUNT_MAX)
+			return -E_INVAL;
+	}
+	return 0;
+}
+
+/* A short vector is one request, so that it stays in one piece. */
+static long
+write_gathered(struct file *file, uint64_t offset)
+{
+	static uint8_t gather[GATHER_MAX];
+	uint64_t filled = 0;
+
+	for (size_t i = 0; i < vector.count; i++) {
+		uint64_t length = vector.piece[i].length;
+		if (user_copy_raw(gather + filled,
+		    (void *)vector.piece[i].base, length) != 0)
+			return -E_FAULT;
+		filled += length;
+	}
+	return file_write(file, gather, filled, offset);
+}
+
+/* Only files go on after a piece: a pipe or terminal would wait for more. */
+static long
+transfer_pieces(struct file *file, uint64_t offset, bool write)
+{
+	uint64_t done = 0;
+
+	for (size_t i = 0; i < vector.count; i++) {
+		struct linux_iovec *p = &vector.piece[i];
+		if (p->length == 0)
+			continue;
+		long step = write ? file_write(file, (void *)p->base,
+		    p->length, offset) :
+		    file_read(file, (void *)p->base, p->length, offset);
+		if (step < 0)
+			return done != 0 ? (long)done : step;
+		done += (uint64_t)step;
+		if (offset != STORAGE_AT_POSITION)
+			offset += (uint64_t)step;
+		if ((uint64_t)step < p->length)
+			break;
+		if (!write && file->kind != FILE_STORAGE &&
+		    file->kind != FILE_DEVICE)
+			break;
+	}
+	return (long)done;
+}
+
+static long
+transfer_vector(unsigned fd, const struct linux_iovec *from, size_t count,
+    uint64_t offset, bool write)
+{
+	struct file *file = fd_file(fd);
+
+	if (file == NULL || !(write ? file->can_write : file->can_read))
+		return -E_BADF;
+	if (offset != STORAGE_AT_POSITION && file->kind != FILE_STORAGE &&
+	    file->kind != FILE_DEVICE)
+		return -E_SPIPE;
+	long error = vector_get(from, count);
+	if (error != 0 || vector.total == 0)
+		return error;
+	if (write && count > 1 && vector.total <= GATHER_MAX)
+		return write_gathered(file, offset);
+	return transfer_pieces(file, offset, write);
+}
+
+long
+linux_readv(unsigned fd, const struct linux_iovec *from, size_t count)
+{
+	return transfer_vector(fd, from, count, STORAGE_AT_POSITION, false);
+}
+
+long
+linux_writev(unsigned fd, const struct linux_iovec *from, size_t count)
+{
+	return transfer_vector(fd, from, count, STORAGE_AT_POSITION, true);
+}
+
+long
+linux_preadv(unsigned fd, const struct linux_iovec *from, size_t count,
+    int64_t offset)
+{
+	if (offset < 0)
+		return -E_INVAL;
+	return transfer_vector(fd, from, count, (uint64_t)offset, false);
+}
+
+long
+linux_pwritev(unsigned fd, const struct linux_iovec *from, size_t count,
+    int64_t offset)
+{
+	if (offset < 0)
+		return -E_INVAL;
+	return transfer_vector(fd, from, count, (uint64_t)offset, true);
+}
+
+long
+linux_lseek(unsigned fd, int64_t offset, unsigned whence)
+{
+	struct file *file = fd_file(fd);
+
+	if (file == NULL || file->kind == FILE_PATH)
+		return -E_BADF;
+	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE)
+		return -E_SPIPE;
+	if (whence > 2)
+		return -E_INVAL;
+	if (file->kind == FILE_DEVICE)
+		return 0;
+	struct message m = { { STORAGE_SEEK, (uint64_t)offset, whence } };
+	long error = service_request(file->cap, &m);
+	return error != 0 ? error : (long)m.word[1];
+}
+
+/* Copies through a buffer of ours; a short write ends it. */
+long
+linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count)
+{
+	static uint8_t bounce[16384];
+	struct file *from = fd_file(in), *to = fd_file(out);
+	int64_t at = 0;
+	uint64_t done = 0;
+
+	if (from == NULL || to == NULL || !from->can_read || !to->can_write)
+		return -E_BADF;
+	if (from->kind != FILE_STORAGE || from->node != KIND_REGULAR)
+		return -E_INVAL;
+	if (offset != NULL && user_read(&at, offset, sizeof(at)) != 0)
+		return -E_FAULT;
+	if (at < 0)
+		return -E_INVAL;
+	while (done < count) {
+		uint64_t step = count - done < sizeof(bounce) ? count - done :
+		    sizeof(bounce);
+		long got = file_read(from, bounce, step, offset != NULL ?
+		    (uint64_t)at + done : STORAGE_AT_POSITION);
+		if (got > 0) {
+			long put = file_write(to, bounce, (uint64_t)got,
+			    STORAGE_AT_POSITION);
+			if (put > 0)
+				done += (uint64_t)put;
+			/* Give back what could not be written. */
+			if (put < got && offset == NULL)
+				linux_lseek(in, (put > 0 ? put : 0) - got, 1);
+			if (put == got)
+				continue;
+			got = put;
+		}
+		if (got < 0 && done == 0)
+			return got;
+		break;
+	}
+	at += (int64_t)done;
+	if (offset != NULL && user_write(offset, &at, sizeof(at)) != 0)
+		return -E_FAULT;
+	return (long)done;
+}

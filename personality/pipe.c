@@ -1,0 +1,490 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The common case enters no kernel: lock, copy, publish, unlock, and a look at
+ * the flag of a sleeper.
+ *
+ * A writer learns that all readers are gone in three ways: a descriptor of the
+ * read side was closed somewhere (a counter in the ring), the ring is full, or
+ * a millisecond has passed since it last asked the kernel. So a reader that
+ * was killed is noticed at once by a writer that waits, and within a
+ * millisecond by one that runs.
+ */
+#include "pipe.h"
+
+#include "calls.h"
+#include "ring.h"
+#include "service.h"
+#include "signal.h"
+#include "thread.h"
+#include "user.h"
+
+#include <lib/sys/sys.h>
+
+#define PIPE_BASE	0x7e0030000000ul
+#define PIPE_STRIDE	0x20000ul
+#define ASK_AGAIN_TSC	(1ul << 21)
+#define SPIN_CHECK	16u
+
+struct pipe {
+	uint8_t	 ends;		/* local files that use it */
+	uint32_t closings_seen;
+	uint64_t asked_tsc;	/* last look at the peer */
+	cap_t	 data;		/* notification: readers wait */
+	cap_t	 space;		/* notification: writers wait */
+};
+
+static struct pipe pipes[PIPE_MAX];
+
+static struct ring *
+ring_of(unsigned index)
+{
+	return (struct ring *)(PIPE_BASE + index * PIPE_STRIDE);
+}
+
+static uint64_t
+read_tsc(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static bool
+peer_gone(const struct file *file)
+{
+	struct sys_result r = sys_invoke(SYS_EVENTPAIR_QUERY, file->cap, 0, 0,
+	    0, 0, 0);
+
+	return r.status != OK || r.value[0] != 0;
+}
+
+static void
+lock(uint64_t *word)
+{
+	uint64_t self = UTCB->thread_id, owner;
+
+	for (unsigned i = 0; !ring_try_lock(word, self, &owner); i++) {
+		if (i % SPIN_CHECK == SPIN_CHECK - 1) {
+			struct sys_result r = sys_invoke(SYS_THREAD_ALIVE,
+			    owner, 0, 0, 0, 0, 0);
+			if ((r.status != OK || r.value[0] == 0) &&
+			    ring_take_over(word, self, owner))
+				return;
+		}
+		sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
+	}
+}
+
+static void
+wake(uint32_t *asleep, cap_t notification)
+{
+	if (__atomic_load_n(asleep, __ATOMIC_SEQ_CST) == 0)
+		return;
+	__atomic_store_n(asleep, 0, __ATOMIC_SEQ_CST);
+	sys_signal(notification, 1);
+}
+
+static uint64_t
+announce(uint32_t *asleep, cap_t notification)
+{
+	uint64_t word, count = 0;
+
+	sys_wait(notification, WAIT_POLL, 0, 0, &word, &count);
+	__atomic_store_n(asleep, 1, __ATOMIC_SEQ_CST);
+	return count;
+}
+
+static long
+sleep_until_moved(cap_t notification, uint64_t seen)
+{
+	status_t status = ERR_INTERRUPTED;
+
+	/* A kick before this point would not end the wait. */
+	if (UTCB->kick_pending == 0)
+		status = sys_wait(notification, WAIT_COUNT, seen,
+		    DEADLINE_NEVER, NULL, NULL);
+	return status == OK ? 0 : service_waits(service_error(status));
+}
+
+/* Reading */
+
+/* Bytes taken now, 0 if empty, or -E_*. */
+static long
+take_some(struct ring *ring, void *buffer, uint64_t size)
+{
+	struct ring_span span;
+	uint64_t used, done = 0;
+
+	lock(&ring->read_lock);
+	uint64_t position = ring_load(&ring->taken);
+	if (!ring_used(ring, &used)) {
+		ring_unlock(&ring->read_lock, UTCB->thread_id);
+		return -E_IO;
+	}
+	ring_span(ring, position, used < size ? used : size, &span);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t left = user_copy_raw((uint8_t *)buffer + done,
+		    span.piece[i], span.length[i]);
+		done += span.length[i] - left;
+		if (left != 0)
+			break;
+	}
+	if (done != 0)
+		ring_publish(&ring->taken, position + done);
+	ring_unlock(&ring->read_lock, UTCB->thread_id);
+	return done == 0 && used != 0 ? -E_FAULT : (long)done;
+}
+
+long
+pipe_read(struct file *file, void *buffer, uint64_t size)
+{
+	struct pipe *pipe = &pipes[file->pipe];
+	struct ring *ring = ring_of(file->pipe);
+
+	for (;;) {
+		long done = take_some(ring, buffer, size);
+		if (done != 0) {
+			if (done > 0)
+				wake(&ring->writers_asleep, pipe->space);
+			return done;
+		}
+		bool gone = peer_gone(file);
+		uint64_t seen = announce(&ring->readers_asleep, pipe->data);
+		uint64_t used;
+		if (!ring_used(ring, &used) || used != 0)
+			continue;
+		if (gone)
+			return 0;
+		if ((file->flags & L_O_NONBLOCK) != 0)
+			return -E_AGAIN;
+		/* Gone since the look above: the count may not move again. */
+		if (peer_gone(file))
+			continue;
+		long error = sleep_until_moved(pipe->data, seen);
+		if (error != 0)
+			return error;
+	}
+}
+
+/* Writing */
+
+static long
+put_some(struct ring *ring, const uint8_t *from, uint64_t size,
+    uint64_t needed)
+{
+	struct ring_span span;
+	uint64_t used, done = 0;
+
+	lock(&ring->write_lock);
+	uint64_t position = ring_load(&ring->written);
+	if (!ring_used(ring, &used)) {
+		ring_unlock(&ring->write_lock, UTCB->thread_id);
+		return -E_IO;
+	}
+	uint64_t space = RING_SIZE - used;
+	if (space < needed)
+		space = 0;
+	ring_span(ring, position, space < size ? space : size, &span);
+	for (unsigned i = 0; i < 2; i++) {
+		size_t left = user_copy_raw(span.piece[i], from + done,
+		    span.length[i]);
+		done += span.length[i] - left;
+		if (left != 0)
+			break;
+	}
+	/* A short atomic write is all or nothing. */
+	if (done < needed)
+		done = 0;
+	if (done != 0)
+		ring_publish(&ring->written, position + done);
+	ring_unlock(&ring->write_lock, UTCB->thread_id);
+	return done == 0 && space != 0 ? -E_FAULT : (long)done;
+}
+
+static bool
+readers_gone(struct pipe *pipe, const struct ring *ring,
+    const struct file *file)
+{
+	uint32_t closings = __atomic_load_n(&ring->reader_closings,
+	    __ATOMIC_ACQUIRE);
+	uint64_t now = read_tsc();
+
+	if (closings == pipe->closings_seen &&
+	    now - pipe->asked_tsc < ASK_AGAIN_TSC)
+		return false;
+	pipe->closings_seen = closings;
+	pipe->asked_tsc = now;
+	if (!peer_gone(file))
+		return false;
+	pipe->asked_tsc = 0;	/* stays so: ask again each time */
+	return true;
+}
+
+static long
+broken(long done)
+{
+	if (done != 0)
+		return done;
+	signal_raise(L_SIGPIPE);
+	return -E_PIPE;
+}
+
+/* The ring is full: 0 to try again, or why not. */
+static long
+wait_for_space(struct file *file, struct pipe *pipe, struct ring *ring,
+    uint64_t needed)
+{
+	uint64_t used;
+	uint64_t seen = announce(&ring->writers_asleep, pipe->space);
+
+	if (!ring_used(ring, &used))
+		return -E_IO;
+	if (RING_SIZE - used >= needed)
+		return 0;
+	if (peer_gone(file))
+		return -E_PIPE;
+	if ((file->flags & L_O_NONBLOCK) != 0)
+		return -E_AGAIN;
+	return sleep_until_moved(pipe->space, seen);
+}
+
+long
+pipe_write(struct file *file, const void *buffer, uint64_t size)
+{
+	struct pipe *pipe = &pipes[file->pipe];
+	struct ring *ring = ring_of(file->pipe);
+	uint64_t needed = size <= RING_ATOMIC ? size : 1;
+	uint64_t done = 0;
+
+	while (done < size) {
+		if (readers_gone(pipe, ring, file))
+			return broken((long)done);
+		long step = put_some(ring, (const uint8_t *)buffer + done,
+		    size - done, needed);
+		if (step > 0) {
+			done += (uint64_t)step;
+			wake(&ring->readers_asleep, pipe->data);
+			continue;
+		}
+		if (step == 0)
+			step = wait_for_space(file, pipe, ring, needed);
+		if (step == -E_PIPE)
+			return broken((long)done);
+		if (step != 0)
+			return done != 0 ? (long)done : step;
+	}
+	return (long)done;
+}
+
+/* State */
+
+uint64_t
+pipe_bytes(const struct file *file)
+{
+	uint64_t used;
+
+	return ring_used(ring_of(file->pipe), &used) ? used : RING_SIZE;
+}
+
+unsigned
+pipe_poll(struct file *file)
+{
+	uint64_t used = pipe_bytes(file);
+	bool gone = peer_gone(file);
+
+	if (file->can_read)
+		return (used != 0 ? L_POLLIN | L_POLLRDNORM : 0) |
+		    (gone ? L_POLLHUP : 0);
+	return (RING_SIZE - used >= RING_ATOMIC ? L_POLLOUT | L_POLLWRNORM : 0) |
+	    (gone ? L_POLLERR : 0);
+}
+
+cap_t
+pipe_announce(struct file *file, uint64_t *out_seen)
+{
+	struct pipe *pipe = &pipes[file->pipe];
+	struct ring *ring = ring_of(file->pipe);
+
+	if (file->can_read) {
+		*out_seen = announce(&ring->readers_asleep, pipe->data);
+		return pipe->data;
+	}
+	*out_seen = announce(&ring->writers_asleep, pipe->space);
+	return pipe->space;
+}
+
+void
+pipe_close(struct file *file)
+{
+	unsigned index = file->pipe;
+	struct pipe *pipe = &pipes[index];
+	struct ring *ring = ring_of(index);
+
+	sys_cap_delete(0, file->cap);
+	if (file->can_read)
+		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
+	if (--pipe->ends != 0)
+		return;
+	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
+	sys_cap_delete(0, pipe->data);
+	sys_cap_delete(0, pipe->space);
+	*pipe = (struct pipe){ 0 };
+}
+
+/* Creation */
+
+static status_t
+map_ring(unsigned index)
+{
+	cap_t memory;
+	status_t status = sys_object_create(OBJ_MEMORY, PROCESS_CONTAINER,
+	    sizeof(struct ring), 0, &memory);
+
+	if (status != OK)
+		return status;
+	status = sys_map(PROCESS_VSPACE, (uint64_t)ring_of(index), memory, 0,
+	    sizeof(struct ring), MAP_READ | MAP_WRITE | MAP_SHARED);
+	sys_cap_delete(0, memory);
+	return status;
+}
+
+static status_t
+create_ends(struct pipe *pipe, cap_t *out_write, cap_t *out_read)
+{
+	status_t status = sys_eventpair_create(PROCESS_CONTAINER, 0, 0,
+	    out_write, out_read);
+
+	if (status != OK)
+		return status;
+	status = sys_invoke(SYS_EVENT_BIND, *out_write, pipe->space, 1, 1, 0,
+	    0).status;
+	if (status == OK)
+		status = sys_invoke(SYS_EVENT_BIND, *out_read, pipe->data, 1, 1,
+		    0, 0).status;
+	if (status != OK) {
+		sys_cap_delete(0, *out_write);
+		sys_cap_delete(0, *out_read);
+	}
+	return status;
+}
+
+static status_t
+create(unsigned index, cap_t *out_write, cap_t *out_read)
+{
+	struct pipe *pipe = &pipes[index];
+	status_t status;
+
+	*pipe = (struct pipe){ .ends = 2 };
+	status = sys_object_create(OBJ_NOTIFICATION, PROCESS_CONTAINER, 0, 0,
+	    &pipe->data);
+	if (status != OK)
+		goto fail;
+	status = sys_object_create(OBJ_NOTIFICATION, PROCESS_CONTAINER, 0, 0,
+	    &pipe->space);
+	if (status != OK)
+		goto fail_data;
+	status = map_ring(index);
+	if (status != OK)
+		goto fail_space;
+	status = create_ends(pipe, out_write, out_read);
+	if (status != OK)
+		goto fail_ring;
+	return OK;
+fail_ring:
+	sys_unmap(PROCESS_VSPACE, (uint64_t)ring_of(index),
+	    sizeof(struct ring));
+fail_space:
+	sys_cap_delete(0, pipe->space);
+fail_data:
+	sys_cap_delete(0, pipe->data);
+fail:
+	*pipe = (struct pipe){ 0 };
+	return status;
+}
+
+static struct file *
+new_end(unsigned index, bool read, cap_t cap, uint32_t flags)
+{
+	struct file *file = file_new();
+
+	if (file != NULL)
+		*file = (struct file){
+			.kind = FILE_PIPE, .node = KIND_FIFO,
+			.can_read = read, .can_write = !read,
+			.pipe = (uint16_t)index, .cap = cap,
+			.flags = flags | (read ? 0 : L_O_WRONLY),
+		};
+	return file;
+}
+
+static long
+install_ends(unsigned index, cap_t write_cap, cap_t read_cap, uint32_t flags,
+    int out[2])
+{
+	bool close_on_exec = (flags & L_O_CLOEXEC) != 0;
+	uint32_t kept = flags & (L_O_NONBLOCK | L_O_DIRECT);
+	struct file *read = new_end(index, true, read_cap, kept);
+	struct file *write = new_end(index, false, write_cap, kept);
+	long first = fd_install(read, 0, close_on_exec);
+
+	if (first < 0) {
+		file_drop(write);
+		return first;
+	}
+	long second = fd_install(write, 0, close_on_exec);
+	if (second < 0) {
+		fd_close((unsigned)first);
+		return second;
+	}
+	out[0] = (int)first;
+	out[1] = (int)second;
+	return 0;
+}
+
+/* Two files must be free; file_new does not reserve the one it names. */
+static bool
+two_files_free(void)
+{
+	struct file *first = file_new();
+
+	if (first == NULL)
+		return false;
+	first->kind = FILE_PATH;
+	bool both = file_new() != NULL;
+	first->kind = FILE_FREE;
+	return both;
+}
+
+long
+linux_pipe2(int *fds, unsigned flags)
+{
+	cap_t write_cap, read_cap;
+	unsigned index = 0;
+	int out[2];
+
+	if ((flags & ~(unsigned)(L_O_CLOEXEC | L_O_NONBLOCK | L_O_DIRECT)) != 0)
+		return -E_INVAL;
+	while (index < PIPE_MAX && pipes[index].ends != 0)
+		index++;
+	if (index == PIPE_MAX || !two_files_free())
+		return -E_NFILE;
+	status_t status = create(index, &write_cap, &read_cap);
+	if (status != OK)
+		return service_error(status);
+	long error = install_ends(index, write_cap, read_cap, flags, out);
+	if (error != 0)
+		return error;
+	if (user_write(fds, out, sizeof(out)) != 0) {
+		fd_close((unsigned)out[0]);
+		fd_close((unsigned)out[1]);
+		return -E_FAULT;
+	}
+	return 0;
+}
+
+long
+linux_pipe(int *fds)
+{
+	return linux_pipe2(fds, 0);
+}

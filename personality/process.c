@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Fork, wait, exit and identity.
+ *
+ * fork: proc clones the table and the address space. The child's thread begins
+ * at child_entry on a copy of this memory, made while this thread was inside
+ * the call; it has a fresh UTCB and info page, and its vector registers are
+ * loaded from what the parent saved. Then it leaves with the parent's registers
+ * and 0 as the result.
+ */
+#include "process.h"
+
+#include "calls.h"
+#include "file.h"
+#include "memory.h"
+#include "service.h"
+#include "signal.h"
+#include "thread.h"
+#include "user.h"
+
+#include <idl/console.h>
+#include <lib/base/string.h>
+#include <lib/sys/sys.h>
+
+char process_path[STORAGE_PATH_MAX] = "";
+uint64_t process_children_ns;
+
+static struct user_frame child_frame;
+static uint8_t child_vectors[THREAD_VECTOR_MAX] __attribute__((aligned(64)));
+static int *child_id_address;
+
+/* The end */
+
+void
+process_log(const char *text)
+{
+	size_t length = strlen(text);
+	struct message m = { { CONSOLE_WRITE, CONSOLE_STREAM_LOG, length } };
+
+	service_window(0, text, length, WINDOW_READ);
+	service_insist(PROCESS_CONSOLE, &m, 1);
+}
+
+static _Noreturn void
+leave(uint64_t wait_status)
+{
+	struct message m = { { PROC_EXIT, wait_status } };
+
+	table_report_unmapped();
+	service_insist(PROCESS_PROC, &m, 0);
+	sys_exit(DEATH_EXIT, wait_status);
+}
+
+void
+process_exit_code(int code)
+{
+	leave((uint64_t)(code & 0xff) << 8);
+}
+
+void
+process_exit_signal(int number)
+{
+	leave((uint64_t)number);
+}
+
+long
+linux_exit(int code)
+{
+	process_exit_code(code);
+}
+
+static char *
+put_hex(char *at, uint64_t value)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		*at++ = "0123456789abcdef"[value >> shift & 15];
+	return at;
+}
+
+void
+process_internal_error(const struct user_frame *frame)
+{
+	static char line[128] = "libos: fault at ";
+	char *at = put_hex(line + strlen(line), frame->rip);
+
+	memcpy(at, " address ", 9);
+	at = put_hex(at + 9, frame->address);
+	memcpy(at, " vector ", 8);
+	at = put_hex(at + 8, frame->vector);
+	*at++ = '\n';
+	*at = 0;
+	UTCB->in_upcall = 0;
+	process_log(line);
+	process_exit_signal(L_SIGSEGV);
+}
+
+#define FAULT_WRITE	2u
+#define FAULT_EXEC	16u
+#define SEGV_MAPERR	1
+#define SEGV_ACCERR	2
+#define BUS_ADRERR	2
+
+/*
+ * A fault where the list allows the access has two reasons: a file mapping
+ * reaches beyond its file, or there is no memory left, which ends the process
+ * as Linux would.
+ */
+void
+process_fault_info(const struct user_frame *frame,
+    struct linux_siginfo *info)
+{
+	const struct vma *v = vma_find(&memory_vmas, frame->address);
+	unsigned need = (frame->error & FAULT_WRITE) != 0 ? MAP_WRITE :
+	    (frame->error & FAULT_EXEC) != 0 ? MAP_EXEC : MAP_READ;
+
+	info->signo = L_SIGSEGV;
+	info->address = frame->address;
+	if (v == NULL) {
+		info->code = SEGV_MAPERR;
+	} else if ((v->protection & need) == 0) {
+		info->code = SEGV_ACCERR;
+	} else if ((v->flags & VMA_FILE) != 0) {
+		info->signo = L_SIGBUS;
+		info->code = BUS_ADRERR;
+	} else {
+		process_log("libos: out of memory\n");
+		process_exit_signal(L_SIGKILL);
+	}
+}
+
+/* Fork */
+
+__attribute__((visibility("hidden"))) void child_entry(void);
+void process_child(void);
+
+void
+process_child(void)
+{
+	random_reseed();
+	signal_after_fork();
+	process_children_ns = 0;
+	thread_vector_load(child_vectors);
+	if (child_id_address != NULL)
+		user_write(child_id_address, &(int){ (int)INFO->pid },
+		    sizeof(int));
+	child_frame.rax = 0;
+	thread_resume(&child_frame);
+}
+
+static long
+fork_error(long error)
+{
+	/* The caller may try again when a process has ended. */
+	return error == -E_NOMEM ? -E_AGAIN : error;
+}
+
+static long
+do_fork(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
+    uint64_t fork_flags)
+{
+	thread_frame(0, &child_frame);
+	thread_vector_save(child_vectors);
+	if (stack != 0)
+		child_frame.rsp = stack;
+	if ((flags & L_CLONE_SETTLS) != 0)
+		child_frame.fs_base = thread_block.r8;
+	child_id_address = (flags & L_CLONE_CHILD_SETTID) != 0 ? child_id :
+	    NULL;
+	struct message m = { { PROC_FORK, (uint64_t)child_entry,
+	    LIBOS_STACK_TOP, 0, fork_flags } };
+	long error = service_request(PROCESS_PROC, &m);
+	if (error != 0)
+		return fork_error(error);
+	int id = (int)m.word[1];
+	if ((flags & L_CLONE_PARENT_SETTID) != 0)
+		user_write(parent_id, &id, sizeof(id));
+	return id;
+}
+
+long
+linux_fork(void)
+{
+	return do_fork(0, 0, NULL, NULL, 0);
+}
+
+long
+linux_vfork(void)
+{
+	return do_fork(0, 0, NULL, NULL, FORK_VFORK);
+}
+
+/*
+ * Memory is never shared: CLONE_VM is taken only together with CLONE_VFORK,
+ * where the child execs or ends before the parent goes on.
+ */
+long
+linux_clone(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
+    uint64_t tls)
+{
+	uint64_t known = 0xff | L_CLONE_VM | L_CLONE_VFORK | L_CLONE_SETTLS |
+	    L_CLONE_PARENT_SETTID | L_CLONE_CHILD_CLEARTID |
+	    L_CLONE_CHILD_SETTID;
+
+	(void)tls;
+	if ((flags & ~known) != 0 ||
+	    ((flags & L_CLONE_VM) != 0 && (flags & L_CLONE_VFORK) == 0))
+		return -E_NOSYS;
+	return do_fork(flags, stack, parent_id, child_id,
+	    (flags & L_CLONE_VFORK) != 0 ? FORK_VFORK : 0);
+}
+
+/* Wait */
+
+#define W_NOHANG	1u
+#define W_UNTRACED	2u
+#define W_EXITED	4u
+#define W_CONTINUED	8u
+#define W_NOWAIT	0x1000000u
+#define W_IGNORED	0xe0000000u	/* __WALL, __WCLONE, __WNOTHREAD */
+#define USAGE_SIZE	144u
+
+static long
+wait_child(int64_t selector, unsigned options, uint64_t *out_status,
+    uint64_t *out_ns)
+{
+	struct message m = { { PROC_WAIT, (uint64_t)selector, options } };
+	long error = service_request(PROCESS_PROC, &m);
+
+	if (error != 0)
+		return service_waits(error);
+	*out_status = m.word[2];
+	*out_ns = m.word[3];
+	if (m.word[1] != 0 && (options & W_NOWAIT) == 0)
+		process_children_ns += m.word[3];
+	return (long)m.word[1];
+}
+
+static long
+give_usage(void *usage, uint64_t ns)
+{
+	struct linux_timeval user = { (int64_t)(ns / 1000000000),
+	    (int64_t)(ns / 1000 % 1000000) };
+
+	if (usage == NULL)
+		return 0;
+	if (user_zero(usage, USAGE_SIZE) != 0)
+		return -E_FAULT;
+	return user_write(usage, &user, sizeof(user));
+}
+
+long
+linux_wait4(int selector, int *status, unsigned options, void *usage)
+{
+	uint64_t wait_status = 0, ns = 0;
+
+	if ((options & ~(W_NOHANG | W_UNTRACED | W_CONTINUED | W_IGNORED)) != 0)
+		return -E_INVAL;
+	long pid = wait_child(selector, options & ~W_IGNORED, &wait_status,
+	    &ns);
+	if (pid <= 0)
+		return pid;
+	if (status != NULL && user_write(status, &(int){ (int)wait_status },
+	    sizeof(int)) != 0)
+		return -E_FAULT;
+	return give_usage(usage, ns) != 0 ? -E_FAULT : pid;
+}
+
+long
+linux_waitid(int type, int id, struct linux_siginfo *out, unsigned options,
+    void *usage)
+{
+	struct linux_siginfo info = { 0 };
+	uint64_t wait_status = 0, ns = 0;
+	int64_t selector = type == 0 ? -1 : type == 1 ? id : -(int64_t)id;
+
+	if ((options & ~(W_NOHANG | W_UNTRACED | W_EXITED | W_CONTINUED |
+	    W_NOWAIT | W_IGNORED)) != 0 ||
+	    (options & (W_EXITED | W_UNTRACED | W_CONTINUED)) == 0 ||
+	    type < 0 || type > 2 || (type == 1 && id <= 0) || id < 0)
+		return -E_INVAL;
+	if (type == 2 && id == 0)
+		selector = 0;
+	long pid = wait_child(selector, options & ~(W_IGNORED | W_EXITED),
+	    &wait_status, &ns);
+	if (pid < 0)
+		return pid;
+	if (pid > 0) {
+		unsigned number = wait_status & 0x7f;
+		info.signo = L_SIGCHLD;
+		info.code = number == 0 ? L_CLD_EXITED :
+		    (wait_status & 0x80) != 0 ? L_CLD_DUMPED : L_CLD_KILLED;
+		info.child.pid = (int32_t)pid;
+		info.child.uid = INFO->uid;
+		info.child.status = number == 0 ?
+		    (int32_t)(wait_status >> 8 & 0xff) : (int32_t)number;
+	}
+	if (out != NULL && user_write(out, &info, sizeof(info)) != 0)
+		return -E_FAULT;
+	return pid > 0 ? give_usage(usage, ns) : 0;
+}
+
+/* Identity: proc keeps the info page up to date. */
+
+long linux_getpid(void) { return INFO->pid; }
+long linux_getppid(void) { return *(const volatile uint32_t *)&INFO->ppid; }
+long linux_getuid(void) { return INFO->uid; }
+long linux_geteuid(void) { return INFO->euid; }
+long linux_getgid(void) { return INFO->gid; }
+long linux_getegid(void) { return INFO->egid; }
+long linux_getpgrp(void) { return *(const volatile uint32_t *)&INFO->pgid; }
+
+static long
+ask_about(int pid, unsigned word)
+{
+	struct message m = { { PROC_GET, (uint64_t)(int64_t)pid } };
+	long error = pid < 0 ? -E_SRCH : service_request(PROCESS_PROC, &m);
+
+	return error != 0 ? error : (long)m.word[word];
+}
+
+long
+linux_getpgid(int pid)
+{
+	return pid == 0 ? linux_getpgrp() : ask_about(pid, 3);
+}
+
+long
+linux_getsid(int pid)
+{
+	return ask_about(pid, 4);
+}
+
+long
+linux_setpgid(int pid, int group)
+{
+	struct message m = { { PROC_SETPGID, (uint64_t)(int64_t)pid,
+	    (uint64_t)(int64_t)group } };
+
+	return group < 0 ? -E_INVAL : service_request(PROCESS_PROC, &m);
+}
+
+long
+linux_setsid(void)
+{
+	struct message m = { { PROC_SETSID } };
+	long error = service_request(PROCESS_PROC, &m);
+
+	return error != 0 ? error : (long)m.word[1];
+}
+
+long
+linux_getgroups(int size, uint32_t *list)
+{
+	(void)list;
+	return size < 0 ? -E_INVAL : 0;
+}
+
+static long
+three(uint32_t a, uint32_t b, uint32_t *out[3])
+{
+	uint32_t value[3] = { a, b, b };
+
+	for (int i = 0; i < 3; i++) {
+		if (user_write(out[i], &value[i], sizeof(value[i])) != 0)
+			return -E_FAULT;
+	}
+	return 0;
+}
+
+long
+linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved)
+{
+	return three(INFO->uid, INFO->euid,
+	    (uint32_t *[3]){ real, effective, saved });
+}
+
+long
+linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved)
+{
+	return three(INFO->gid, INFO->egid,
+	    (uint32_t *[3]){ real, effective, saved });
+}

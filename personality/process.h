@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* The process as a whole: its end, and errors that concern all of it. */
+#pragma once
+
+#include "linux.h"
+
+#include <abi/utcb.h>
+
+_Noreturn void process_exit_code(int code);
+_Noreturn void process_exit_signal(int number);
+/* A fault in libOS code: says where, ends the process. */
+_Noreturn void process_internal_error(const struct user_frame *frame);
+/* Signal and code of a page fault of the program. */
+void process_fault_info(const struct user_frame *frame,
+    struct linux_siginfo *out_info);
+/* One line on the log stream. */
+void process_log(const char *text);
+
+/* system.c: what PR_GET_NAME tells. */
+void process_set_name(const char *name);
+
+/* table.c */
+void table_select(int traced);
+void table_report_unmapped(void);
+
+/* exec.c: the first program. */
+_Noreturn void exec_first(void);
+
+/* Resident time of children, for times and getrusage. */
+extern uint64_t process_children_ns;

@@ -1,0 +1,398 @@
+/* SPDX-License-Identifier: MIT */
+/* Attributes of files: what stat tells, and the calls that change them. */
+#include "calls.h"
+#include "file.h"
+#include "service.h"
+#include "thread.h"
+#include "user.h"
+
+#include <lib/base/string.h>
+#include <abi/utcb.h>
+
+#define NS		1000000000ul
+#define BLOCK		4096
+#define DEVICE_OF_ROOT	1	/* st_dev of storage */
+#define DEVICE_OF_PIPES	2
+#define TMPFS_MAGIC	0x01021994
+
+#define STAT_FLAGS	(L_AT_SYMLINK_NOFOLLOW | L_AT_NO_AUTOMOUNT | \
+			L_AT_EMPTY_PATH | L_AT_STATX_SYNC)
+
+/* Status of what is not in storage. */
+static void
+local_status(const struct file *file, struct storage_stat *out)
+{
+	*out = (struct storage_stat){
+		.inode = 1u + file->pipe,
+		.mode = (unsigned)file->node << 12 |
+		    (file->kind == FILE_PIPE ? 0600 : 0620),
+		.links = 1,
+		.uid = INFO->uid, .gid = INFO->gid,
+		.device = file->kind == FILE_CONSOLE ? DEVICE_CONSOLE :
+		    file->device,
+	};
+}
+
+long
+file_status(const struct file *file, struct storage_stat *out)
+{
+	struct message m = { { STORAGE_STAT } };
+
+	if (file->cap == CAP_NONE || file->kind == FILE_PIPE) {
+		local_status(file, out);
+		return 0;
+	}
+	service_window(0, out, sizeof(*out), WINDOW_WRITE);
+	return service_call(file->cap, &m, 1, 0, NULL);
+}
+
+/* The status of a path, or of base itself when the path is empty. */
+static long
+status_at(int base, const char *text, unsigned flags,
+    struct storage_stat *out)
+{
+	struct path path;
+	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
+
+	if (empty && base != L_AT_FDCWD) {
+		char first;
+		if (user_read(&first, text, 1) != 0)
+			return -E_FAULT;
+		const struct file *file = fd_file((unsigned)base);
+		if (first == 0)
+			return file == NULL ? -E_BADF : file_status(file, out);
+	}
+	long error = path_get(base, text, empty, path_a, &path);
+	if (error != 0)
+		return error;
+	int own = path_descriptor(path_a);
+	if (own >= 0 && (flags & L_AT_SYMLINK_NOFOLLOW) == 0) {
+		const struct file *file = fd_file((unsigned)own);
+		return file == NULL ? -E_NOENT : file_status(file, out);
+	}
+	struct message m = { { STORAGE_STAT_AT,
+	    ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
+	    (path.length == 0 ? AT_HANDLE : 0) } };
+	path_window(0, &path);
+	service_window(1, out, sizeof(*out), WINDOW_WRITE);
+	return service_call(path.base, &m, 2, 0, NULL);
+}
+
+static uint64_t
+device_of(const struct storage_stat *s)
+{
+	return s->mode >> 12 == KIND_FIFO ? DEVICE_OF_PIPES : DEVICE_OF_ROOT;
+}
+
+static long
+give_stat(const struct storage_stat *s, struct linux_stat *out)
+{
+	struct linux_stat st = {
+		.dev = device_of(s), .ino = s->inode, .nlink = s->links,
+		.mode = s->mode, .uid = s->uid, .gid = s->gid,
+		.rdev = s->device, .size = (int64_t)s->size, .blksize = BLOCK,
+		.blocks = (int64_t)s->blocks,
+		.atime = s->atime_ns / NS, .atime_nsec = s->atime_ns % NS,
+		.mtime = s->mtime_ns / NS, .mtime_nsec = s->mtime_ns % NS,
+		.ctime = s->ctime_ns / NS, .ctime_nsec = s->ctime_ns % NS,
+	};
+
+	return user_write(out, &st, sizeof(st));
+}
+
+long
+linux_newfstatat(int base, const char *path, struct linux_stat *out,
+    unsigned flags)
+{
+	struct storage_stat s;
+
+	if ((flags & ~(unsigned)STAT_FLAGS) != 0)
+		return -E_INVAL;
+	long error = status_at(base, path, flags, &s);
+	return error != 0 ? error : give_stat(&s, out);
+}
+
+long
+linux_stat(const char *path, struct linux_stat *out)
+{
+	return linux_newfstatat(L_AT_FDCWD, path, out, 0);
+}
+
+long
+linux_lstat(const char *path, struct linux_stat *out)
+{
+	return linux_newfstatat(L_AT_FDCWD, path, out, L_AT_SYMLINK_NOFOLLOW);
+}
+
+long
+linux_fstat(unsigned fd, struct linux_stat *out)
+{
+	const struct file *file = fd_file(fd);
+	struct storage_stat s;
+
+	if (file == NULL)
+		return -E_BADF;
+	long error = file_status(file, &s);
+	return error != 0 ? error : give_stat(&s, out);
+}
+
+static struct linux_statx_time
+statx_time(uint64_t ns)
+{
+	return (struct linux_statx_time){ (int64_t)(ns / NS),
+	    (uint32_t)(ns % NS), 0 };
+}
+
+long
+linux_statx(int base, const char *path, unsigned flags, unsigned mask,
+    struct linux_statx *out)
+{
+	struct storage_stat s;
+
+	if ((flags & ~(unsigned)STAT_FLAGS) != 0 || (mask & 0x80000000u) != 0)
+		return -E_INVAL;
+	long error = status_at(base, path, flags, &s);
+	if (error != 0)
+		return error;
+	struct linux_statx st = {
+		.mask = L_STATX_BASIC, .blksize = BLOCK,
+		.nlink = s.links, .uid = s.uid, .gid = s.gid,
+		.mode = (uint16_t)s.mode, .ino = s.inode, .size = s.size,
+		.blocks = s.blocks, .atime = statx_time(s.atime_ns),
+		.ctime = statx_time(s.ctime_ns),
+		.mtime = statx_time(s.mtime_ns),
+		.rdev_major = (uint32_t)(s.device >> 8 & 0xfff),
+		.rdev_minor = (uint32_t)(s.device & 0xff),
+		.dev_minor = (uint32_t)device_of(&s),
+	};
+	return user_write(out, &st, sizeof(st));
+}
+
+static long
+give_statfs(cap_t handle, struct linux_statfs *out)
+{
+	struct storage_statfs s;
+	struct message m = { { STORAGE_STATFS } };
+
+	service_window(0, &s, sizeof(s), WINDOW_WRITE);
+	long error = service_call(handle, &m, 1, 0, NULL);
+	if (error != 0)
+		return error;
+	struct linux_statfs st = {
+		.type = TMPFS_MAGIC, .bsize = BLOCK, .frsize = BLOCK,
+		.blocks = (int64_t)s.blocks, .bfree = (int64_t)s.blocks_free,
+		.bavail = (int64_t)s.blocks_free, .files = (int64_t)s.files,
+		.ffree = (int64_t)s.files_free, .namelen = STORAGE_NAME_MAX,
+	};
+	return user_write(out, &st, sizeof(st));
+}
+
+long
+linux_statfs(const char *path, struct linux_statfs *out)
+{
+	struct storage_stat s;
+	long error = status_at(L_AT_FDCWD, path, 0, &s);
+
+	return error != 0 ? error : give_statfs(PROCESS_ROOT, out);
+}
+
+long
+linux_fstatfs(unsigned fd, struct linux_statfs *out)
+{
+	if (fd_file(fd) == NULL)
+		return -E_BADF;
+	return give_statfs(PROCESS_ROOT, out);
+}
+
+/* Permission questions */
+
+long
+linux_faccessat2(int base, const char *path, unsigned mode, unsigned flags)
+{
+	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
+	unsigned known = L_AT_SYMLINK_NOFOLLOW | L_AT_EACCESS | L_AT_EMPTY_PATH;
+
+	if ((mode & ~7u) != 0 || (flags & ~known) != 0)
+		return -E_INVAL;
+	return file_at(base, path, empty, STORAGE_ACCESS_AT, (uint64_t[3]){
+	    mode, ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
+	    (empty ? AT_HANDLE : 0) });
+}
+
+long
+linux_faccessat(int base, const char *path, unsigned mode)
+{
+	return linux_faccessat2(base, path, mode, 0);
+}
+
+long
+linux_access(const char *path, unsigned mode)
+{
+	return linux_faccessat2(L_AT_FDCWD, path, mode, 0);
+}
+
+/* Changes */
+
+/* The same request on an open file: an empty path relative to its handle. */
+static long
+change_open(unsigned fd, uint64_t tag, const uint64_t words[3])
+{
+	const struct file *file = fd_file(fd);
+
+	if (file == NULL || file->kind == FILE_PATH)
+		return -E_BADF;
+	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
+		return -E_PERM;
+	struct message m = { { tag, words[0], words[1], words[2] } };
+	service_window(0, path_a, 0, WINDOW_READ);
+	return service_call(file->cap, &m, 1, 0, NULL);
+}
+
+long
+linux_fchmodat(int base, const char *path, unsigned mode)
+{
+	return file_at(base, path, false, STORAGE_CHMOD_AT,
+	    (uint64_t[3]){ mode & 07777, 0 });
+}
+
+long
+linux_chmod(const char *path, unsigned mode)
+{
+	return linux_fchmodat(L_AT_FDCWD, path, mode);
+}
+
+long
+linux_fchmod(unsigned fd, unsigned mode)
+{
+	return change_open(fd, STORAGE_CHMOD_AT,
+	    (uint64_t[3]){ mode & 07777, AT_HANDLE });
+}
+
+long
+linux_fchownat(int base, const char *path, unsigned uid, unsigned gid,
+    unsigned flags)
+{
+	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
+
+	if ((flags & ~(unsigned)(L_AT_SYMLINK_NOFOLLOW | L_AT_EMPTY_PATH)) != 0)
+		return -E_INVAL;
+	return file_at(base, path, empty, STORAGE_CHOWN_AT, (uint64_t[3]){
+	    uid, gid, ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
+	    (empty ? AT_HANDLE : 0) });
+}
+
+long
+linux_chown(const char *path, unsigned uid, unsigned gid)
+{
+	return linux_fchownat(L_AT_FDCWD, path, uid, gid, 0);
+}
+
+long
+linux_lchown(const char *path, unsigned uid, unsigned gid)
+{
+	return linux_fchownat(L_AT_FDCWD, path, uid, gid,
+	    L_AT_SYMLINK_NOFOLLOW);
+}
+
+long
+linux_fchown(unsigned fd, unsigned uid, unsigned gid)
+{
+	return change_open(fd, STORAGE_CHOWN_AT,
+	    (uint64_t[3]){ uid, gid, AT_HANDLE });
+}
+
+/* Times; ns[] may hold TIME_NOW and TIME_OMIT. */
+static long
+set_times(int base, const char *path, const uint64_t ns[2], unsigned flags)
+{
+	uint64_t words[3] = { ns[0], ns[1],
+	    (flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0 };
+
+	if (ns[0] == TIME_OMIT && ns[1] == TIME_OMIT)
+		return 0;
+	if (path == NULL && base != L_AT_FDCWD) {
+		words[2] = AT_HANDLE;
+		return change_open((unsigned)base, STORAGE_UTIMENS_AT, words);
+	}
+	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
+	words[2] |= empty ? AT_HANDLE : 0;
+	return file_at(base, path, empty, STORAGE_UTIMENS_AT, words);
+}
+
+#define UTIME_NOW	0x3fffffff
+#define UTIME_OMIT	0x3ffffffe
+
+static bool
+time_from(int64_t seconds, int64_t part, uint64_t unit, uint64_t *out)
+{
+	if (part < 0 || (uint64_t)part * unit >= NS)
+		return false;
+	if (seconds < 0)
+		seconds = part = 0;	/* before 1970 is not kept */
+	*out = (uint64_t)seconds * NS + (uint64_t)part * unit;
+	return true;
+}
+
+long
+linux_utimensat(int base, const char *path,
+    const struct linux_timespec *times, unsigned flags)
+{
+	uint64_t ns[2] = { TIME_NOW, TIME_NOW };
+	struct linux_timespec given[2];
+
+	if (times != NULL) {
+		if (user_read(given, times, sizeof(given)) != 0)
+			return -E_FAULT;
+		for (int i = 0; i < 2; i++) {
+			if (given[i].nanoseconds == UTIME_NOW)
+				continue;
+			if (given[i].nanoseconds == UTIME_OMIT)
+				ns[i] = TIME_OMIT;
+			else if (!time_from(given[i].seconds,
+			    given[i].nanoseconds, 1, &ns[i]))
+				return -E_INVAL;
+		}
+	}
+	if ((flags & ~(unsigned)(L_AT_SYMLINK_NOFOLLOW | L_AT_EMPTY_PATH)) != 0)
+		return -E_INVAL;
+	return set_times(base, path, ns, flags);
+}
+
+long
+linux_futimesat(int base, const char *path, const struct linux_timeval *times)
+{
+	uint64_t ns[2] = { TIME_NOW, TIME_NOW };
+	struct linux_timeval given[2];
+
+	if (times != NULL) {
+		if (user_read(given, times, sizeof(given)) != 0)
+			return -E_FAULT;
+		for (int i = 0; i < 2; i++) {
+			if (!time_from(given[i].seconds, given[i].microseconds,
+			    1000, &ns[i]))
+				return -E_INVAL;
+		}
+	}
+	return set_times(base, path, ns, 0);
+}
+
+long
+linux_utimes(const char *path, const struct linux_timeval *times)
+{
+	return linux_futimesat(L_AT_FDCWD, path, times);
+}
+
+long
+linux_utime(const char *path, const int64_t *times)
+{
+	uint64_t ns[2] = { TIME_NOW, TIME_NOW };
+	int64_t given[2];
+
+	if (times != NULL) {
+		if (user_read(given, times, sizeof(given)) != 0)
+			return -E_FAULT;
+		time_from(given[0], 0, 1, &ns[0]);
+		time_from(given[1], 0, 1, &ns[1]);
+	}
+	return set_times(L_AT_FDCWD, path, ns, 0);
+}

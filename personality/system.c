@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: MIT */
+/* What a program asks about the machine and sets for itself. */
+#include "calls.h"
+#include "file.h"
+#include "process.h"
+#include "service.h"
+#include "signal.h"
+#include "thread.h"
+#include "time.h"
+#include "user.h"
+
+#include <lib/base/string.h>
+#include <lib/sys/sys.h>
+
+#define NS	1000000000ul
+
+long
+linux_uname(void *out)
+{
+	static const char names[6][65] = { "Linux", "bennu", "6.1.0", "#1 Bennu",
+	    "x86_64", "(none)" };
+
+	return user_write(out, names, sizeof(names));
+}
+
+long
+linux_sysinfo(void *out)
+{
+	struct {
+		int64_t uptime;
+		uint64_t loads[3], total, free, shared, buffers, swap[2];
+		uint16_t processes, pad[3];
+		uint64_t high[2];
+		uint32_t unit, pad2;
+	} info = { .unit = PAGE_SIZE, .processes = 1 };
+	struct container_info container;
+
+	_Static_assert(sizeof(info) == 112, "struct sysinfo");
+	if (sys_invoke(SYS_CONTAINER_INFO, PROCESS_CONTAINER, 0, 0, 0, 0,
+	    0).status == OK) {
+		memcpy(&container, (const void *)UTCB->data, sizeof(container));
+		info.total = container.frames_limit;
+		info.free = container.frames_limit - container.frames_used;
+	}
+	info.uptime = (int64_t)(time_now_ns() / NS);
+	return user_write(out, &info, sizeof(info));
+}
+
+#define GRND_NONBLOCK	1u
+#define GRND_RANDOM	2u
+#define GRND_INSECURE	4u
+
+long
+linux_getrandom(void *buffer, size_t size, unsigned flags)
+{
+	uint8_t piece[256];
+
+	if (flags > 7 || (flags & (GRND_RANDOM | GRND_INSECURE)) == 6)
+		return -E_INVAL;
+	if (size > 0x7fffffff)
+		size = 0x7fffffff;
+	for (size_t done = 0; done < size;) {
+		size_t step = size - done < sizeof(piece) ? size - done :
+		    sizeof(piece);
+		random_fill(piece, step);
+		if (user_write((uint8_t *)buffer + done, piece, step) != 0)
+			return done != 0 ? (long)done : -E_FAULT;
+		done += step;
+	}
+	return (long)size;
+}
+
+#define PR_SET_NAME	15
+#define PR_GET_NAME	16
+#define NAME_SIZE	16u
+
+static char thread_name[NAME_SIZE];
+
+void
+process_set_name(const char *name)
+{
+	size_t length = strnlen(name, NAME_SIZE - 1);
+
+	memset(thread_name, 0, NAME_SIZE);
+	memcpy(thread_name, name, length);
+}
+
+long
+linux_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+	(void)b;
+	(void)c;
+	(void)d;
+	if (option == PR_SET_NAME) {
+		char name[NAME_SIZE] = "";
+		long length = user_string(name, (const char *)a, NAME_SIZE);
+		if (length == -E_FAULT)
+			return length;
+		name[NAME_SIZE - 1] = 0;
+		memcpy(thread_name, name, NAME_SIZE);
+		return 0;
+	}
+	if (option == PR_GET_NAME)
+		return user_write((void *)a, thread_name, NAME_SIZE);
+	return -E_INVAL;
+}
+
+#define ARCH_SET_GS	0x1001
+#define ARCH_SET_FS	0x1002
+#define ARCH_GET_FS	0x1003
+#define ARCH_GET_GS	0x1004
+
+/* GS base is the libOS's. FS base is loaded on the way out. */
+long
+linux_arch_prctl(int code, uint64_t address)
+{
+	static struct user_frame frame;
+	uint64_t base;
+
+	switch (code) {
+	case ARCH_SET_FS:
+		if (address >= PROGRAM_HIGH)
+			return -E_PERM;
+		thread_frame(0, &frame);
+		frame.fs_base = address;
+		thread_resume(&frame);
+	case ARCH_GET_FS:
+		base = thread_fs_base();
+		return user_write((void *)address, &base, sizeof(base));
+	case ARCH_SET_GS:
+	case ARCH_GET_GS:
+		return -E_PERM;
+	default:
+		return -E_INVAL;
+	}
+}
+
+/* Cleared by nobody: there is one thread, and nobody waits for its end. */
+long
+linux_set_tid_address(int *address)
+{
+	(void)address;
+	return INFO->pid;
+}
+
+/* Locks in it are of no use to a process with one thread. */
+long
+linux_set_robust_list(void *head, size_t size)
+{
+	(void)head;
+	return size == 24 ? 0 : -E_INVAL;
+}
+
+#define LIMITS		16u
+#define LIMIT_CPU	0
+#define LIMIT_STACK	3
+#define LIMIT_CORE	4
+#define LIMIT_FILES	7
+#define NO_LIMIT	(~0ul)
+
+static uint64_t limits[LIMITS][2];
+static bool limits_ready;
+
+static void
+limits_init(void)
+{
+	if (limits_ready)
+		return;
+	memset(limits, 0xff, sizeof(limits));
+	limits[LIMIT_STACK][0] = 8ul << 20;
+	limits[LIMIT_CORE][0] = 0;
+	limits[LIMIT_FILES][0] = limits[LIMIT_FILES][1] = FD_MAX;
+	limits_ready = true;
+}
+
+long
+linux_prlimit64(int pid, unsigned resource, const uint64_t *in, uint64_t *out)
+{
+	uint64_t new[2], old[2];
+
+	limits_init();
+	if (resource >= LIMITS)
+		return -E_INVAL;
+	if (pid != 0 && pid != (int)INFO->pid)
+		return -E_PERM;
+	if (in != NULL && user_read(new, in, sizeof(new)) != 0)
+		return -E_FAULT;
+	memcpy(old, limits[resource], sizeof(old));
+	if (in != NULL) {
+		if (new[0] > new[1])
+			return -E_INVAL;
+		if (new[1] > old[1])
+			return -E_PERM;
+		memcpy(limits[resource], new, sizeof(new));
+		if (resource == LIMIT_FILES)
+			fd_set_limit((unsigned)new[0]);
+	}
+	if (out != NULL && user_write(out, old, sizeof(old)) != 0)
+		return -E_FAULT;
+	return 0;
+}
+
+long
+linux_getrlimit(unsigned resource, uint64_t *out)
+{
+	return linux_prlimit64(0, resource, NULL, out);
+}
+
+long
+linux_setrlimit(unsigned resource, const uint64_t *in)
+{
+	return linux_prlimit64(0, resource, in, NULL);
+}
+
+/* Own time is not measured yet and told as 0. */
+long
+linux_getrusage(int who, void *out)
+{
+	uint64_t ns = who == -1 ? process_children_ns : 0;
+	struct linux_timeval user = { (int64_t)(ns / NS),
+	    (int64_t)(ns / 1000 % 1000000) };
+
+	if (who < -1 || who > 1)
+		return -E_INVAL;
+	if (user_zero(out, 144) != 0)
+		return -E_FAULT;
+	return user_write(out, &user, sizeof(user));
+}
+
+#define TICK_NS	10000000ul
+
+long
+linux_times(int64_t *out)
+{
+	int64_t ticks[4] = { 0, 0, (int64_t)(process_children_ns / TICK_NS) };
+
+	if (out != NULL && user_write(out, ticks, sizeof(ticks)) != 0)
+		return -E_FAULT;
+	return (long)(time_now_ns() / TICK_NS);
+}
+
+long
+linux_sched_yield(void)
+{
+	sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
+	return 0;
+}
+
+/* A process is one thread: one CPU is all that it can use. */
+long
+linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask)
+{
+	uint64_t one = 1;
+
+	if (pid < 0 || size < sizeof(one) || size % 8 != 0)
+		return -E_INVAL;
+	if (pid != 0 && pid != (int)INFO->pid)
+		return -E_SRCH;
+	return user_write(mask, &one, sizeof(one)) != 0 ? -E_FAULT :
+	    (long)sizeof(one);
+}
+
+long
+linux_getcpu(unsigned *cpu, unsigned *node)
+{
+	unsigned zero = 0;
+
+	if (cpu != NULL && user_write(cpu, &zero, sizeof(zero)) != 0)
+		return -E_FAULT;
+	if (node != NULL && user_write(node, &zero, sizeof(zero)) != 0)
+		return -E_FAULT;
+	return 0;
+}
+
+#define FUTEX_COMMAND		0x7f
+#define FUTEX_WAIT		0
+#define FUTEX_WAKE		1
+#define FUTEX_REQUEUE		3
+#define FUTEX_CMP_REQUEUE	4
+#define FUTEX_WAIT_BITSET	9
+#define FUTEX_WAKE_BITSET	10
+#define FUTEX_CLOCK_REALTIME	0x100
+
+static long
+futex_wait(uint32_t *word, int operation, uint32_t value,
+    const struct linux_timespec *timeout)
+{
+	uint64_t deadline = DEADLINE_NEVER;
+	uint32_t now;
+
+	if (timeout != NULL) {
+		long error = time_deadline(timeout, &deadline);
+		if (error != 0)
+			return error;
+		if ((operation & FUTEX_COMMAND) == FUTEX_WAIT_BITSET) {
+			/* Given as an absolute time. */
+			deadline -= time_now_ns();
+			if ((operation & FUTEX_CLOCK_REALTIME) != 0)
+				deadline -= time_wall_offset_ns();
+		}
+	}
+	if (user_read(&now, word, sizeof(now)) != 0)
+		return -E_FAULT;
+	if (now != value)
+		return -E_AGAIN;
+	status_t status = time_wait(deadline);
+	if (status == ERR_TIMEOUT)
+		return -E_TIMEDOUT;
+	signal_look_again();
+	return -RESTART_SYS;
+}
+
+/* One thread, and no futexes between processes: nobody ever wakes a waiter. */
+long
+linux_futex(uint32_t *word, int operation, uint32_t value,
+    const struct linux_timespec *timeout)
+{
+	if ((uint64_t)word % 4 != 0)
+		return -E_INVAL;
+	switch (operation & FUTEX_COMMAND) {
+	case FUTEX_WAIT:
+	case FUTEX_WAIT_BITSET:
+		return futex_wait(word, operation, value, timeout);
+	case FUTEX_WAKE:
+	case FUTEX_WAKE_BITSET:
+	case FUTEX_REQUEUE:
+	case FUTEX_CMP_REQUEUE:
+		return 0;
+	default:
+		return -E_NOSYS;
+	}
+}

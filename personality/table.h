@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* The dispatch tables and the tracer. */
+#pragma once
+
+#include "thread.h"
+
+typedef void (*table_function)(void);
+
+extern table_function table_plain[CALL_COUNT];
+extern table_function table_traced[CALL_COUNT];
+
+/* entry.S: stores the program's registers, then trace_call. */
+__attribute__((visibility("hidden"))) void trace_enter(void);
+
+/* Serves thread_block.number through table_plain and writes a line about it. */
+long trace_call(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+    uint64_t f);

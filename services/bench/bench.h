@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: MIT */
+/* What the two address spaces of the native benchmark share. */
+#pragma once
+
+#include <idl/phoenix.h>
+#include <lib/sys/sys.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UTCB	((struct utcb *)PLACE_UTCB)
+
+/* The peer's end of each measurement; index of its code and its objects. */
+struct peer {
+	cap_t	thread, vspace, utcb;
+	cap_t	endpoint, reply;
+	cap_t	notification;	/* the peer waits for it */
+	cap_t	answer;		/* the peer signals it */
+};
+
+static inline uint64_t
+ticks(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+static inline struct sys_result
+sys3(long number, uint64_t a, uint64_t b, uint64_t c)
+{
+	return sys_invoke(number, a, b, c, 0, 0, 0);
+}
+
+/*
+ * Starts a thread at `entry` in a clone of this address space, with its own
+ * UTCB. personality: exceptions enter at upcall_entry. False on failure.
+ */
+bool peer_start(struct peer *peer, void (*entry)(void),
+    void (*upcall_entry)(void));
+void peer_stop(struct peer *peer);
+
+/* Copied into the clone: the peer's view of its objects. */
+extern struct peer peer_self;
+
+/* Peer code. */
+void peer_serve(void);		/* answers calls */
+void peer_echo(void);		/* signals back what it is signalled */
+void peer_fault(void);		/* raises exceptions and measures them */
+void peer_fault_upcall(void);
+
+/* Results of peer_fault, in a memory object both map. */
+#define SHARED_PAGE	(PLACE_HEAP_BASE + 0x10000000ul)
+#define SAMPLES		512u
+
+struct shared {
+	uint64_t count;
+	uint64_t deliver[SAMPLES], resume[SAMPLES];
+	uint64_t start;
+};

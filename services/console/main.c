@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * console: the control channel to the outside on the second serial port.
+ *
+ * The state machine is lib/console; this shell gives it the port, the windows
+ * of the callers and the answers of lib/service. Work that follows a commit
+ * (sending a frame) is asked for by a signal to the own notification, so it is
+ * an effect like the others and happens again after a restart.
+ */
+#include <idl/console.h>
+#include <idl/errno.h>
+#include <idl/phoenix.h>
+#include <lib/console/console.h>
+#include <lib/service/service.h>
+#include <lib/sys/sys.h>
+
+#define PORT_NAME	"ioport:2f8:8"
+#define IRQ_NAME	"irq:3"
+#define BIT_IRQ		(1ul << 3)
+#define BIT_PUMP	(1ul << 32)
+#define LAYOUT		1u
+
+static struct console_line line;
+static cap_t uart_port, uart_irq;
+
+static struct utcb *
+own_utcb(void)
+{
+	return (struct utcb *)PLACE_UTCB;
+}
+
+static uint8_t
+port_in(void *context, unsigned offset)
+{
+	(void)context;
+	return (uint8_t)sys_invoke(SYS_IOPORT_IN, uart_port, offset, 1, 0, 0,
+	    0).value[0];
+}
+
+static void
+port_out(void *context, unsigned offset, uint8_t value)
+{
+	(void)context;
+	sys_invoke(SYS_IOPORT_OUT, uart_port, offset, 1, value, 0, 0);
+}
+
+static void
+port_send(void *context, const uint8_t *bytes, size_t length)
+{
+	uint8_t *data = own_utcb()->data;
+
+	(void)context;
+	for (size_t i = 0; i < length; i++)
+		data[i] = bytes[i];
+	sys_invoke(SYS_IOPORT_OUT_BYTES, uart_port, 0, length, 0, 0, 0);
+}
+
+static struct parked_call
+parked(struct console_call call)
+{
+	return (struct parked_call){ call.reply, call.order };
+}
+
+static status_t
+port_copy_in(void *context, struct console_call call, uint64_t offset,
+    void *to, size_t length)
+{
+	(void)context;
+	return sys_window_copy(service_reply_cap(parked(call)),
+	    0 | WINDOW_FROM_CALLER, offset, CAP_NONE, (uint64_t)to, length,
+	    NULL);
+}
+
+static status_t
+port_copy_out(void *context, struct console_call call, uint64_t offset,
+    const void *from, size_t length)
+{
+	(void)context;
+	return sys_window_copy(service_reply_cap(parked(call)),
+	    0 | WINDOW_TO_CALLER, offset, CAP_NONE, (uint64_t)from, length,
+	    NULL);
+}
+
+static void
+port_answer(void *context, struct console_call call, uint64_t error,
+    uint64_t value)
+{
+	struct message message = { { TAG_REPLY_OK, value } };
+	status_t status;
+
+	(void)context;
+	if (error != 0)
+		status = service_answer_error(parked(call), error);
+	else
+		status = service_answer(parked(call), &message);
+	if (status != OK)
+		service_panic("cannot answer: status %lu", status);
+}
+
+static void
+port_again(void *context)
+{
+	(void)context;
+	if (service_effect_signal(PLACE_NOTIFICATION, BIT_PUMP) != OK)
+		service_panic("effect list full");
+}
+
+/* No commands are defined yet: what comes is logged, cut to one line. */
+static void
+port_control(void *context, const uint8_t *text, size_t length)
+{
+	char copy[64];
+	size_t end = length < sizeof(copy) - 1 ? length : sizeof(copy) - 1;
+
+	(void)context;
+	for (size_t i = 0; i < end; i++)
+		copy[i] = text[i] >= ' ' && text[i] < 0x7f ? (char)text[i] :
+		    '.';
+	copy[end] = 0;
+	service_log("control frame ignored: %s", copy);
+}
+
+static void
+port_fail(void *context, const char *reason)
+{
+	(void)context;
+	service_panic("%s", reason);
+}
+
+static const struct console_port port = {
+	.in = port_in, .out = port_out, .send = port_send,
+	.copy_in = port_copy_in, .copy_out = port_copy_out,
+	.answer = port_answer, .again = port_again,
+	.control = port_control, .fail = port_fail,
+};
+
+static void
+resume(void *root, bool first)
+{
+	(void)first;
+	if (!console_ok(root))
+		service_panic("the state is inconsistent");
+	if (service_request(PORT_NAME, &uart_port) != OK ||
+	    service_request(IRQ_NAME, &uart_irq) != OK)
+		service_panic("no serial port");
+	console_open(&line, root, service_arena(), &port,
+	    (uint32_t)service_info()->incarnation);
+	/* The interrupt may be masked, or its signal lost: look in any case. */
+	sys_signal(PLACE_NOTIFICATION, BIT_IRQ | BIT_PUMP);
+}
+
+static service_outcome
+finish(struct service_call *call, console_outcome outcome, uint64_t value)
+{
+	if (outcome == CONSOLE_PARKED)
+		return SERVICE_PARK;
+	call->message = (struct message){ { TAG_REPLY_OK, value } };
+	return outcome == CONSOLE_DONE ? SERVICE_REPLY : SERVICE_ERROR;
+}
+
+static service_outcome
+refuse(struct service_call *call, uint64_t code)
+{
+	call->message.word[1] = code;
+	return SERVICE_ERROR;
+}
+
+static service_outcome
+handle_write(struct service_call *call, struct console_call id)
+{
+	static const uint8_t types[] = {
+		[CONSOLE_STREAM_OUT] = FRAME_OUT,
+		[CONSOLE_STREAM_ERR] = FRAME_ERR,
+		[CONSOLE_STREAM_TRACE] = FRAME_TRACE,
+		[CONSOLE_STREAM_LOG] = FRAME_LOG,
+	};
+	uint64_t stream = call->message.word[1];
+	uint64_t length = call->message.word[2];
+	uint64_t value;
+
+	if (stream >= sizeof(types) || types[stream] == 0 ||
+	    (length > 0 && call->windows < 1))
+		return refuse(call, E_INVAL);
+	if (length > CONSOLE_WRITE_MAX)
+		length = CONSOLE_WRITE_MAX;
+	console_outcome outcome = console_write(&line, id, types[stream],
+	    length, &value);
+	return finish(call, outcome, value);
+}
+
+static service_outcome
+handle_read(struct service_call *call, struct console_call id)
+{
+	uint64_t length = call->message.word[1];
+	uint64_t value;
+
+	if (length > 0 && call->windows < 1)
+		return refuse(call, E_INVAL);
+	if (length > CONSOLE_RING)
+		length = CONSOLE_RING;
+	console_outcome outcome = console_read(&line, id, length, &value);
+	return finish(call, outcome, value);
+}
+
+static service_outcome
+handle(void *root, struct service_call *call)
+{
+	struct console_call id = { call->id.reply, call->id.order };
+	console_outcome outcome;
+	uint64_t value;
+	bool end;
+
+	(void)root;
+	if (call->cancelled)
+		return refuse(call, E_INTR);
+	switch (call->message.word[0]) {
+	case CONSOLE_WRITE:
+		return handle_write(call, id);
+	case CONSOLE_READ:
+		return handle_read(call, id);
+	case CONSOLE_EXIT:
+		if (call->trust < TRUST_SERVICE)
+			return refuse(call, E_PERM);
+		outcome = console_exit(&line, id,
+		    (uint32_t)call->message.word[1], &value);
+		return finish(call, outcome, value);
+	case CONSOLE_POLL:
+		console_poll(&line, &value, &end);
+		call->message = (struct message){ { TAG_REPLY_OK, value,
+		    end } };
+		return SERVICE_REPLY;
+	default:
+		return refuse(call, E_NOSYS);
+	}
+}
+
+static void
+notified(void *root, uint64_t bits)
+{
+	(void)root;
+	/*
+	 * Unmasked before the device is looked at: an edge that comes after
+	 * the look is seen.
+	 */
+	if (bits & BIT_IRQ)
+		sys_invoke(SYS_IRQ_ACK, uart_irq, 0, 0, 0, 0, 0);
+	console_pump(&line);
+}
+
+static void
+cancel(void *root, struct parked_call id)
+{
+	(void)root;
+	if (!console_cancel(&line, (struct console_call){ id.reply, id.order }))
+		service_panic("call %lu was parked and is unknown", id.order);
+}
+
+static const struct service console = {
+	.name = "console",
+	.layout_version = LAYOUT,
+	.root_size = sizeof(struct console),
+	.reply_objects = CONSOLE_CALLS,
+	.table_slots = 4096,
+	.resume = resume,
+	.handle = handle,
+	.notified = notified,
+	.cancel = cancel,
+};
+
+int main(void);
+
+int
+main(void)
+{
+	service_run(&console);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * init: makes the place of phoenix and keeps it occupied.
+ *
+ * It reads phoenix's image from the boot archive, makes table, endpoint, arena
+ * and so on, hands all its powers over (services/phoenix/powers.h), starts the
+ * first incarnation, and from then on waits for phoenix's death to start the
+ * next one in the same place. phoenix finds its state in its arena.
+ *
+ * Whatever goes wrong here ends init, and with it the kernel in a panic: there
+ * is nobody left to recover. So does a phoenix that dies too often.
+ */
+#include <abi/boot.h>
+#include <lib/base/format.h>
+#include <lib/base/string.h>
+#include <lib/cpio/cpio.h>
+#include <lib/place/place.h>
+#include <services/phoenix/powers.h>
+
+#define ARCHIVE_VIEW	0x1000000000ul
+#define SCRATCH_VIEW	0x800000000ul
+#define INFO_VIEW	0x900000000ul
+#define IMAGE_PATH	"bennu/image/phoenix.elf"
+
+#define DEATHS_MAX	10u			/* in a row of this length: */
+#define DEATHS_WINDOW	(60ul * 1000000000ul)	/* ns */
+
+void init_main(const struct boot_info *boot);
+
+uintptr_t __stack_chk_guard = 0x6b1f9c0a52d7e300;
+_Noreturn void __stack_chk_fail(void);
+
+_Noreturn void
+__stack_chk_fail(void)
+{
+	sys_exit(DEATH_PANIC, 0);
+}
+
+static struct utcb *const utcb = (struct utcb *)INIT_UTCB;
+static struct place_builder builder = {
+	INIT_VSPACE, SCRATCH_VIEW, (struct utcb *)INIT_UTCB
+};
+static struct place_image image;
+static struct place_parts parts;
+static struct place_incarnation incarnation;
+static cap_t death_notification;
+
+static void
+log_line(const char *format, ...)
+{
+	va_list arguments;
+	char *line = (char *)utcb->data;
+	size_t length, limit = 200;
+
+	va_start(arguments, format);
+	length = format_print(line, limit, format, arguments);
+	va_end(arguments);
+	if (length > limit - 1)
+		length = limit - 1;
+	line[length++] = '\n';
+	sys_invoke(SYS_LOG_WRITE, length, 0, 0, 0, 0, 0);
+}
+
+/* The kernel panics when init ends. */
+static void
+check(status_t status, const char *what)
+{
+	if (status == OK)
+		return;
+	log_line("init: %s: status %lu", what, status);
+	sys_exit(DEATH_PANIC, status);
+}
+
+static void
+create(unsigned type, uint64_t a1, uint64_t a2, cap_t *out_cap,
+    const char *what)
+{
+	check(sys_object_create(type, parts.container, a1, a2, out_cap), what);
+}
+
+static void
+load_image(const struct boot_info *boot)
+{
+	uint64_t size = (boot->archive_size + PAGE_MASK) & ~PAGE_MASK;
+	struct cpio_entry entry;
+
+	if (size == 0)
+		check(ERR_NOENT, "no boot archive: pass one as initrd");
+	check(sys_map(INIT_VSPACE, ARCHIVE_VIEW, INIT_ARCHIVE, 0, size,
+	    MAP_READ), "mapping the boot archive");
+	check(cpio_find((const void *)ARCHIVE_VIEW, boot->archive_size,
+	    IMAGE_PATH, &entry), "finding " IMAGE_PATH);
+	check(place_image_load(&builder, parts.container, entry.data,
+	    entry.size, &image), "loading " IMAGE_PATH);
+	check(sys_unmap(INIT_VSPACE, ARCHIVE_VIEW, size),
+	    "unmapping the boot archive");
+}
+
+static void
+create_parts(void)
+{
+	check(sys_object_create(OBJ_CONTAINER, INIT_CONTAINER, 0, 0,
+	    &parts.container), "container of phoenix");
+	create(OBJ_TABLE, PHOENIX_TABLE_SLOTS, 0, &parts.table,
+	    "table of phoenix");
+	create(OBJ_DEATH, 0, 0, &parts.death, "death record of phoenix");
+	create(OBJ_MEMORY, PHOENIX_ARENA_SIZE, 0, &parts.arena,
+	    "arena of phoenix");
+	create(OBJ_NOTIFICATION, 0, 0, &death_notification, "notification");
+	check(sys_invoke(SYS_EVENT_BIND, parts.death, death_notification, 1, 0,
+	    0, 0).status, "binding the death record");
+	check(sys_invoke(SYS_SYSTEM_INFO, INIT_SYSTEM, 0, 0, 0, 0, 0).status,
+	    "reading the CPU's features");
+	parts.cpu_features = ((struct system_info *)utcb->data)->cpu_features;
+	parts.clock = INIT_CLOCK_PAGE;
+	parts.stack_size = PHOENIX_STACK_SIZE;
+	parts.arena_size = PHOENIX_ARENA_SIZE;
+	parts.schedule = CLASS_RECOVERY | WEIGHT_DEFAULT << 8;
+	check(place_parts_create(&parts), "memory of phoenix");
+	check(sys_map(INIT_VSPACE, INFO_VIEW, parts.info, 0, PAGE_SIZE,
+	    MAP_READ | MAP_WRITE), "mapping the info page of phoenix");
+}
+
+/* The well-known slots of a place, and the powers behind them. */
+static void
+fill_table(void)
+{
+	cap_t endpoint, notification;
+
+	create(OBJ_ENDPOINT, 0, 0, &endpoint, "endpoint of phoenix");
+	create(OBJ_NOTIFICATION, 0, 0, &notification,
+	    "notification of phoenix");
+	const struct {
+		cap_t source, there;
+		unsigned rights;
+	} copies[] = {
+		{ parts.table, PLACE_TABLE, RIGHT_ALL },
+		{ parts.container, PLACE_CONTAINER, RIGHT_ALL },
+		{ endpoint, PLACE_ENDPOINT, RIGHT_ALL },
+		{ notification, PLACE_NOTIFICATION, RIGHT_ALL },
+		{ parts.container, PLACE_PHOENIX, 0 },
+		{ parts.arena, PLACE_ARENA, RIGHT_ALL },
+		{ INIT_CLOCK_PAGE, PLACE_CLOCK, RIGHT_READ | RIGHT_COPY },
+		{ parts.container, CAP_FIRST(7), 0 },
+		{ INIT_SYSTEM, POWER_SYSTEM, RIGHT_ALL },
+		{ INIT_CONTAINER, POWER_CONTAINER, RIGHT_ALL },
+		{ INIT_ARCHIVE, POWER_ARCHIVE, RIGHT_ALL },
+		{ INIT_IOPORTS, POWER_IOPORTS, RIGHT_ALL },
+	};
+	for (unsigned i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
+		check(sys_cap_copy(copies[i].source, parts.table,
+		    CAP_INDEX(copies[i].there), copies[i].rights, TRUST_MAX, 0,
+		    NULL), "handing powers to phoenix");
+}
+
+static void
+start_phoenix(uint64_t number)
+{
+	struct place_info *info = (struct place_info *)INFO_VIEW;
+
+	memset(info, 0, sizeof(*info));
+	memcpy(info->name, "phoenix", 8);
+	info->incarnation = number;
+	info->place = PHOENIX_PLACE;
+	info->arena_size = parts.arena_size;
+	info->cpu_features = parts.cpu_features;
+	if (sys_invoke(SYS_RANDOM, INIT_SYSTEM, 0, 0, 0, 0, 0).status == OK)
+		memcpy(info->seed, utcb->data, sizeof(info->seed));
+	check(place_incarnation_create(&builder, &image, &parts, info,
+	    &incarnation), "building phoenix");
+	check(sys_invoke(SYS_THREAD_START, incarnation.thread, 0, 0, 0, 0,
+	    0).status, "starting phoenix");
+}
+
+static void
+wait_for_death(struct death_info *out_info)
+{
+	uint64_t deaths = out_info->count;
+
+	do {
+		check(sys_wait(death_notification, WAIT_BITS, 0,
+		    DEADLINE_NEVER, NULL, NULL), "waiting");
+		check(sys_invoke(SYS_DEATH_READ, parts.death, 0, 0, 0, 0,
+		    0).status, "reading the death record");
+		*out_info = *(const struct death_info *)utcb->data;
+	} while (out_info->count == deaths);
+}
+
+void
+init_main(const struct boot_info *boot)
+{
+	struct death_info info = { 0 };
+	uint64_t window_start_ns = 0, in_window = 0;
+
+	create_parts();
+	fill_table();
+	load_image(boot);
+	for (uint64_t number = 1;; number++) {
+		start_phoenix(number);
+		wait_for_death(&info);
+		log_line("init: phoenix %lu died: cause %lu code %lu rip %lx "
+		    "address %lx", number, info.cause, info.code,
+		    info.frame.rip, info.frame.address);
+		if (in_window == 0 ||
+		    info.time_ns - window_start_ns > DEATHS_WINDOW) {
+			window_start_ns = info.time_ns;
+			in_window = 0;
+		}
+		if (++in_window > DEATHS_MAX)
+			check(ERR_GONE, "phoenix dies too often");
+		place_incarnation_delete(&parts, &incarnation);
+	}
+}

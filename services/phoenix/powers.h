@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What init hands to phoenix: slots of phoenix's table after the well-known
+ * ones of a place. The slots below PLACE_FREE_SLOT that phoenix has no use for
+ * (PLACE_PHOENIX, 7) hold a capability without rights, so that no other ends
+ * up there.
+ */
+#pragma once
+
+#include <idl/phoenix.h>
+
+#define POWER_SYSTEM	CAP_FIRST(PLACE_FREE_SLOT + 0)
+#define POWER_CONTAINER	CAP_FIRST(PLACE_FREE_SLOT + 1)	/* root: all memory */
+#define POWER_ARCHIVE	CAP_FIRST(PLACE_FREE_SLOT + 2)	/* read only */
+#define POWER_IOPORTS	CAP_FIRST(PLACE_FREE_SLOT + 3)	/* all ports */
+#define POWER_COUNT	4u
+
+/* phoenix itself as a place. */
+#define PHOENIX_ARENA_SIZE	0x100000ul
+#define PHOENIX_STACK_SIZE	0x10000ul
+#define PHOENIX_TABLE_SLOTS	16384ul
+#define PHOENIX_PLACE		(~0ul)	/* its place_info.place */

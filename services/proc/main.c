@@ -1,0 +1,511 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * proc: processes, their relations and signals.
+ *
+ * lib/proc decides, this shell asks the kernel. A request changes the table in
+ * its transaction; what must happen to threads and memory is work in the table,
+ * done after the commit when the service signals itself. proc waits for no
+ * program: a process that has to end is stopped from outside.
+ *
+ * Process 1 ends the system: its wait status is the exit code.
+ */
+#include "shell.h"
+
+#include <idl/console.h>
+#include <idl/errno.h>
+#include <idl/storage.h>
+#include <lib/base/string.h>
+
+#define LAYOUT		1u
+#define BIT_WORK	(1ul << 32)
+#define WORK_AT_ONCE	8u	/* processes in one transaction */
+#define CODE_NO_BOOT	125u
+#define CALLS_MAX	4096u	/* one per process may wait */
+#define VECTOR_DIVIDE	0u
+#define VECTOR_INVALID	6u
+
+struct granted granted;
+struct proc proc;
+
+/* Session of the first process; used up when that exists. */
+static cap_t root_directory;
+
+static struct parked_call
+parked(struct proc_call call)
+{
+	return (struct parked_call){ call.reply, call.order };
+}
+
+/* For the core: a failure to list an answer ends the transaction. */
+static void
+answer(void *context, struct proc_call call, uint64_t error,
+    const uint64_t value[3])
+{
+	struct message message = { { TAG_REPLY_OK, value[0], value[1],
+	    value[2] } };
+	status_t status;
+
+	(void)context;
+	if (error != 0)
+		status = service_answer_error(parked(call), error);
+	else
+		status = service_answer(parked(call), &message);
+	if (status != OK && status != ERR_NOENT)
+		service_panic("cannot answer: status %lu", status);
+}
+
+static void
+must(int error)
+{
+	if (error != 0)
+		service_panic("a transaction is too large: error %d", error);
+}
+
+static void
+ask_for_work(void)
+{
+	if (proc_work_next(&proc) == NULL)
+		return;
+	if (service_effect_signal(PLACE_NOTIFICATION, BIT_WORK) != OK)
+		service_panic("effect list full");
+}
+
+static int
+error_of(status_t status)
+{
+	switch (status) {
+	case OK:
+		return 0;
+	case ERR_NOMEM:
+		return E_NOMEM;
+	case ERR_LIMIT:
+	case ERR_FULL:
+		return E_AGAIN;
+	default:
+		return E_IO;
+	}
+}
+
+/* -- requests; each returns 0, an E_* code, or PARKED -- */
+
+#define PARKED (-1)
+
+static void
+reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
+{
+	call->message = (struct message){ { TAG_REPLY_OK, a, b, c } };
+}
+
+static int
+handle_fork(struct root *root, struct service_call *call,
+    struct process *process, struct proc_call id)
+{
+	const uint64_t *word = call->message.word;
+	struct entry_state state = { word[1], word[2], word[3], 0 };
+	bool vfork = (word[4] & FORK_VFORK) != 0;
+	cap_t handle[HANDLE_COUNT];
+	struct process *child;
+	uint32_t pid;
+	int error = proc_pick_pid(&proc, &pid);
+
+	if (error != 0)
+		return error;
+	status_t status = objects_fork(&root->libos, process->handle, pid,
+	    &state, handle);
+	if (status != OK)
+		return error_of(status);
+	error = proc_create(&proc, pid, process, &child);
+	if (error == 0) {
+		child->start_ns = service_now_ns();
+		status = objects_adopt(child, handle);
+		if (status == OK)
+			status = info_write(child);
+		error = error_of(status);
+	}
+	if (error == 0 && vfork)
+		error = proc_vfork(&proc, process, child, id);
+	if (error != 0) {
+		objects_delete(handle);
+		return error;
+	}
+	reply(call, pid, 0, 0);
+	return vfork ? PARKED : 0;
+}
+
+/* What a process says of its own end, made a wait status in any case. */
+static uint32_t
+checked_status(uint64_t status)
+{
+	return (status & 0x7f) == 0 ? status & 0xff00 : status & 0xff;
+}
+
+/* Not answered: the thread is killed, its reply object comes to cancel(). */
+static int
+handle_exit(struct service_call *call, struct process *process)
+{
+	int error = proc_end(&proc, process,
+	    checked_status(call->message.word[1]));
+
+	return error != 0 ? error : PARKED;
+}
+
+static int
+handle_wait(struct service_call *call, struct process *process,
+    struct proc_call id)
+{
+	struct proc_waited waited;
+	bool was_parked;
+
+	if (call->cancelled)
+		return E_INTR;
+	int error = proc_wait(&proc, process, id,
+	    (int64_t)call->message.word[1], call->message.word[2], &waited,
+	    &was_parked);
+	if (error != 0)
+		return error;
+	reply(call, waited.pid, waited.status, 0);
+	return was_parked ? PARKED : 0;
+}
+
+static int
+handle_fetch(struct service_call *call, struct process *process)
+{
+	struct proc_fetched fetched;
+	int error = proc_signal_fetch(&proc, process, call->message.word[1],
+	    &fetched);
+
+	call->message = (struct message){ { TAG_REPLY_OK, fetched.signal,
+	    (uint64_t)fetched.code, fetched.pid, fetched.uid, fetched.value,
+	    fetched.left } };
+	return error;
+}
+
+static int
+handle_signal_wait(struct service_call *call, struct process *process,
+    struct proc_call id)
+{
+	if (call->cancelled)
+		return E_INTR;
+	int error = proc_signal_wait(&proc, process, id,
+	    call->message.word[1]);
+	return error != 0 ? error : PARKED;
+}
+
+static int
+handle_get(struct service_call *call, const struct process *process)
+{
+	uint64_t pid = call->message.word[1];
+	const struct process *target = pid == 0 ? process :
+	    proc_find(&proc, pid);
+
+	if (target == NULL)
+		return E_SRCH;
+	call->message = (struct message){ { TAG_REPLY_OK, target->pid,
+	    proc_parent_pid(target), target->pgid, target->sid,
+	    proc_state(target) } };
+	return 0;
+}
+
+static int
+dispatch(struct root *root, struct service_call *call,
+    struct process *process)
+{
+	struct proc_call id = { call->id.reply, call->id.order };
+	uint64_t tag = call->message.word[0];
+	uint64_t a = call->message.word[1], b = call->message.word[2];
+	int error;
+
+	switch (tag) {
+	case PROC_FORK:
+		return handle_fork(root, call, process, id);
+	case PROC_EXIT:
+		return handle_exit(call, process);
+	case PROC_WAIT:
+		return handle_wait(call, process, id);
+	case PROC_SIGNAL_FETCH:
+		return handle_fetch(call, process);
+	case PROC_SIGNAL_WAIT:
+		return handle_signal_wait(call, process, id);
+	case PROC_GET:
+		return handle_get(call, process);
+	case PROC_KILL:
+		error = proc_kill(&proc, process, (int64_t)a, b);
+		break;
+	case PROC_SIGNAL_PENDING:
+		reply(call, process->pending, 0, 0);
+		return 0;
+	case PROC_SIGNAL_IGNORE:
+		error = proc_signal_ignore(&proc, process, a, b != 0);
+		break;
+	case PROC_SETPGID:
+		error = proc_setpgid(&proc, process, a, b);
+		break;
+	case PROC_SETSID:
+		error = proc_setsid(&proc, process);
+		reply(call, process->sid, 0, 0);
+		return error;
+	case PROC_EXEC_DONE:
+		error = proc_exec_done(&proc, process);
+		break;
+	default:
+		return E_NOSYS;
+	}
+	reply(call, 0, 0, 0);
+	return error;
+}
+
+static service_outcome
+handle(void *root, struct service_call *call)
+{
+	struct process *process = proc_find(&proc, call->badge);
+	int error = E_PERM;
+
+	/* Only processes call, and only while they live. */
+	if (process != NULL && process->state == PROCESS_RUNNING)
+		error = dispatch(root, call, process);
+	if (error > 0) {
+		call->message.word[1] = (uint64_t)error;
+		return SERVICE_ERROR;
+	}
+	ask_for_work();
+	return error == PARKED ? SERVICE_PARK : SERVICE_REPLY;
+}
+
+/* -- work, events -- */
+
+static void
+work_on(struct process *process)
+{
+	uint32_t work = process->work;
+
+	if (work & PROC_WORK_DESTROY) {
+		objects_destroy(process);
+		must(proc_ended(&proc, process));
+		return;
+	}
+	if ((work & PROC_WORK_START) && objects_start(process) != OK) {
+		/* Out of memory: it never was. */
+		must(proc_end(&proc, process, STATUS_SIGNALLED(SIGNAL_KILL)));
+		return;
+	}
+	if (work & PROC_WORK_INFO)
+		info_update(process);
+	if (work & PROC_WORK_KICK)
+		sys_invoke(SYS_THREAD_KICK, process->handle[HANDLE_THREAD], 0,
+		    0, 0, 0, 0);
+	must(proc_work_done(&proc, process, work));
+}
+
+/* The first process cannot be made: the system ends. */
+static void
+give_up(struct root *root, const char *reason, status_t status)
+{
+	service_log("%s (status %lu)", reason, status);
+	if (TX_SET(service_arena(), root->failed, CODE_NO_BOOT) != OK)
+		service_panic("%s", reason);
+}
+
+static void
+start_first(struct root *root)
+{
+	const char *reason;
+	status_t status = first_process(root, root_directory, &reason);
+
+	if (status != OK)
+		give_up(root, reason, status);
+	sys_cap_delete(CAP_NONE, root_directory);
+	root_directory = CAP_NONE;
+}
+
+static void
+notified(void *arena_root, uint64_t bits)
+{
+	struct root *root = arena_root;
+	struct process *process;
+
+	(void)bits;
+	if (!root->started && !root->failed)
+		start_first(root);
+	for (unsigned i = 0; i < WORK_AT_ONCE; i++) {
+		process = proc_work_next(&proc);
+		if (process == NULL)
+			break;
+		work_on(process);
+	}
+	ask_for_work();
+}
+
+static uint32_t
+death_status(const struct death_info *info)
+{
+	if (info->cause == DEATH_EXIT)
+		return checked_status(info->code);
+	if (info->cause != DEATH_EXCEPTION)
+		return STATUS_SIGNALLED(SIGNAL_KILL);
+	switch (info->code) {
+	case VECTOR_DIVIDE:
+		return STATUS_SIGNALLED(SIGNAL_FPE);
+	case VECTOR_INVALID:
+		return STATUS_SIGNALLED(SIGNAL_ILL);
+	default:
+		return STATUS_SIGNALLED(SIGNAL_SEGV);
+	}
+}
+
+static void
+event(void *root, uint64_t kind, uint64_t badge)
+{
+	const struct death_info *info = (struct death_info *)own_utcb()->data;
+	struct process *process = proc_find(&proc, badge);
+	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
+
+	(void)root;
+	if (process == NULL || process->state != PROCESS_RUNNING)
+		return;
+	if (kind == EVENT_DEATH && sys_invoke(SYS_DEATH_READ,
+	    process->handle[HANDLE_DEATH], 0, 0, 0, 0, 0).status == OK) {
+		status = death_status(info);
+		service_log("process %u died: cause %lu code %lu rip %lx "
+		    "address %lx", process->pid, info->cause, info->code,
+		    info->frame.rip, info->frame.address);
+	}
+	must(proc_end(&proc, process, status));
+	ask_for_work();
+}
+
+static void
+cancel(void *root, struct parked_call id)
+{
+	bool found;
+
+	(void)root;
+	must(proc_cancel(&proc, (struct proc_call){ id.reply, id.order },
+	    &found));
+	/* Left by a process that has ended: only the object matters. */
+	if (!found && service_answer_error(id, E_INTR) != OK)
+		service_panic("cannot answer a cancelled call");
+}
+
+/* -- start and end -- */
+
+static _Noreturn void
+shut_down(uint32_t code)
+{
+	struct message message;
+	char value[48];
+
+	if (service_option("leakcheck", value) == OK && value[0] == '1') {
+		message = (struct message){ { PHOENIX_STATUS, ~0ul } };
+		sys_call(PLACE_PHOENIX, 0, &message, NULL);
+	}
+	message = (struct message){ { CONSOLE_EXIT, code } };
+	status_t status = sys_call(granted.console, 0, &message, NULL);
+	if (status != OK || message.word[0] != TAG_REPLY_OK)
+		service_log("the exit status was not sent");
+	sys_invoke(SYS_SYSTEM_CONTROL, granted.system, SYSTEM_EXIT, code, 0, 0,
+	    0);
+	service_panic("the machine does not stop");
+}
+
+static void
+idle(void *arena_root)
+{
+	const struct root *root = arena_root;
+	uint32_t status = root->table.final_status;
+
+	if (root->failed)
+		shut_down((uint32_t)root->failed);
+	if (!root->table.finished || root->table.count > 0)
+		return;
+	shut_down((status & 0x7f) == 0 ? status >> 8 & 0xff :
+	    128 + (status & 0x7f));
+}
+
+static cap_t
+request(const char *name)
+{
+	cap_t cap = CAP_NONE;
+	status_t status = service_request(name, &cap);
+
+	if (status != OK)
+		service_panic("%s refused: status %lu", name, status);
+	return cap;
+}
+
+/* A session at the root directory; proc may wait for storage here. */
+static cap_t
+attach(void)
+{
+	struct message message = { { STORAGE_ATTACH, 0, 0 } };
+	cap_t caps[2] = { CAP_NONE, CAP_NONE };
+	status_t status = sys_call(granted.storage, 0, &message, caps);
+
+	if (status != OK || message.word[0] != TAG_REPLY_OK ||
+	    caps[0] == CAP_NONE)
+		service_panic("no root directory: status %lu error %lu",
+		    status, message.word[1]);
+	return caps[0];
+}
+
+static status_t
+start(void *arena_root)
+{
+	struct root *root = arena_root;
+
+	proc.table = &root->table;
+	proc.arena = service_arena();
+	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
+}
+
+static void
+resume(void *arena_root, bool first)
+{
+	struct root *root = arena_root;
+	char value[48];
+
+	(void)first;
+	proc = (struct proc){
+		.table = &root->table,
+		.arena = service_arena(),
+		.answer = answer,
+	};
+	if (!proc_ok(&proc))
+		service_panic("the table is inconsistent");
+	granted = (struct granted){
+		.users = request("container:users"),
+		.storage = request("storage:open"),
+		.console = request("console:write"),
+		.system = request("system:exit"),
+		.clock = request("clock"),
+		.archive = request("archive:bennu"),
+		.trace = service_option("trace", value) == OK &&
+		    value[0] == '1',
+	};
+	seed_start(service_info()->seed);
+	if (!root->started && !root->failed)
+		root_directory = attach();
+	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
+}
+
+static const struct service service = {
+	.name = "proc",
+	.layout_version = LAYOUT,
+	.root_size = sizeof(struct root),
+	.reply_objects = CALLS_MAX,
+	.table_slots = 65536,
+	.start = start,
+	.resume = resume,
+	.handle = handle,
+	.notified = notified,
+	.event = event,
+	.cancel = cancel,
+	.idle = idle,
+};
+
+int main(void);
+
+int
+main(void)
+{
+	service_run(&service);
+}

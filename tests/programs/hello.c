@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdio.h>
+
+int
+main(void)
+{
+	puts("Hello, world");
+	return 42;
+}
