@@ -8,6 +8,9 @@
  * this way is the base of relative paths. Paths in windows carry no NUL; an
  * absolute path or an absolute link starts at the root of the attachment.
  *
+ * Word 7 gives the length of window 0 and word 6 that of window 1; where it is
+ * 0 the server finds out, which takes longer.
+ *
  * Call notation: words 1.. ; windows -> reply words 1.. ; capabilities.
  */
 #pragma once

@@ -47,8 +47,9 @@ struct place_parts {
 /* One incarnation. */
 struct place_incarnation {
 	cap_t	 vspace, thread;
-	cap_t	 data[PLACE_SEGMENTS_MAX];	/* clones of writable segments */
-	cap_t	 vspace_there, thread_there;	/* in the place's table */
+	cap_t	 data[PLACE_SEGMENTS_MAX];	/* clones, of writable ones */
+	cap_t	 vspace_there;		/* in the place's table */
+	cap_t	 thread_there;
 };
 
 /* Where the builder may map things for a moment, in its own vspace. */

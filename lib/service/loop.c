@@ -320,14 +320,15 @@ cancel_parked(struct parked_call id)
 static void
 drain_events(void)
 {
+	const struct book_state *state = loop.book.state;
 	uint64_t kind, badge;
 
 	while (kernel_event_next(&kind, &badge) == OK) {
 		service_crash_point("event");
 		if (kind == EVENT_CANCEL) {
 			struct parked_call id = { (uint32_t)badge, 0 };
-			if (badge < loop.book.state->reply_count)
-				id.order = loop.book.state->replies[badge].parked;
+			if (badge < state->reply_count)
+				id.order = state->replies[badge].parked;
 			if (id.order != 0)
 				cancel_parked(id);
 		} else if (loop.service->event != NULL) {

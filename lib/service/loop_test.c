@@ -19,7 +19,7 @@
 
 enum {
 	OP_ADD = 1,	/* changes the state */
-	OP_GET,		/* only reads */
+	OP_GET,		/* reads only */
 	OP_FAIL,	/* changes the state, then fails */
 	OP_PARK,	/* waits for OP_WAKE */
 	OP_WAKE,	/* answers all that wait */
@@ -31,7 +31,7 @@ enum {
 
 struct state {
 	uint64_t sum;
-	uint64_t executed[FAKE_CALLERS];	/* requests that had an effect */
+	uint64_t executed[FAKE_CALLERS];	/* that had an effect */
 	struct parked_call parked[FAKE_CALLERS];
 	cap_t kept[FAKE_CALLERS];
 	uint64_t notified;

@@ -22,16 +22,16 @@
 #include <stdint.h>
 
 #define TOML_ENTRIES_MAX	64u
-#define TOML_STRINGS_MAX	128u	/* strings in values, array elements too */
+#define TOML_STRINGS_MAX	128u	/* in values, array elements too */
 #define TOML_TEXT_MAX		4096u	/* bytes of all keys and strings */
 
 enum toml_error {
 	TOML_OK,
-	TOML_BAD_CHARACTER,	/* not the start of a key, table or comment */
+	TOML_BAD_CHARACTER,	/* starts no key, table or comment */
 	TOML_BAD_KEY,
 	TOML_NO_EQUALS,
 	TOML_BAD_VALUE,
-	TOML_BAD_STRING,	/* not closed, bad escape or control character */
+	TOML_BAD_STRING,	/* not closed, bad escape, control character */
 	TOML_BAD_INTEGER,	/* malformed or beyond 64 bits */
 	TOML_BAD_ARRAY,
 	TOML_BAD_TABLE,

@@ -175,7 +175,7 @@ read_limits(const char *file, struct manifest *out)
 	if (!read_word(file, "class", "high", class, &out->class) ||
 	    !read_number(file, "weight", WEIGHT_DEFAULT, 1, 65535, 1,
 	    &out->weight) ||
-	    !read_size(file, "arena", "1M", 1ul << 18, 1ul << 32,
+	    !read_size(file, "arena", "1M", 1ul << 16, 1ul << 32,
 	    &out->arena_size) ||
 	    !read_size(file, "stack", "32K", 1ul << 13, 1ul << 20,
 	    &out->stack_size) ||

@@ -49,7 +49,8 @@ struct manifest {
 	char	 needs[NEEDS_MAX][48];
 	uint64_t group;
 	uint64_t class, weight;
-	uint64_t arena_size, stack_size, table_slots;	/* bytes, bytes, slots */
+	uint64_t arena_size, stack_size;		/* bytes */
+	uint64_t table_slots;
 	uint64_t frames, objects;			/* limits, 0 = none */
 	uint64_t request_budget_ns;
 	uint64_t restart;				/* RESTART_* */

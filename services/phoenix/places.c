@@ -56,7 +56,8 @@ load_image(struct place *place)
 {
 	struct place_builder mine = builder();
 	char path[48] = "bennu/image/";
-	size_t length = strlen(path), size, image = strlen(place->manifest.image);
+	size_t image = strlen(place->manifest.image);
+	size_t length = strlen(path), size;
 
 	memcpy(path + length, place->manifest.image, image);
 	memcpy(path + length + image, ".elf", 5);
@@ -65,8 +66,10 @@ load_image(struct place *place)
 		return ERR_NOENT;
 	status_t status = place_image_load(&mine, place->parts.container, elf,
 	    size, &place->image);
-	for (uint64_t i = 0; i < place->image.segment_count && status == OK; i++)
-		status = service_cap_keep(place->image.segment[i].memory);
+	for (uint64_t i = 0; i < place->image.segment_count; i++)
+		if (status == OK)
+			status = service_cap_keep(
+			    place->image.segment[i].memory);
 	return status;
 }
 

@@ -7,11 +7,13 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <time.h>
 #include <utime.h>
 
 static char buffer[8192];
+static struct iovec many[2000];
 
 static void
 opening(void)
@@ -69,7 +71,7 @@ reading_and_writing(void)
 	lseek(fd, 0, SEEK_SET);
 	SAY("readv", readv(fd, in, 2));
 	printf("%.2s %.8s\n", buffer, buffer + 10);
-	SAY("writev too many", writev(fd, out, 2000));
+	SAY("writev too many", writev(fd, many, 2000));
 	SAY("write nothing", write(fd, NULL, 0));
 	SAY("ftruncate", ftruncate(fd, 4));
 	SAY("lseek end", lseek(fd, 0, SEEK_END));
@@ -225,8 +227,8 @@ names(void)
 	SAY("rename into itself", rename("dir", "dir/sub"));
 	SAY("rename file over directory", rename("data", "dir"));
 	SAY("rename directory over file", rename("dir", "data"));
-	SAY("rename noreplace", renameat2(AT_FDCWD, "a", AT_FDCWD, "data",
-	    RENAME_NOREPLACE));
+	SAY("rename noreplace", syscall(SYS_renameat2, AT_FDCWD, "a",
+	    AT_FDCWD, "data", 1));
 	SAY("unlinkat flags", unlinkat(AT_FDCWD, "a", 0x10000));
 	SAY("unlink open file", unlink("dir/moved"));
 	SAY("unlink", unlink("dir/soft"));

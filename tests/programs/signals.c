@@ -10,9 +10,10 @@
 #include <time.h>
 #include <ucontext.h>
 
-static volatile sig_atomic_t caught, depth, depth_max;
+static volatile sig_atomic_t caught, depth, depth_max, raised;
 static siginfo_t last;
 static sigjmp_buf back;
+static volatile char *volatile nowhere = (char *)8;
 
 static void
 on_signal(int number)
@@ -33,7 +34,7 @@ nested(int number)
 {
 	if (++depth > depth_max)
 		depth_max = depth;
-	if (depth < 3)
+	if (raised++ < 2)
 		raise(number);
 	depth--;
 }
@@ -66,10 +67,11 @@ handlers(void)
 	install(SIGUSR1, nested, SA_NODEFER);
 	raise(SIGUSR1);
 	SAY("depth with NODEFER", depth_max);
-	depth_max = 0;
+	depth_max = raised = 0;
 	install(SIGUSR1, nested, 0);
-	depth = 0;
 	raise(SIGUSR1);
+	SAY("depth without", depth_max);
+	SAY("raised", raised);
 	install(SIGUSR1, on_signal, SA_RESETHAND);
 	raise(SIGUSR1);
 	sigaction(SIGUSR1, NULL, &act);
@@ -192,7 +194,7 @@ faults(void)
 	install(SIGILL, on_fault, SA_SIGINFO);
 	install(SIGTRAP, on_fault, SA_SIGINFO);
 	if ((number = sigsetjmp(back, 1)) == 0)
-		*(volatile char *)8 = 1;
+		*nowhere = 1;
 	printf("null: %d code %d address %p\n", number, last.si_code,
 	    last.si_addr);
 	if ((number = sigsetjmp(back, 1)) == 0)
@@ -218,7 +220,7 @@ faults(void)
 	signal(SIGSEGV, SIG_DFL);
 	if (fork() == 0) {
 		signal(SIGSEGV, SIG_IGN);
-		*(volatile char *)8 = 1;
+		*nowhere = 1;
 		_exit(0);
 	}
 	wait(&number);
@@ -248,6 +250,8 @@ overflow(int n)
 	volatile char room[4096];
 
 	room[0] = (char)n;
+	if (n < 0)
+		return 0;
 	return overflow(n + 1) + room[0];
 }
 

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Contents: memory objects of the place's container, one per file.
+ *
+ * Objects are created and grown before the commit: a rollback leaves a handle
+ * that the sweep deletes, or pages beyond the size, which the core knows about.
+ * Shrinking and deleting are effects. Bytes go between the caller's window and
+ * the object without passing through this process.
+ */
+#include "shell.h"
+
+#include <idl/phoenix.h>
+
+#define TRANSFER_MAX	(256ul << 20)	/* bytes of one request */
+
+static struct {
+	cap_t	 memory;
+	uint64_t offset;
+} archive;
+
+/* A page that is never written. It is made again after a restart. */
+static cap_t zero_page;
+
+static uint64_t
+environment_now(void *context)
+{
+	(void)context;
+	return service_wall_ns();
+}
+
+static status_t
+environment_create(void *context, uint64_t size, uint64_t *out_file)
+{
+	status_t status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER, size,
+	    0, out_file);
+
+	(void)context;
+	if (status != OK)
+		return status;
+	status = service_cap_keep(*out_file);
+	if (status != OK)
+		sys_cap_delete(CAP_NONE, *out_file);
+	return status == ERR_RANGE ? ERR_FULL : status;
+}
+
+static status_t
+environment_resize(void *context, uint64_t file, uint64_t size)
+{
+	(void)context;
+	return sys_invoke(SYS_MEMORY_RESIZE, file, size, 0, 0, 0, 0).status;
+}
+
+static status_t
+copy(cap_t to, uint64_t offset, cap_t from, uint64_t place, uint64_t length)
+{
+	for (uint64_t total = 0; total < length;) {
+		struct sys_result r = sys_invoke(SYS_MEMORY_COPY, to,
+		    offset + total, from, place + total, length - total, 0);
+
+		total += r.value[0];
+		if (r.status != OK)
+			return r.status;
+		if (r.value[0] == 0)
+			return ERR_RANGE;
+	}
+	return OK;
+}
+
+static status_t
+environment_clear(void *context, uint64_t file, uint64_t offset,
+    uint64_t length)
+{
+	status_t status = OK;
+
+	(void)context;
+	if (zero_page == CAP_NONE)
+		status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER,
+		    PAGE_SIZE, 0, &zero_page);
+	return status != OK ? status :
+	    copy(file, offset, zero_page, 0, length);
+}
+
+static status_t
+environment_load(void *context, uint64_t file, uint64_t offset,
+    uint64_t length)
+{
+	(void)context;
+	return copy(file, 0, archive.memory, archive.offset + offset, length);
+}
+
+static status_t
+environment_shrink(void *context, uint64_t file, uint64_t size)
+{
+	(void)context;
+	return service_effect_resize(file, size);
+}
+
+static status_t
+environment_destroy(void *context, uint64_t file)
+{
+	(void)context;
+	return service_cap_drop(file);
+}
+
+/* The container's own limit, if it has one; else nothing is known. */
+static void
+environment_space(void *context, uint64_t *out_total, uint64_t *out_free)
+{
+	const struct container_info *info =
+	    (const struct container_info *)((struct utcb *)PLACE_UTCB)->data;
+	uint64_t used, limit;
+
+	(void)context;
+	*out_total = *out_free = 0;
+	if (sys_invoke(SYS_CONTAINER_INFO, PLACE_CONTAINER, 0, 0, 0, 0,
+	    0).status != OK)
+		return;
+	used = info->frames_used;
+	limit = info->frames_limit;
+	if (limit < used || limit > UINT64_MAX / PAGE_SIZE)
+		limit = used;
+	*out_total = limit * PAGE_SIZE;
+	*out_free = (limit - used) * PAGE_SIZE;
+}
+
+void
+files_environment(struct storage_environment *out_environment)
+{
+	*out_environment = (struct storage_environment){
+		.now_ns = environment_now,
+		.file_create = environment_create,
+		.file_resize = environment_resize,
+		.file_clear = environment_clear,
+		.file_load = environment_load,
+		.file_shrink = environment_shrink,
+		.file_destroy = environment_destroy,
+		.space = environment_space,
+	};
+}
+
+void
+files_set_archive(cap_t memory, uint64_t offset)
+{
+	archive.memory = memory;
+	archive.offset = offset;
+}
+
+/* Moves the bytes; *out_done of them, or an error if none. */
+static unsigned
+transfer(const struct request *request, uint64_t selector,
+    const struct storage_transfer *t, uint64_t *out_done)
+{
+	status_t status;
+
+	*out_done = 0;
+	if (t->length == 0)
+		return 0;
+	status = sys_window_copy(request->call->reply, selector, 0, t->file,
+	    t->offset, t->length, out_done);
+	return *out_done > 0 ? 0 : window_error(status);
+}
+
+static uint64_t
+asked_length(const struct request *request)
+{
+	return request->word[2] < TRANSFER_MAX ? request->word[2] :
+	    TRANSFER_MAX;
+}
+
+unsigned
+handle_read(struct request *request)
+{
+	struct storage_transfer t;
+	uint64_t done;
+	unsigned error = storage_read_begin(request->storage, request->self,
+	    request->word[1], asked_length(request), &t);
+
+	if (error == 0)
+		error = transfer(request, 0 | WINDOW_TO_CALLER, &t, &done);
+	if (error == 0)
+		error = storage_read_end(request->storage, request->self, &t,
+		    done);
+	if (error == 0)
+		request->out[0] = done;
+	return error;
+}
+
+unsigned
+handle_write(struct request *request)
+{
+	struct storage_transfer t;
+	uint64_t done;
+	unsigned error = storage_write_begin(request->storage, request->self,
+	    request->word[1], asked_length(request), &t);
+
+	if (error == 0)
+		error = transfer(request, 0 | WINDOW_FROM_CALLER, &t, &done);
+	if (error == 0)
+		error = storage_write_end(request->storage, request->self, &t,
+		    done);
+	if (error == 0) {
+		request->out[0] = done;
+		request->out[1] = t.position;
+	}
+	return error;
+}
+
+unsigned
+handle_map(struct request *request)
+{
+	struct service_call *call = request->call;
+	uint64_t size, file;
+	cap_t copied;
+	unsigned error = storage_map(request->storage, request->self, &size,
+	    &file);
+
+	if (error != 0)
+		return error;
+	if (sys_cap_copy(file, CAP_NONE, CAP_ANY_SLOT,
+	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY, TRUST_MAX, 0, &copied) != OK)
+		return E_NOMEM;
+	if (service_cap_keep(copied) != OK) {
+		sys_cap_delete(CAP_NONE, copied);
+		return E_NOMEM;
+	}
+	call->reply_cap[0] = copied;
+	call->reply_caps = 1;
+	call->reply_cap_drop = true;
+	request->out[0] = size;
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+/* The table of requests, those on open descriptions, and attaching. */
+#include "shell.h"
+
+#include <idl/phoenix.h>
+#include <lib/service/loop.h>
+
+#define LISTING_MAX	32768u	/* bytes of one READDIR */
+
+static _Alignas(8) char buffer[LISTING_MAX];
+
+/*
+ * The client gets end A and calls through it; end B stays here and tells when
+ * the last copy of A is gone.
+ */
+unsigned
+give_description(struct request *request, struct description *description)
+{
+	struct service_call *call = request->call;
+	uint64_t badge = storage_badge(description);
+	cap_t a, b;
+
+	if (sys_eventpair_create(PLACE_CONTAINER, PLACE_ENDPOINT, badge, &a,
+	    &b) != OK)
+		return E_NFILE;
+	if (service_cap_keep(a) != OK) {
+		sys_cap_delete(CAP_NONE, a);
+		sys_cap_delete(CAP_NONE, b);
+		return E_NFILE;
+	}
+	if (service_cap_keep(b) != OK) {
+		sys_cap_delete(CAP_NONE, b);
+		return E_NFILE;
+	}
+	if (sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION, LOOP_EVENT_BIT,
+	    badge, 0, 0).status != OK)
+		return E_NFILE;
+	call->reply_cap[0] = a;
+	call->reply_caps = 1;
+	call->reply_cap_drop = true;
+	return storage_set_session(request->storage, description, b);
+}
+
+static unsigned
+handle_attach(struct request *request)
+{
+	struct description *description;
+	unsigned error;
+
+	if (request->call->trust < TRUST_SERVICE)
+		return E_PERM;
+	error = storage_attach(request->storage, (uint32_t)request->word[1],
+	    (uint32_t)request->word[2], &description);
+	return error != 0 ? error : give_description(request, description);
+}
+
+static unsigned
+handle_seek(struct request *request)
+{
+	return storage_seek(request->storage, request->self, request->word[1],
+	    (unsigned)request->word[2], &request->out[0]);
+}
+
+static unsigned
+handle_stat(struct request *request)
+{
+	struct storage_stat stat;
+
+	storage_stat(request->storage, request->self, &stat);
+	return window_put(request, 0, &stat, sizeof(stat));
+}
+
+static unsigned
+handle_readdir(struct request *request)
+{
+	size_t limit = request->word[1] < LISTING_MAX ? request->word[1] :
+	    LISTING_MAX;
+	size_t length;
+	unsigned error = storage_readdir(request->storage, request->self,
+	    buffer, limit, &length);
+
+	if (error == 0)
+		error = window_put(request, 0, buffer, length);
+	if (error == 0)
+		request->out[0] = length;
+	return error;
+}
+
+static unsigned
+handle_truncate(struct request *request)
+{
+	return storage_truncate(request->storage, request->self,
+	    request->word[1]);
+}
+
+/* The arena is the disk. */
+static unsigned
+handle_sync(struct request *request)
+{
+	(void)request;
+	return 0;
+}
+
+static unsigned
+handle_statfs(struct request *request)
+{
+	struct storage_statfs statfs;
+
+	storage_statfs(request->storage, &statfs);
+	return window_put(request, 0, &statfs, sizeof(statfs));
+}
+
+static unsigned
+handle_set_flags(struct request *request)
+{
+	return storage_set_flags(request->storage, request->self,
+	    (unsigned)request->word[1]);
+}
+
+static unsigned
+handle_path(struct request *request)
+{
+	uint64_t room;
+	size_t length;
+	unsigned error = storage_path_of(request->storage, request->self,
+	    buffer, STORAGE_PATH_MAX, &length);
+
+	if (error == 0)
+		error = window_length(request, 0, length, &room);
+	if (error == 0 && room < length)
+		error = E_RANGE;
+	if (error == 0)
+		error = window_put(request, 0, buffer, length);
+	if (error == 0)
+		request->out[0] = length;
+	return error;
+}
+
+static const struct handler handlers[] = {
+	[STORAGE_OPEN] = { handle_open, 1 },
+	[STORAGE_READ] = { handle_read, 0 },
+	[STORAGE_WRITE] = { handle_write, 0 },
+	[STORAGE_SEEK] = { handle_seek, 0 },
+	[STORAGE_STAT] = { handle_stat, 1 },
+	[STORAGE_STAT_AT] = { handle_stat_at, 2 },
+	[STORAGE_READDIR] = { handle_readdir, 1 },
+	[STORAGE_MKDIR_AT] = { handle_mkdir, 1 },
+	[STORAGE_UNLINK_AT] = { handle_unlink, 1 },
+	[STORAGE_RENAME_AT] = { handle_rename, 2 },
+	[STORAGE_LINK_AT] = { handle_link, 2 },
+	[STORAGE_SYMLINK_AT] = { handle_symlink, 2 },
+	[STORAGE_READLINK_AT] = { handle_readlink, 2 },
+	[STORAGE_CHMOD_AT] = { handle_chmod, 1 },
+	[STORAGE_CHOWN_AT] = { handle_chown, 1 },
+	[STORAGE_UTIMENS_AT] = { handle_utimens, 1 },
+	[STORAGE_TRUNCATE] = { handle_truncate, 0 },
+	[STORAGE_SYNC] = { handle_sync, 0 },
+	[STORAGE_MAP] = { handle_map, 0 },
+	[STORAGE_MKNOD_AT] = { handle_mknod, 1 },
+	[STORAGE_ACCESS_AT] = { handle_access, 1 },
+	[STORAGE_STATFS] = { handle_statfs, 1 },
+	[STORAGE_SET_FLAGS] = { handle_set_flags, 0 },
+	[STORAGE_PATH] = { handle_path, 1 },
+	[STORAGE_ATTACH] = { handle_attach, 0 },
+};
+
+const struct handler *
+handler_find(uint64_t tag)
+{
+	if (tag >= sizeof(handlers) / sizeof(handlers[0]) ||
+	    handlers[tag].run == NULL)
+		return NULL;
+	return &handlers[tag];
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * storage: files in memory, by capability.
+ *
+ * The state machine is lib/storage. This shell gives it memory objects and the
+ * clock, moves bytes between windows and files, and makes each open
+ * description an event pair: the client holds end A, the badge names the
+ * description, and when the last copy of A is gone an event closes it.
+ *
+ * The first start fills the tree from the second archive of the boot module,
+ * in transactions of a few files. A restart in between goes on where it was.
+ */
+#include "shell.h"
+
+#include <idl/phoenix.h>
+#include <lib/cpio/cpio.h>
+#include <lib/service/loop.h>
+
+#define LAYOUT		1u
+#define TABLE_SLOTS	(1u << 18)
+#define REPLY_OBJECTS	64u
+#define ARCHIVE_VIEW	PLACE_HEAP_BASE
+
+static struct storage storage;
+
+static void
+prepare(void *root)
+{
+	storage.arena = service_arena();
+	storage.root = root;
+	files_environment(&storage.environment);
+	storage_start(&storage, service_info()->incarnation);
+}
+
+static uint64_t
+random_seed(void)
+{
+	uint64_t seed = 0;
+
+	for (unsigned i = 0; i < sizeof(seed); i++)
+		seed = seed << 8 | service_info()->seed[16 + i];
+	return seed;
+}
+
+static status_t
+start(void *root)
+{
+	prepare(root);
+	return storage_create(&storage, random_seed()) == 0 ? OK : ERR_NOMEM;
+}
+
+/* Where the second archive lies in the mapped boot module. */
+static bool
+find_root(uint64_t size, uint64_t *out_offset)
+{
+	struct cpio cpio;
+	status_t status;
+
+	cpio_open(&cpio, (const void *)ARCHIVE_VIEW, size);
+	status = cpio_archive_end(&cpio, out_offset);
+	if (status != OK)
+		service_log("no root archive: status %lu", status);
+	return status == OK;
+}
+
+/* Parts until all is loaded. */
+static void
+load_parts(cap_t memory, uint64_t offset, uint64_t size)
+{
+	bool more = true;
+
+	files_set_archive(memory, offset);
+	while (more) {
+		loop_transaction_begin();
+		storage_begin(&storage);
+		unsigned error = storage_load(&storage,
+		    (const char *)ARCHIVE_VIEW + offset, size - offset, &more);
+		if (error == 0) {
+			loop_transaction_end();
+			service_crash_point("loaded");
+			continue;
+		}
+		loop_transaction_abort();
+		/* Doing without part of the tree would go unnoticed. */
+		service_panic("cannot load the root archive: error %u", error);
+	}
+	files_set_archive(CAP_NONE, 0);
+}
+
+static void
+load_root(void)
+{
+	cap_t vspace = service_info()->vspace, memory;
+	struct sys_result r;
+	uint64_t offset;
+	status_t status = service_request("archive:root", &memory);
+
+	if (status != OK)
+		service_panic("no boot module: status %lu", status);
+	r = sys_invoke(SYS_MEMORY_INFO, memory, 0, 0, 0, 0, 0);
+	if (r.status != OK || sys_map(vspace, ARCHIVE_VIEW, memory, 0,
+	    r.value[0], MAP_READ) != OK)
+		service_panic("cannot map the boot module");
+	if (find_root(r.value[0], &offset))
+		load_parts(memory, offset, r.value[0]);
+	sys_unmap(vspace, ARCHIVE_VIEW, r.value[0]);
+}
+
+static void
+resume(void *root, bool first)
+{
+	(void)first;
+	prepare(root);
+	if (!storage_is_loaded(&storage))
+		load_root();
+}
+
+/* Closes a description whose last holder is gone. */
+static void
+event(void *root, uint64_t kind, uint64_t badge)
+{
+	struct description *description;
+	uint64_t session;
+
+	(void)root;
+	storage_begin(&storage);
+	description = storage_find(&storage, badge);
+	if (kind != EVENT_PEER_GONE || description == NULL)
+		return;
+	session = storage_session(description);
+	if (storage_close(&storage, description) != 0 ||
+	    service_cap_drop(session) != OK)
+		service_panic("cannot close: the log is full");
+}
+
+static unsigned
+run(struct service_call *call, uint64_t *out)
+{
+	const struct message in = call->message;
+	const struct handler *handler = handler_find(in.word[0]);
+	struct request request = {
+		.storage = &storage, .call = call, .word = in.word,
+		.out = out,
+	};
+
+	if (handler == NULL)
+		return E_NOSYS;
+	if (call->windows < handler->windows)
+		return E_INVAL;
+	/* Everybody but phoenix's customers comes through a description. */
+	if (in.word[0] != STORAGE_ATTACH) {
+		request.self = storage_find(&storage, call->badge);
+		if (request.self == NULL)
+			return E_STALE;
+	}
+	return handler->run(&request);
+}
+
+static service_outcome
+handle(void *root, struct service_call *call)
+{
+	struct message reply = { { TAG_REPLY_OK } };
+	unsigned error;
+
+	(void)root;
+	storage_begin(&storage);
+	error = run(call, &reply.word[1]);
+	if (error != 0) {
+		call->reply_caps = 0;
+		call->message.word[1] = error;
+		return SERVICE_ERROR;
+	}
+	call->message = reply;
+	return SERVICE_REPLY;
+}
+
+static struct service service = {
+	.name = "storage",
+	.layout_version = LAYOUT,
+	.reply_objects = REPLY_OBJECTS,
+	.table_slots = TABLE_SLOTS,
+	.start = start,
+	.resume = resume,
+	.handle = handle,
+	.event = event,
+};
+
+int main(void);
+
+int
+main(void)
+{
+	service.root_size = storage_root_size;
+	service_run(&service);
+}
