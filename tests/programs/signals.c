@@ -205,7 +205,8 @@ faults(void)
 		*(volatile char *)0x8000000000000000ul = 1;
 	printf("not canonical: %d code %d\n", number, last.si_code);
 	if ((number = sigsetjmp(back, 1)) == 0)
-		zero = 1 / zero;
+		__asm__ volatile("cltd\n\tidivl %1" : "+a"(number) : "m"(zero) :
+		    "edx");
 	printf("divide: %d code %d\n", number, last.si_code);
 	if ((number = sigsetjmp(back, 1)) == 0)
 		__asm__ volatile("ud2");
