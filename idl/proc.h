@@ -38,7 +38,7 @@
 #define PROCESS_THREAD		CAP_FIRST(2)
 #define PROCESS_CONTAINER	CAP_FIRST(3)
 #define PROCESS_PROC		CAP_FIRST(4)	/* event pair end A to proc */
-#define PROCESS_INHERITED	8		/* first slot that fork clones */
+#define PROCESS_INHERITED	5		/* first slot that fork clones */
 #define PROCESS_ROOT		CAP_FIRST(8)	/* storage: root directory */
 #define PROCESS_CONSOLE		CAP_FIRST(9)	/* console endpoint */
 #define PROCESS_CLOCK		CAP_FIRST(10)	/* clock page memory */

@@ -4,7 +4,7 @@
  * was written, and each call is answered once, wherever the console is killed.
  */
 #include <ktap.h>
-#include <lib/console/console_sim.h>
+#include <lib/console/console_host.h>
 
 /* The clients of the log: each finds its bytes in its own order. */
 static bool

@@ -3,7 +3,7 @@
  * The process table against a plain model, over random requests.
  */
 #include <ktap.h>
-#include <lib/proc/proc_drive.h>
+#include <lib/proc/proc_host.h>
 
 #define MODEL_MAX	24u
 #define MODEL_PIDS	4096u

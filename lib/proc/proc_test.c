@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the process table. */
 #include <ktap.h>
-#include <lib/proc/proc_drive.h>
+#include <lib/proc/proc_host.h>
 
 static void
 test_wait_collects_each_zombie_once(void)

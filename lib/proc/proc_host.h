@@ -144,6 +144,8 @@ wait_for(struct process *process, int64_t selector, uint64_t options,
 	struct proc_waited waited;
 	bool parked;
 
+	if (out_status != NULL)
+		*out_status = 0;
 	begin();
 	int error = end(proc_wait(&proc, process, call, selector, options,
 	    &waited, &parked));
