@@ -608,6 +608,8 @@ find_window(struct reply *reply, uint64_t selector, uint64_t offset,
 		else if (offset > size || *length > size - offset)
 			status = ERR_RANGE;
 		*out_address = window->address + offset;
+	}
+	if (status == OK) {
 		*out_vspace = reply->caller->vspace;
 		object_reference(&(*out_vspace)->object);
 	}

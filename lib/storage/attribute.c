@@ -72,36 +72,51 @@ storage_chmod(struct storage *storage, struct description *base,
 	return error;
 }
 
+/* The rights that a new owner must not get: set-user, set-group. */
+static uint32_t
+without_set_id(const struct inode *inode)
+{
+	uint32_t mode = inode->mode;
+
+	if (is_directory(inode))
+		return mode;
+	mode &= ~MODE_SETUID;
+	return (mode & MODE_GROUP_EXEC) != 0 ? mode & ~MODE_SETGID : mode;
+}
+
+static bool
+may_chown(const struct description *who, const struct inode *inode,
+    struct storage_owner owner)
+{
+	if (who->uid == 0)
+		return true;
+	if (who->uid != inode->uid)
+		return owner.uid == UINT32_MAX && owner.gid == UINT32_MAX &&
+		    without_set_id(inode) == inode->mode;
+	return (owner.uid == UINT32_MAX || owner.uid == inode->uid) &&
+	    (owner.gid == UINT32_MAX || owner.gid == inode->gid ||
+	    owner.gid == who->gid);
+}
+
 unsigned
 storage_chown(struct storage *storage, struct description *base,
     struct storage_path path, struct storage_owner owner, unsigned flags)
 {
 	struct inode *inode;
 	unsigned error = walk_at(storage, base, path, flags, &inode);
-	bool set_uid = owner.uid != UINT32_MAX, set_gid = owner.gid != UINT32_MAX;
 
 	if (error != 0)
 		return error;
-	if (base->uid != 0) {
-		if (set_uid && (base->uid != inode->uid ||
-		    owner.uid != inode->uid))
-			return E_PERM;
-		if (set_gid && (base->uid != inode->uid ||
-		    (owner.gid != inode->gid && owner.gid != base->gid)))
-			return E_PERM;
-	}
+	if (!may_chown(base, inode, owner))
+		return E_PERM;
 	error = inode_changed(storage, inode);
 	if (error != 0)
 		return error;
-	if (set_uid)
+	if (owner.uid != UINT32_MAX)
 		inode->uid = owner.uid;
-	if (set_gid)
+	if (owner.gid != UINT32_MAX)
 		inode->gid = owner.gid;
-	if (!is_directory(inode)) {
-		inode->mode &= ~MODE_SETUID;
-		if ((inode->mode & MODE_GROUP_EXEC) != 0)
-			inode->mode &= ~MODE_SETGID;
-	}
+	inode->mode = without_set_id(inode);
 	return 0;
 }
 

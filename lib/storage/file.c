@@ -59,27 +59,6 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 	return error != 0 ? error : from_status(status);
 }
 
-unsigned
-file_set_size(struct storage *storage, struct inode *inode, uint64_t size)
-{
-	struct storage_environment *e = &storage->environment;
-	status_t status = OK;
-	unsigned error = inode_modified(storage, inode);
-
-	if (error == 0 && size > inode->size)
-		error = grow(storage, inode, size);
-	if (error != 0)
-		return error;
-	if (size < inode->size && inode->file != 0) {
-		if (size % STORAGE_PAGE != 0)
-			inode->clean = 0;
-		status = e->file_shrink(e->context, inode->file,
-		    page_round(size));
-	}
-	inode->size = size;
-	return from_status(status);
-}
-
 /* Writing as an ordinary user takes the rights of others away. */
 static void
 drop_set_id(const struct description *who, struct inode *inode)
@@ -89,6 +68,29 @@ drop_set_id(const struct description *who, struct inode *inode)
 	inode->mode &= ~MODE_SETUID;
 	if ((inode->mode & MODE_GROUP_EXEC) != 0)
 		inode->mode &= ~MODE_SETGID;
+}
+
+unsigned
+file_set_size(struct storage *storage, const struct description *who,
+    struct inode *inode, uint64_t size)
+{
+	struct storage_environment *e = &storage->environment;
+	status_t status = OK;
+	unsigned error = inode_modified(storage, inode);
+
+	if (error == 0 && size > inode->size)
+		error = grow(storage, inode, size);
+	if (error != 0)
+		return error;
+	drop_set_id(who, inode);
+	if (size < inode->size && inode->file != 0) {
+		if (size % STORAGE_PAGE != 0)
+			inode->clean = 0;
+		status = e->file_shrink(e->context, inode->file,
+		    page_round(size));
+	}
+	inode->size = size;
+	return from_status(status);
 }
 
 static unsigned
@@ -249,10 +251,7 @@ storage_truncate(struct storage *storage, struct description *description,
 		return E_INVAL;
 	if (size > STORAGE_FILE_MAX)
 		return E_FBIG;
-	if (SAVE(storage, inode) != 0)
-		return E_NOSPC;
-	drop_set_id(description, inode);
-	return file_set_size(storage, inode, size);
+	return file_set_size(storage, description, inode, size);
 }
 
 unsigned

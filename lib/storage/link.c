@@ -41,6 +41,8 @@ walk_new(struct walk *walk, struct storage *storage,
 {
 	unsigned error = walk_start(walk, storage, base, path);
 
+	if (error == 0)
+		error = walk->late;
 	if (error != 0)
 		return error;
 	if (walk->inode != NULL)
@@ -222,6 +224,8 @@ storage_unlink(struct storage *storage, struct description *base,
 	struct walk walk;
 	unsigned error = walk_start(&walk, storage, base, path);
 
+	if (error == 0)
+		error = walk.late;
 	if (error == 0)
 		error = unlink_check(&walk, directory);
 	if (error == 0)

@@ -145,11 +145,12 @@ load_data(struct storage *storage, struct inode *inode,
     const struct cpio_entry *entry)
 {
 	struct storage_environment *e = &storage->environment;
+	struct description self = maker(storage);
 	unsigned error;
 
 	if (entry->size == 0)
 		return 0;
-	error = file_set_size(storage, inode, entry->size);
+	error = file_set_size(storage, &self, inode, entry->size);
 	if (error == 0)
 		error = from_status(e->file_load(e->context, inode->file,
 		    entry->data_offset, entry->size));
@@ -235,6 +236,8 @@ load_entry(struct storage *storage, const struct cpio_entry *entry)
 
 	if (error == 0)
 		error = walk_start(&walk, storage, &self, path);
+	if (error == 0)
+		error = walk.late;
 	if (error == 0)
 		error = make_room(storage, walk.inode, path, directory);
 	if (error == 0)

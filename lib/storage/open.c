@@ -17,6 +17,8 @@ find_or_miss(struct walk *walk, struct storage *storage,
 	while (error == 0) {
 		if (walk->slash && walk->last == LAST_NAME)
 			return E_ISDIR;
+		if (walk->late != 0)
+			return walk->late;
 		if (walk->inode == NULL || !follow ||
 		    inode_kind(walk->inode) != KIND_SYMLINK)
 			return 0;
@@ -132,7 +134,7 @@ storage_open(struct storage *storage, struct description *base,
 			error = check_rights(base, inode, flags);
 		if (error == 0 && (flags & OPEN_TRUNCATE) != 0 &&
 		    inode_kind(inode) == KIND_REGULAR)
-			error = file_set_size(storage, inode, 0);
+			error = file_set_size(storage, base, inode, 0);
 	}
 	if (error == 0)
 		error = description_create(storage, base, inode,

@@ -83,8 +83,10 @@ look_up(struct walk *walk)
 		walk->inode = directory->parent;
 	if (walk->last != LAST_NAME)
 		return 0;
-	if (walk->name.length > STORAGE_NAME_MAX)
+	if (walk->name.length > STORAGE_NAME_MAX) {
+		walk->inode = NULL;
 		return E_NAMETOOLONG;
+	}
 	walk->entry = directory_find(walk->storage, directory, walk->name);
 	walk->inode = walk->entry == NULL ? NULL : walk->entry->inode;
 	return 0;
@@ -118,7 +120,11 @@ walk_on(struct walk *walk)
 			return E_ACCES;
 		walk->last = classify(walk->name);
 		error = look_up(walk);
-		if (error != 0 || is_last(walk))
+		if (is_last(walk)) {
+			walk->late = error;
+			return 0;
+		}
+		if (error != 0)
 			return error;
 		if (walk->inode == NULL)
 			return E_NOENT;
@@ -128,6 +134,7 @@ walk_on(struct walk *walk)
 			return error;
 	}
 	walk->last = LAST_ROOT;
+	walk->late = 0;
 	walk->entry = NULL;
 	walk->inode = walk->directory;
 	return 0;
@@ -169,7 +176,7 @@ walk_all(struct walk *walk, struct storage *storage,
 
 	while (error == 0) {
 		if (walk->inode == NULL)
-			return E_NOENT;
+			return walk->late != 0 ? walk->late : E_NOENT;
 		if (inode_kind(walk->inode) != KIND_SYMLINK ||
 		    (!follow && !walk->slash))
 			break;

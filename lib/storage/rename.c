@@ -183,7 +183,9 @@ storage_rename(struct storage *storage, struct storage_place from,
 		return E_BUSY;
 	if (new.last != LAST_NAME)
 		return (flags & RENAME_NOREPLACE) != 0 ? E_EXIST : E_BUSY;
-	error = check_names(&old, &new, flags);
+	error = old.late != 0 ? old.late : new.late;
+	if (error == 0)
+		error = check_names(&old, &new, flags);
 	if (error != 0 || old.inode == new.inode)
 		return error;
 	error = check_rights(&old, &new, flags);

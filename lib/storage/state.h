@@ -169,6 +169,7 @@ struct walk {
 	bool	 slash;		/* something must be a directory */
 	struct entry *entry;	/* of the last component, if there */
 	struct inode *inode;	/* that it names, or NULL */
+	unsigned late;		/* error of looking it up: to be told last */
 };
 
 /* Up to the last component, which is looked up but may be missing. */
@@ -205,6 +206,6 @@ unsigned description_create(struct storage *storage,
 /* file.c */
 /* Everything beyond the size is zero after that. Inode is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
-/* Sets the size, with page object. Saves. */
-unsigned file_set_size(struct storage *storage, struct inode *inode,
-    uint64_t size);
+/* Sets the size, with page object, for someone who may. Saves. */
+unsigned file_set_size(struct storage *storage, const struct description *who,
+    struct inode *inode, uint64_t size);
