@@ -156,8 +156,6 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 	if (offset != STORAGE_AT_POSITION && file->kind != FILE_STORAGE &&
 	    file->kind != FILE_DEVICE)
 		return -E_SPIPE;
-	if ((int64_t)size < 0)
-		return -E_INVAL;
 	if (!user_range(buffer, size))
 		return -E_FAULT;
 	if (size > COUNT_MAX)

@@ -31,6 +31,7 @@
 #define STACK_RANDOM	0x3fffful
 #define HEAP_RANDOM	0x3fful
 #define GUARD		(1ul << 20)
+#define VDSO_GAP	0x10000ul
 #define IMAGE_LOW	0x10000ul
 #define IMAGE_HIGH	0x700000000000ul
 #define SCRATCH		0x7e8000000000ul
@@ -281,6 +282,8 @@ map_vdso(void)
 	    memory_map_object(at, vdso_object, 0, size, MAP_READ | MAP_EXEC,
 	    VMA_SHARED | VMA_FILE) != 0)
 		return 0;
+	/* Nothing is placed right below it. */
+	memory_layout.map_top = at - VDSO_GAP;
 	return at;
 }
 

@@ -14,6 +14,7 @@
 #include "calls.h"
 #include "process.h"
 #include "service.h"
+#include "table.h"
 #include "thread.h"
 #include "user.h"
 
@@ -215,6 +216,7 @@ signal_deliver(struct user_frame *frame, uint64_t number)
 		const struct linux_sigaction *a = &s->action[info.signo];
 		if (is_ignored(info.signo))
 			continue;
+		trace_signal(&info, frame->rip);
 		if (a->handler == L_SIG_DFL)
 			process_exit_signal(info.signo);
 		if (!settled)
@@ -246,6 +248,7 @@ force(struct user_frame *frame, const struct linux_siginfo *info)
 {
 	const struct linux_sigaction *a = &signal_state.action[info->signo];
 
+	trace_signal(info, frame->rip);
 	if (a->handler == L_SIG_DFL || a->handler == L_SIG_IGN ||
 	    (signal_state.blocked & SIGNAL_BIT(info->signo)) != 0)
 		process_exit_signal(info->signo);

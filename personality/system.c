@@ -203,6 +203,8 @@ linux_prlimit64(int pid, unsigned resource, const uint64_t *in, uint64_t *out)
 long
 linux_getrlimit(unsigned resource, uint64_t *out)
 {
+	if (out == NULL)
+		return resource < LIMITS ? -E_FAULT : -E_INVAL;
 	return linux_prlimit64(0, resource, NULL, out);
 }
 

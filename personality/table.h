@@ -9,6 +9,10 @@ typedef void (*table_function)(void);
 extern table_function table_plain[CALL_COUNT];
 extern table_function table_traced[CALL_COUNT];
 
+/* A signal that is about to be handled, or to end the program. */
+struct linux_siginfo;
+void trace_signal(const struct linux_siginfo *info, uint64_t rip);
+
 /* entry.S: stores the program's registers, then trace_call. */
 __attribute__((visibility("hidden"))) void trace_enter(void);
 

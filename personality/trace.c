@@ -3,6 +3,7 @@
  * One line for each call on the trace stream of the console:
  *
  *	[pid] name(arguments) = result [ERROR] <ticks>
+ *	[pid] --- signal NUMBER code CODE address ADDRESS at PROGRAM COUNTER
  *
  * Ticks are of the time-stamp counter, from the dispatch to the result; with
  * the emulator's instruction counting they are instructions. Calls that do not
@@ -263,6 +264,27 @@ read_tsc(void)
 
 	__asm__ volatile("lfence; rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
+}
+
+void
+trace_signal(const struct linux_siginfo *info, uint64_t rip)
+{
+	static struct line line;
+
+	if (thread_block.table != table_traced)
+		return;
+	line.length = 0;
+	put_char(&line, '[');
+	put_unsigned(&line, INFO->pid, 10);
+	put_text(&line, "] --- signal ");
+	put_signed(&line, info->signo);
+	put_text(&line, " code ");
+	put_signed(&line, info->code);
+	put_text(&line, " address ");
+	put_hex(&line, info->address);
+	put_text(&line, " at ");
+	put_hex(&line, rip);
+	write_line(&line);
 }
 
 typedef long (*call_function)(uint64_t, uint64_t, uint64_t, uint64_t,

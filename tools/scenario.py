@@ -20,6 +20,11 @@ Keys of a scenario:
                     list of patterns found, or not found, in the kernel's log
     compare_host    true: output and code as of the same program on this host
     compare_options list: output and code as of a run with these options
+    kill            "SERVICE:COUNT:EVERY_US": that service is killed meanwhile,
+                    and the kernel log must tell of the last incarnation; the
+                    compared run is left alone
+    same_system     true: objects, slots, threads and frames in use at the end
+                    are those of the compared run
 """
 
 import os
@@ -34,7 +39,12 @@ from mkarchive import DEFAULT_ENVIRONMENT, GUEST, ROOT
 KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
         "programs", "timeout", "exit", "stdout", "stderr", "stdout_regex",
         "stderr_regex", "kernel_log", "kernel_log_not", "compare_host",
-        "compare_options"}
+        "compare_options", "kill", "same_system"}
+# A service that was restarted often may hold a few reply objects more or less.
+# A leak of one thing per kill is far beyond this, kills come by the hundred.
+TOLERANCE = {"frames": 64, "objects": 12, "slots": 12, "threads": 0}
+SYSTEM = re.compile(r"system: frames (\d+) objects (\d+) slots (\d+) "
+                    r"threads (\d+)")
 LOGS = os.path.join(ROOT, "build", "test-logs")
 
 
@@ -122,8 +132,36 @@ def difference(what, expected, got):
             f"  expected ...{expected[near]!r}", f"  got      ...{got[near]!r}"]
 
 
+def system_totals(log):
+    """What was in use at the end, by the last report in the log."""
+    found = SYSTEM.findall(log)
+    if not found:
+        return None
+    return dict(zip(TOLERANCE, map(int, found[-1])))
+
+
+def system_problems(run, other):
+    got, expected = system_totals(run.log), system_totals(other.log)
+    if got is None or expected is None:
+        return ["no report of the system's totals in the kernel log"]
+    return [f"{got[key]} {key} in use at the end, {expected[key]} without "
+            "kills" for key, most in TOLERANCE.items()
+            if abs(got[key] - expected[key]) > most]
+
+
+def kill_problems(info, run):
+    service, count = info["kill"].split(":")[:2]
+    return patterns_problems(
+        "kernel log", run.log,
+        [f"chaos done {service} incarnation {int(count) + 1}$"], True)
+
+
 def judge(info, run, other):
     problems = []
+    if "kill" in info:
+        problems += kill_problems(info, run)
+    if info.get("same_system"):
+        problems += system_problems(run, other)
     expected = other.code if other and "exit" not in info \
         else info.get("exit", 0)
     if run.code != expected:
@@ -158,6 +196,8 @@ def run_variant(info, number, options):
         elif "compare_options" in info:
             other = run_guest(info, info["compare_options"] + options,
                               log_name + "-compared")
+        if "kill" in info:
+            options = options + ["--kill", info["kill"]]
         run = run_guest(info, options, log_name)
     except (OSError, subprocess.TimeoutExpired) as error:
         return [str(error)]

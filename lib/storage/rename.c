@@ -25,7 +25,9 @@ check_names(const struct walk *from, const struct walk *to, unsigned flags)
 	bool exchange = (flags & RENAME_EXCHANGE) != 0;
 
 	if (from->inode == NULL)
-		return E_NOENT;
+		return from->late != 0 ? from->late : E_NOENT;
+	if (to->late != 0)
+		return to->late;
 	if ((flags & RENAME_NOREPLACE) != 0 && to->inode != NULL)
 		return E_EXIST;
 	if (exchange && to->inode == NULL)
@@ -183,9 +185,7 @@ storage_rename(struct storage *storage, struct storage_place from,
 		return E_BUSY;
 	if (new.last != LAST_NAME)
 		return (flags & RENAME_NOREPLACE) != 0 ? E_EXIST : E_BUSY;
-	error = old.late != 0 ? old.late : new.late;
-	if (error == 0)
-		error = check_names(&old, &new, flags);
+	error = check_names(&old, &new, flags);
 	if (error != 0 || old.inode == new.inode)
 		return error;
 	error = check_rights(&old, &new, flags);

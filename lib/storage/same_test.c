@@ -28,7 +28,7 @@
 
 #define SLOTS		10u
 #define USER		1000u
-#define OPERATIONS	150000u
+#define OPERATIONS	250000u
 #define DATA_MAX	16384u
 #define SIZE_MAX_FILE	40000u
 

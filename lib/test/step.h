@@ -2,7 +2,9 @@
 /*
  * Runs a function in a child process, one instruction at a time.
  *
- *	STEP_OK	the child ended by itself; *out_count instructions were run
+ *	STEP_OK		it returned, or look() ended the run
+ *	STEP_DIED	a signal stopped it
+ *	STEP_IMPOSSIBLE	single steps are not allowed here
  *
  * Between two instructions the parent may look at memory that both share. A
  * state seen there is exactly what a crash at this instruction leaves behind.
@@ -12,47 +14,67 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 enum step_end { STEP_OK, STEP_DIED, STEP_IMPOSSIBLE };
 
+enum step_state { STEP_BEFORE, STEP_INSIDE, STEP_BEHIND };
+
+static inline void
+step_child(void (*body)(void *context), void *context,
+    volatile enum step_state *state)
+{
+	if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
+		_exit(99);
+	raise(SIGSTOP);
+	*state = STEP_INSIDE;
+	body(context);
+	*state = STEP_BEHIND;
+	_exit(0);
+}
+
+/* The child is stopped before the body. */
+static inline enum step_end
+step_through(pid_t child, bool (*look)(void *context, uint64_t n),
+    void *context, const volatile enum step_state *state,
+    uint64_t *out_count)
+{
+	int status;
+
+	while (*state != STEP_BEHIND) {
+		if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0 ||
+		    waitpid(child, &status, 0) != child ||
+		    !WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
+			return STEP_DIED;
+		if (*state == STEP_INSIDE && !look(context, ++*out_count))
+			break;
+	}
+	return STEP_OK;
+}
+
 /* look(context, n) after the n-th instruction; false ends the run early. */
 static inline enum step_end
 step_run(void (*body)(void *context), bool (*look)(void *context, uint64_t n),
     void *context, uint64_t *out_count)
 {
+	enum step_end end = STEP_IMPOSSIBLE;
+	volatile enum step_state *state = mmap(NULL, sizeof(*state),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t child;
 	int status;
-	pid_t child = fork();
 
 	*out_count = 0;
-	if (child < 0)
+	if (state == MAP_FAILED || (child = fork()) < 0)
 		return STEP_IMPOSSIBLE;
-	if (child == 0) {
-		if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-			_exit(99);
-		raise(SIGSTOP);
-		body(context);
-		_exit(0);
-	}
-	if (waitpid(child, &status, 0) != child || !WIFSTOPPED(status))
-		return STEP_IMPOSSIBLE;
-	for (;;) {
-		if (ptrace(PTRACE_SINGLESTEP, child, NULL, NULL) != 0 ||
-		    waitpid(child, &status, 0) != child)
-			return STEP_DIED;
-		if (WIFEXITED(status))
-			return WEXITSTATUS(status) == 0 ? STEP_OK : STEP_DIED;
-		if (!WIFSTOPPED(status) || WSTOPSIG(status) != SIGTRAP)
-			break;
-		if (!look(context, ++*out_count)) {
-			kill(child, SIGKILL);
-			waitpid(child, &status, 0);
-			return STEP_OK;
-		}
-	}
+	if (child == 0)
+		step_child(body, context, state);
+	if (waitpid(child, &status, 0) == child && WIFSTOPPED(status))
+		end = step_through(child, look, context, state, out_count);
 	kill(child, SIGKILL);
 	waitpid(child, &status, 0);
-	return STEP_DIED;
+	munmap((void *)state, sizeof(*state));
+	return end;
 }

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #define PAGE	4096ul
 
@@ -98,7 +99,8 @@ refused(void)
 	    0)));
 	SAY("munmap unaligned", munmap(p + 1, PAGE));
 	SAY("munmap 0", munmap(p, 0));
-	SAY("mprotect unaligned", mprotect(p + 1, PAGE, PROT_READ));
+	SAY("mprotect unaligned", syscall(SYS_mprotect, p + 1, PAGE,
+	    PROT_READ));
 	SAY("mprotect hole", mprotect((void *)0x10000, PAGE, PROT_READ));
 	munmap(p, PAGE);
 }

@@ -1,0 +1,471 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Crashes and shortages, for every operation that changes something.
+ *
+ * Crash: a child runs the operation and its commit one instruction at a time
+ * on shared memory; after every STRIDE-th the parent resumes from a copy. It
+ * must find the tree of before or of after. Of before: executing again must
+ * give the tree of after. Nothing is left over.
+ *
+ * Shortage: the operation is given less and less undo log, heap, and page
+ * objects. It either works, or fails with E_NOSPC and changes nothing.
+ */
+#include "fake.h"
+
+#include <lib/arena/state.h>
+#include <lib/test/ktap.h>
+#include <lib/test/step.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define ARENA_SIZE	(128ul << 10)
+#define FILES		6u
+#define PAGES		2u
+#define STRIDE		61u	/* prime: other places in each loop */
+#define PATH(text)	((struct storage_path){ (text), strlen(text) })
+#define BASES		4u
+
+static struct fake fake;
+static uint64_t badge[BASES];	/* root, user, open file, open folder */
+
+static struct description *
+base(unsigned i)
+{
+	return storage_find(&fake.storage, badge[i]);
+}
+
+static struct storage *
+core(void)
+{
+	return &fake.storage;
+}
+
+static unsigned
+write_bytes(struct description *d, uint64_t offset, uint64_t length, int value)
+{
+	struct storage_transfer t;
+	unsigned error = storage_write_begin(core(), d, offset, length, &t);
+
+	if (error != 0)
+		return error;
+	memset(fake_data(&fake, t.file) + t.offset, value, t.length);
+	return storage_write_end(core(), d, &t, t.length);
+}
+
+/* --- Operations. --- */
+
+static unsigned
+open_with(const char *path, unsigned flags)
+{
+	struct storage_opened opened;
+	struct description *d;
+	unsigned error = storage_open(core(), base(0), PATH(path), flags, 0640,
+	    &d, &opened);
+
+	return error != 0 ? error : storage_set_session(core(), d, 77);
+}
+
+static unsigned
+run_create(void)
+{
+	return open_with("new", OPEN_WRITE | OPEN_CREATE);
+}
+
+static unsigned
+run_open_truncate(void)
+{
+	return open_with("file", OPEN_WRITE | OPEN_TRUNCATE);
+}
+
+static unsigned
+run_write(void)
+{
+	return write_bytes(base(2), 5000, 700, 9);
+}
+
+static unsigned
+run_truncate(void)
+{
+	return storage_truncate(core(), base(2), 17);
+}
+
+static unsigned
+run_grow(void)
+{
+	return storage_truncate(core(), base(2), 8000);
+}
+
+static unsigned
+run_mkdir(void)
+{
+	return storage_mkdir(core(), base(0), PATH("dir/new"), 0755);
+}
+
+static unsigned
+run_mknod(void)
+{
+	return storage_mknod(core(), base(0), PATH("pipe"),
+	    KIND_FIFO << MODE_KIND_SHIFT | 0600, 0);
+}
+
+static unsigned
+run_symlink(void)
+{
+	return storage_symlink(core(), base(0), PATH("some/target"),
+	    PATH("dir/link"));
+}
+
+static unsigned
+run_link(void)
+{
+	return storage_link(core(),
+	    (struct storage_place){ base(0), PATH("file") },
+	    (struct storage_place){ base(0), PATH("dir/second") }, 0);
+}
+
+static unsigned
+run_unlink(void)
+{
+	return storage_unlink(core(), base(0), PATH("dir/other"), false);
+}
+
+static unsigned
+run_unlink_open(void)
+{
+	return storage_unlink(core(), base(0), PATH("file"), false);
+}
+
+static unsigned
+run_rmdir(void)
+{
+	return storage_unlink(core(), base(0), PATH("dir/empty"), true);
+}
+
+static unsigned
+rename_with(const char *from, const char *to, unsigned flags)
+{
+	return storage_rename(core(),
+	    (struct storage_place){ base(0), PATH(from) },
+	    (struct storage_place){ base(0), PATH(to) }, flags);
+}
+
+static unsigned
+run_rename(void)
+{
+	return rename_with("dir/empty", "moved", 0);
+}
+
+static unsigned
+run_rename_over(void)
+{
+	return rename_with("file", "dir/other", 0);
+}
+
+static unsigned
+run_exchange(void)
+{
+	return rename_with("file", "dir", RENAME_EXCHANGE);
+}
+
+static unsigned
+run_chmod(void)
+{
+	return storage_chmod(core(), base(0), PATH("dir"), 0700, 0);
+}
+
+static unsigned
+run_close(void)
+{
+	return storage_close(core(), base(2));
+}
+
+static unsigned
+run_close_folder(void)
+{
+	return storage_close(core(), base(3));
+}
+
+static unsigned
+run_readdir(void)
+{
+	_Alignas(8) char buffer[512];
+	size_t length;
+
+	return storage_readdir(core(), base(3), buffer, sizeof(buffer),
+	    &length);
+}
+
+static unsigned
+run_attach(void)
+{
+	struct description *d;
+
+	return storage_attach(core(), 5, 6, &d);
+}
+
+static unsigned
+run_map(void)
+{
+	uint64_t size, file;
+
+	return storage_map(core(), base(2), &size, &file);
+}
+
+static const struct operation {
+	const char *name;
+	unsigned (*run)(void);
+} operations[] = {
+	{ "create", run_create }, { "open_truncate", run_open_truncate },
+	{ "write", run_write }, { "truncate", run_truncate },
+	{ "grow", run_grow }, { "mkdir", run_mkdir }, { "mknod", run_mknod },
+	{ "symlink", run_symlink }, { "link", run_link },
+	{ "unlink", run_unlink }, { "unlink_open", run_unlink_open },
+	{ "rmdir", run_rmdir }, { "rename", run_rename },
+	{ "rename_over", run_rename_over }, { "exchange", run_exchange },
+	{ "chmod", run_chmod }, { "close", run_close },
+	{ "close_folder", run_close_folder }, { "readdir", run_readdir },
+	{ "attach", run_attach }, { "map", run_map },
+};
+
+#define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
+
+/* --- The tree that all begin with. --- */
+
+static void
+must(unsigned error)
+{
+	if (fake_end(&fake, error) != 0)
+		abort();
+}
+
+static uint64_t
+open_badge(const char *path, unsigned flags)
+{
+	struct storage_opened opened;
+	struct description *d;
+
+	fake_begin(&fake);
+	must(storage_open(core(), base(0), PATH(path), flags, 0644, &d,
+	    &opened));
+	return storage_badge(d);
+}
+
+static void
+make_tree(void)
+{
+	struct description *d;
+	uint64_t other;
+
+	fake_create(&fake, ARENA_SIZE, FILES, PAGES);
+	for (unsigned i = 0; i < 2; i++) {
+		fake_begin(&fake);
+		must(storage_attach(core(), i, i, &d));
+		badge[i] = storage_badge(d);
+	}
+	fake_begin(&fake);
+	must(storage_mkdir(core(), base(0), PATH("dir"), 0755));
+	fake_begin(&fake);
+	must(storage_mkdir(core(), base(0), PATH("dir/empty"), 0755));
+	badge[2] = open_badge("file", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	other = open_badge("dir/other", OPEN_WRITE | OPEN_CREATE);
+	badge[3] = open_badge("dir", OPEN_READ);
+	fake_begin(&fake);
+	must(write_bytes(base(2), 0, 6000, 1));
+	fake_begin(&fake);
+	must(write_bytes(storage_find(core(), other), 0, 50, 2));
+	fake_begin(&fake);
+	must(storage_close(core(), storage_find(core(), other)));
+}
+
+static bool
+world_ok(void)
+{
+	return storage_ok(core()) && arena_ok(core()->arena) &&
+	    fake_used(&fake) == fake_named(&fake);
+}
+
+/* --- Crashes. --- */
+
+static struct run {
+	const struct operation *operation;
+	uint8_t	*alias;		/* the memory of the child */
+	struct fake start;	/* the handle as it was */
+	uint64_t before, after;
+	uint64_t looks, wrong;
+} run;
+
+static void
+execute(void *context)
+{
+	const struct run *r = context;
+
+	fake_begin(&fake);
+	must(r->operation->run());
+}
+
+static void
+own_memory(const uint8_t *content)
+{
+	if (mmap(FAKE_BASE, fake_size(&run.start), PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != FAKE_BASE)
+		abort();
+	memcpy(FAKE_BASE, content, fake_size(&run.start));
+}
+
+static bool
+look(void *context, uint64_t n)
+{
+	struct run *r = context;
+	bool fine;
+
+	if (n == 1)
+		own_memory(r->alias);
+	if (n % STRIDE != 1)
+		return true;
+	r->looks++;
+	memcpy(FAKE_BASE, r->alias, fake_size(&r->start));
+	fake = r->start;
+	fine = fake_resume(&fake) && world_ok();
+	if (fine && fake_digest(&fake) == r->before) {
+		execute(r);
+		fine = world_ok();
+	}
+	if (!fine || fake_digest(&fake) != r->after) {
+		printf("# %s, instruction %lu\n", r->operation->name, n);
+		r->wrong++;
+	}
+	return r->wrong == 0;
+}
+
+static uint8_t *
+share(const uint8_t *content, size_t size)
+{
+	int file = memfd_create("world", 0);
+	uint8_t *alias;
+
+	if (file < 0 || ftruncate(file, (off_t)size) != 0 ||
+	    mmap(FAKE_BASE, size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_FIXED, file, 0) != FAKE_BASE)
+		abort();
+	alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+	close(file);
+	memcpy(alias, content, size);
+	return alias;
+}
+
+static void
+crash_everywhere(const struct operation *operation)
+{
+	uint64_t count;
+
+	make_tree();
+	size_t size = fake_size(&fake);
+	uint8_t *content = malloc(size);
+	memcpy(content, FAKE_BASE, size);
+	run = (struct run){ .operation = operation, .start = fake };
+	run.before = fake_digest(&fake);
+	execute(&run);
+	run.after = fake_digest(&fake);
+	fake = run.start;
+	run.alias = share(content, size);
+	enum step_end end = step_run(execute, look, &run, &count);
+	munmap(run.alias, size);
+	free(content);
+	if (end == STEP_IMPOSSIBLE)
+		KTAP_SKIP("no single steps here");
+	EXPECT(end == STEP_OK);
+	EXPECT_EQ(run.wrong, 0);
+	printf("# %s: %lu of %lu instructions\n", operation->name, run.looks,
+	    count);
+}
+
+TEST(test_crash_anywhere_leaves_before_or_after)
+{
+	for (unsigned i = 0; i < OPERATIONS; i++)
+		crash_everywhere(&operations[i]);
+}
+
+/* --- Shortages. --- */
+
+/* After a failure nothing differs; with room again it works. */
+static void
+check_failure(const struct operation *operation, unsigned error,
+    uint64_t before)
+{
+	EXPECT(error == E_NOSPC || error == 0);
+	if (error != 0)
+		EXPECT_EQ(fake_digest(&fake), before);
+	if (!world_ok() || ktap_state.failed) {
+		printf("# %s\n", operation->name);
+		EXPECT(!"consistent after the shortage");
+	}
+}
+
+TEST(test_any_shortage_of_log_undoes_all)
+{
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		unsigned error = E_NOSPC;
+
+		for (uint64_t log = 0; error != 0; log += 8) {
+			make_tree();
+			uint64_t before = fake_digest(&fake);
+			struct arena_header *header = (void *)FAKE_BASE;
+			uint64_t whole = header->log_size;
+			fake_begin(&fake);
+			/* As if the rest of the log were used. */
+			header->log_size = log;
+			error = operations[i].run();
+			header->log_size = whole;
+			fake_end(&fake, error);
+			check_failure(&operations[i], error, before);
+		}
+	}
+}
+
+TEST(test_any_shortage_of_page_objects_undoes_all)
+{
+	for (unsigned i = 0; i < OPERATIONS; i++) {
+		for (uint64_t nth = 1; nth < 4; nth++) {
+			make_tree();
+			uint64_t before = fake_digest(&fake);
+			fake.fail_in = nth;
+			fake_begin(&fake);
+			unsigned error = fake_end(&fake,
+			    operations[i].run());
+			fake.fail_in = 0;
+			check_failure(&operations[i], error, before);
+		}
+	}
+}
+
+/* Files until the arena is full, then everything goes again. */
+TEST(test_full_arena_can_be_emptied)
+{
+	char name[32];
+	unsigned made = 0, error = 0;
+
+	make_tree();
+	uint64_t used = arena_bytes_used(core()->arena);
+	while (error == 0) {
+		snprintf(name, sizeof(name), "dir/%u", made);
+		fake_begin(&fake);
+		error = fake_end(&fake, storage_mkdir(core(), base(0),
+		    PATH(name), 0755));
+		made += error == 0;
+	}
+	EXPECT_EQ(error, E_NOSPC);
+	EXPECT(made > 100 && world_ok());
+	while (made-- > 0) {
+		snprintf(name, sizeof(name), "dir/%u", made);
+		fake_begin(&fake);
+		EXPECT_EQ(fake_end(&fake, storage_unlink(core(), base(0),
+		    PATH(name), true)), 0);
+	}
+	EXPECT(world_ok());
+	EXPECT_EQ(arena_bytes_used(core()->arena), used);
+}
+
+TEST_MAIN(0)
