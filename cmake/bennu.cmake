@@ -38,7 +38,7 @@ find_program(BENNU_PYTHON python3 REQUIRED)
 
 # No path of the build machine ends up in an image or a back trace.
 set(BENNU_COMMON_FLAGS
-	-std=c17 -g -Wall -Wextra -Werror -Wshadow -Wvla
+	-std=c17 -g -Wall -Wextra -Wno-unused-parameter -Werror -Wshadow -Wvla
 	-Wmissing-prototypes -Wstrict-prototypes
 	-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
 	$<$<BOOL:${BENNU_DEBUG}>:-DBENNU_DEBUG>

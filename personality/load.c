@@ -17,7 +17,7 @@
 #include "memory.h"
 #include "process.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "stack.h"
 #include "thread.h"
 #include "user.h"

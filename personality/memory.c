@@ -12,8 +12,8 @@
  */
 #include "memory.h"
 
-#include "file.h"
 #include "calls.h"
+#include "file.h"
 #include "service.h"
 #include "thread.h"
 #include "user.h"

@@ -14,7 +14,7 @@
 #include "calls.h"
 #include "ring.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 

@@ -8,11 +8,11 @@
  * waits on one notification at a time.
  */
 #include "calls.h"
+#include "clock.h"
 #include "file.h"
 #include "pipe.h"
 #include "service.h"
-#include "signal.h"
-#include "time.h"
+#include "signals.h"
 #include "user.h"
 
 #include <idl/console.h>

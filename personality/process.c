@@ -14,7 +14,7 @@
 #include "file.h"
 #include "memory.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 

@@ -2,7 +2,7 @@
 #include "service.h"
 
 #include "linux.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The calls about signals. */
 #include "calls.h"
+#include "clock.h"
 #include "process.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
-#include "time.h"
 #include "user.h"
 
 #include <lib/sys/sys.h>

@@ -6,7 +6,7 @@
  * address of the handler. The stack pointer is 8 below a multiple of 16, as
  * after a call.
  */
-#include "signal.h"
+#include "signals.h"
 
 #include "thread.h"
 #include "user.h"

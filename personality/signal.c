@@ -9,7 +9,7 @@
  * Not supported: stopping. The default action of SIGSTOP, SIGTSTP, SIGTTIN and
  * SIGTTOU does nothing (CAVEATS).
  */
-#include "signal.h"
+#include "signals.h"
 
 #include "calls.h"
 #include "process.h"

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /* What a program asks about the machine and sets for itself. */
 #include "calls.h"
+#include "clock.h"
 #include "file.h"
 #include "process.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
-#include "time.h"
 #include "user.h"
 
 #include <lib/base/string.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "time.h"
+#include "clock.h"
 
 #include "calls.h"
 #include "service.h"
-#include "signal.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 

@@ -180,7 +180,7 @@ insert_second_end(struct thread *thread, struct object *pair, cap_t first)
 }
 
 status_t
-call_object_create(struct thread *thread)
+call_object_create(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	bool machine = f->rdi == OBJ_IRQ || f->rdi == OBJ_IOPORT;

@@ -17,7 +17,7 @@
 
 #include <kernel/core/panic.h>
 #include <kernel/core/sched.h>
-#include <kernel/core/slab.h>
+#include <kernel/core/syscall.h>
 #include <kernel/object/eventpair.h>
 #include <kernel/object/memory.h>
 #include <kernel/object/thread.h>
@@ -149,9 +149,9 @@ call_target(struct thread *thread, struct endpoint **out_endpoint)
 	struct cap cap;
 	status_t status = table_lookup(thread->table, thread->frame.rdi, &cap);
 
-	if (__builtin_expect(status != OK, 0))
+	if (status != OK)
 		return status;
-	if (__builtin_expect((cap.meta & RIGHT_CALL) == 0, 0))
+	if ((cap.meta & RIGHT_CALL) == 0)
 		return ERR_RIGHT;
 	thread->caller_trust = META_TRUST(cap.meta);
 	if (META_TYPE(cap.meta) == OBJ_ENDPOINT) {
@@ -170,16 +170,16 @@ call_target(struct thread *thread, struct endpoint **out_endpoint)
 }
 
 status_t
-ipc_call(struct thread *thread)
+ipc_call(struct thread *thread, void *none)
 {
 	struct endpoint *endpoint;
 	struct cpu *cpu = this_cpu();
 	uint64_t transfer = thread->frame.rsi;
 	status_t status = call_target(thread, &endpoint);
 
-	if (__builtin_expect(status != OK, 0))
+	if (status != OK)
 		return status;
-	if (__builtin_expect(transfer != 0, 0)) {
+	if (transfer != 0) {
 		if (transfer > (IPC_CAPS_MASK | IPC_WINDOWS_MASK) ||
 		    TRANSFER_CAPS(transfer) > 4 ||
 		    TRANSFER_WINDOWS(transfer) > 2)
@@ -189,7 +189,7 @@ ipc_call(struct thread *thread)
 	}
 	thread->transfer = (uint32_t)transfer;
 	lock_acquire(&endpoint->lock);
-	if (__builtin_expect(endpoint->closed, 0)) {
+	if (endpoint->closed) {
 		status = ERR_GONE;
 	} else if (__builtin_expect(thread->utcb->kick_pending != 0, 0)) {
 		status = ERR_INTERRUPTED;
@@ -198,7 +198,7 @@ ipc_call(struct thread *thread)
 		    struct thread, link);
 		struct reply *reply = server->armed;
 		status = accept_call(endpoint, reply, thread, server);
-		if (__builtin_expect(status == OK, 1)) {
+		if (status == OK) {
 			list_remove(&server->link);
 			server->armed = NULL;
 			server->blocked_on = NULL;
@@ -444,6 +444,7 @@ wait_slow(struct thread *server, struct endpoint *endpoint, struct reply *next)
 
 	if (status != OK)
 		return status;
+	server->serving = NULL;		/* a call it parked is not its work now */
 	for (;;) {
 		lock_acquire(&endpoint->lock);
 		if (endpoint->closed || next->state != REPLY_FREE) {
@@ -468,41 +469,9 @@ wait_slow(struct thread *server, struct endpoint *endpoint, struct reply *next)
 	return status;
 }
 
-static status_t
-find_reply(struct thread *thread, cap_t handle, struct reply **out_reply)
-{
-	struct cap cap;
-	status_t status = table_lookup(thread->table, handle, &cap);
-
-	if (__builtin_expect(status != OK, 0))
-		return status;
-	if (__builtin_expect(META_TYPE(cap.meta) != OBJ_REPLY, 0))
-		return ERR_TYPE;
-	if (__builtin_expect((cap.meta & RIGHT_WRITE) == 0, 0))
-		return ERR_RIGHT;
-	*out_reply = (struct reply *)cap.object;
-	return OK;
-}
-
-static status_t
-find_receive(struct thread *thread, cap_t handle, struct endpoint **out_endpoint)
-{
-	struct cap cap;
-	status_t status = table_lookup(thread->table, handle, &cap);
-
-	if (__builtin_expect(status != OK, 0))
-		return status;
-	if (__builtin_expect(META_TYPE(cap.meta) != OBJ_ENDPOINT, 0))
-		return ERR_TYPE;
-	if (__builtin_expect((cap.meta & RIGHT_RECEIVE) == 0, 0))
-		return ERR_RIGHT;
-	*out_endpoint = (struct endpoint *)cap.object;
-	return OK;
-}
-
 /* RDI reply or 0, RSI endpoint or 0, R15 reply object for the next call. */
 status_t
-ipc_reply_wait(struct thread *server)
+ipc_reply_wait(struct thread *server, void *none)
 {
 	struct user_frame *frame = &server->frame;
 	struct reply *reply = NULL, *next = NULL;
@@ -513,11 +482,14 @@ ipc_reply_wait(struct thread *server)
 
 	this_cpu()->ipc_slow++;
 	if (frame->rdi != 0)
-		status = find_reply(server, frame->rdi, &reply);
+		status = call_find(server, frame->rdi, OBJ_REPLY, RIGHT_WRITE,
+		    &reply);
 	if (status == OK && frame->rsi != 0)
-		status = find_receive(server, frame->rsi, &endpoint);
+		status = call_find(server, frame->rsi, OBJ_ENDPOINT,
+		    RIGHT_RECEIVE, &endpoint);
 	if (status == OK && frame->rsi != 0)
-		status = find_reply(server, frame->r15, &next);
+		status = call_find(server, frame->r15, OBJ_REPLY, RIGHT_WRITE,
+		    &next);
 	if (status == OK && caps > 4)
 		status = ERR_ARG;
 	if (status == OK && reply != NULL)
@@ -529,14 +501,12 @@ ipc_reply_wait(struct thread *server)
 }
 
 status_t
-ipc_reply_read(struct thread *thread)
+ipc_reply_read(struct thread *thread, void *object)
 {
-	struct reply *reply;
-	status_t status = find_reply(thread, thread->frame.rdi, &reply);
-
-	if (status != OK)
-		return status;
+	struct reply *reply = object;
 	struct endpoint *endpoint = reply->endpoint;
+	status_t status;
+
 	if (endpoint == NULL)
 		return ERR_EMPTY;
 	lock_acquire(&endpoint->lock);
@@ -555,15 +525,13 @@ ipc_reply_read(struct thread *thread)
 
 /* RDI reply, RSI index, RDX slot or CAP_ANY_SLOT -> RDI capability. */
 status_t
-ipc_take_cap(struct thread *thread)
+ipc_take_cap(struct thread *thread, void *object)
 {
 	struct user_frame *frame = &thread->frame;
-	struct reply *reply;
+	struct reply *reply = object;
 	struct slot *to;
-	status_t status = find_reply(thread, frame->rdi, &reply);
+	status_t status;
 
-	if (status != OK)
-		return status;
 	if (frame->rsi >= 4)
 		return ERR_RANGE;
 	lock_acquire(&derivation_lock);
@@ -625,25 +593,19 @@ find_window(struct reply *reply, uint64_t selector, uint64_t offset,
  * goes on from there, interrupts get their turn in between.
  */
 status_t
-ipc_window_copy(struct thread *thread)
+ipc_window_copy(struct thread *thread, void *object)
 {
 	struct user_frame *frame = &thread->frame;
 	struct memory *memory = NULL;
 	struct vspace *vspace;
-	struct reply *reply;
-	struct cap cap;
 	vaddr_t address;
 	uint64_t length = frame->r9, total = 0;
 	bool to_caller = (frame->rsi & WINDOW_TO_CALLER) != 0;
-	status_t status = find_reply(thread, frame->rdi, &reply);
+	status_t status = frame->r10 == 0 ? OK : call_find(thread, frame->r10,
+	    OBJ_MEMORY, to_caller ? RIGHT_READ : RIGHT_WRITE, &memory);
 
-	if (status == OK && frame->r10 != 0) {
-		status = table_find(thread->table, frame->r10, OBJ_MEMORY,
-		    to_caller ? RIGHT_READ : RIGHT_WRITE, &cap);
-		memory = (struct memory *)cap.object;
-	}
 	if (status == OK)
-		status = find_window(reply, frame->rsi, frame->rdx, &vspace,
+		status = find_window(object, frame->rsi, frame->rdx, &vspace,
 		    &address, &length);
 	if (status != OK) {
 		frame->rdi = 0;

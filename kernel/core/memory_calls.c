@@ -12,26 +12,17 @@
 #define COPY_BUDGET	(16 * PAGE_SIZE)	/* bytes between interrupt looks */
 
 
-static status_t
-find_vspace(struct thread *thread, cap_t handle, struct vspace **out_vspace)
-{
-	return call_find(thread, handle, OBJ_VSPACE, RIGHT_MANAGE, out_vspace);
-}
-
 status_t
-call_memory_clone(struct thread *thread)
+call_memory_clone(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct memory *source, *clone;
+	struct memory *clone;
 	struct container *container;
-	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, RIGHT_READ,
-	    &source);
+	status_t status = call_find(thread, f->r10, OBJ_CONTAINER, RIGHT_MANAGE,
+	    &container);
 
 	if (status == OK)
-		status = call_find(thread, f->r10, OBJ_CONTAINER, RIGHT_MANAGE,
-		    &container);
-	if (status == OK)
-		status = memory_clone(source, f->rsi, f->rdx, container, &clone);
+		status = memory_clone(object, f->rsi, f->rdx, container, &clone);
 	if (status != OK)
 		return status;
 	status = table_insert_new(thread->table, CAP_ANY_SLOT, &clone->object,
@@ -41,14 +32,11 @@ call_memory_clone(struct thread *thread)
 }
 
 status_t
-call_memory_info(struct thread *thread)
+call_memory_info(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct memory *memory;
-	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, 0, &memory);
+	struct memory *memory = object;
 
-	if (status != OK)
-		return status;
 	lock_acquire(&memory->lock);
 	f->rdi = memory->size;
 	f->rsi = memory->resident;
@@ -58,36 +46,28 @@ call_memory_info(struct thread *thread)
 }
 
 status_t
-call_memory_resize(struct thread *thread)
+call_memory_resize(struct thread *thread, void *object)
 {
-	struct memory *memory;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_MEMORY,
-	    RIGHT_WRITE | RIGHT_MANAGE, &memory);
+	status_t status = memory_resize(object, thread->frame.rsi);
 
-	if (status == OK)
-		status = memory_resize(memory, thread->frame.rsi);
 	return status == ERR_RETRY ? call_restart(thread, SYS_MEMORY_RESIZE) :
 	    status;
 }
 
 /* RDI destination, RSI to, RDX source, R10 from, R8 length -> RDI done. */
 status_t
-call_memory_copy(struct thread *thread)
+call_memory_copy(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct memory *destination, *source;
-	uint64_t total = 0, length = f->r8;
-	status_t status = call_find(thread, f->rdi, OBJ_MEMORY, RIGHT_WRITE,
-	    &destination);
+	struct memory *source;
+	uint64_t total = 0;
+	uint64_t length = f->r8 < COPY_BUDGET ? f->r8 : COPY_BUDGET;
+	status_t status = call_find(thread, f->rdx, OBJ_MEMORY, RIGHT_READ,
+	    &source);
 
-	if (status == OK)
-		status = call_find(thread, f->rdx, OBJ_MEMORY, RIGHT_READ,
-		    &source);
-	if (length > COPY_BUDGET)
-		length = COPY_BUDGET;
 	while (status == OK && total < length) {
 		uint64_t done = 0;
-		status = memory_copy_step(destination, f->rsi + total, source,
+		status = memory_copy_step(object, f->rsi + total, source,
 		    f->r10 + total, length - total, &done);
 		total += done;
 	}
@@ -100,15 +80,12 @@ call_memory_copy(struct thread *thread)
  * rights of the capability bound what vspace_protect can ever allow.
  */
 status_t
-call_vspace_map(struct thread *thread)
+call_vspace_map(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct vspace *vspace;
 	struct cap cap;
-	status_t status = find_vspace(thread, f->rdi, &vspace);
+	status_t status = call_lookup(thread, f->rdx, &cap);
 
-	if (status == OK)
-		status = call_lookup(thread, f->rdx, &cap);
 	if (status != OK)
 		return status;
 	if (META_TYPE(cap.meta) != OBJ_MEMORY)
@@ -118,77 +95,62 @@ call_vspace_map(struct thread *thread)
 		return ERR_RIGHT;
 	if (f->r9 >> MAP_LIMIT_SHIFT != 0)
 		return ERR_ARG;
-	return vspace_map(vspace, f->rsi, (struct memory *)cap.object, f->r10,
+	return vspace_map(object, f->rsi, (struct memory *)cap.object, f->r10,
 	    f->r8, (unsigned)f->r9 | MAP_LIMIT(rights));
 }
 
 status_t
-call_vspace_unmap(struct thread *thread)
+call_vspace_unmap(struct thread *thread, void *object)
 {
-	struct user_frame *f = &thread->frame;
-	struct vspace *vspace;
-	status_t status = find_vspace(thread, f->rdi, &vspace);
+	status_t status = vspace_unmap(object, &thread->frame.rsi,
+	    &thread->frame.rdx);
 
-	if (status != OK)
-		return status;
-	status = vspace_unmap(vspace, &f->rsi, &f->rdx);
 	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_UNMAP) :
 	    status;
 }
 
 status_t
-call_vspace_protect(struct thread *thread)
+call_vspace_protect(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct vspace *vspace;
-	status_t status = find_vspace(thread, f->rdi, &vspace);
 
-	if (status != OK)
-		return status;
-	if (f->r10 > UINT32_MAX)
-		return ERR_ARG;
-	return vspace_protect(vspace, f->rsi, f->rdx, (unsigned)f->r10);
+	return f->r10 > UINT32_MAX ? ERR_ARG : vspace_protect(object, f->rsi,
+	    f->rdx, (unsigned)f->r10);
 }
 
 /* RDI source, RSI destination, RDX container, R10 cursor (0). */
 status_t
-call_vspace_clone(struct thread *thread)
+call_vspace_clone(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct vspace *source, *destination;
+	struct vspace *destination;
 	struct container *container;
-	status_t status = find_vspace(thread, f->rdi, &source);
+	status_t status = call_find(thread, f->rsi, OBJ_VSPACE, RIGHT_MANAGE,
+	    &destination);
 
-	if (status == OK)
-		status = find_vspace(thread, f->rsi, &destination);
 	if (status == OK)
 		status = call_find(thread, f->rdx, OBJ_CONTAINER, RIGHT_MANAGE,
 		    &container);
-	if (status != OK)
-		return status;
-	status = vspace_clone(source, destination, container, &f->r10);
+	if (status == OK)
+		status = vspace_clone(object, destination, container, &f->r10);
 	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_CLONE) :
 	    status;
 }
 
 /* RDI vspace, RSI address, RDX memory, R10 offset, R8 length, R9 1 = into. */
 status_t
-call_vspace_copy(struct thread *thread)
+call_vspace_copy(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct vspace *vspace;
 	struct memory *memory;
-	uint64_t total = 0, length = f->r8;
-	status_t status = find_vspace(thread, f->rdi, &vspace);
+	uint64_t total = 0;
+	uint64_t length = f->r8 < COPY_BUDGET ? f->r8 : COPY_BUDGET;
+	status_t status = call_find(thread, f->rdx, OBJ_MEMORY,
+	    f->r9 != 0 ? RIGHT_READ : RIGHT_WRITE, &memory);
 
-	if (status == OK)
-		status = call_find(thread, f->rdx, OBJ_MEMORY,
-		    f->r9 != 0 ? RIGHT_READ : RIGHT_WRITE, &memory);
-	if (length > COPY_BUDGET)
-		length = COPY_BUDGET;
 	while (status == OK && total < length) {
 		uint64_t done = 0;
-		status = vspace_memory_step(vspace, f->rsi + total, memory,
+		status = vspace_memory_step(object, f->rsi + total, memory,
 		    f->r10 + total, length - total, f->r9 != 0, &done);
 		total += done;
 	}
@@ -197,15 +159,12 @@ call_vspace_copy(struct thread *thread)
 }
 
 status_t
-call_vspace_query(struct thread *thread)
+call_vspace_query(struct thread *thread, void *object)
 {
-	struct user_frame *f = &thread->frame;
-	struct vspace *vspace;
 	unsigned flags = 0;
-	status_t status = find_vspace(thread, f->rdi, &vspace);
+	status_t status = vspace_query(object, thread->frame.rsi,
+	    &thread->frame.rdi, &thread->frame.rsi, &flags);
 
-	if (status == OK)
-		status = vspace_query(vspace, f->rsi, &f->rdi, &f->rsi, &flags);
-	f->rdx = flags;
+	thread->frame.rdx = flags;
 	return status;
 }

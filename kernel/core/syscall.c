@@ -71,8 +71,10 @@ call_find(struct thread *thread, cap_t handle, unsigned type, unsigned rights,
 
 	if (status == OK)
 		status = hold(cap.object);
-	if (status == OK)
-		*(struct object **)out_object = cap.object;
+	if (status == OK && type == OBJ_THREAD)
+		*(void **)out_object = thread_from_object(cap.object);
+	else if (status == OK)
+		*(void **)out_object = cap.object;
 	return status;
 }
 
@@ -95,84 +97,44 @@ find_table(struct thread *thread, cap_t handle, struct table **out_table)
 }
 
 static status_t
-find_thread(struct thread *thread, cap_t handle, unsigned rights,
-    struct thread **out_thread)
+call_notify_signal(struct thread *thread, void *object)
 {
-	struct object *object;
-	status_t status = call_find(thread, handle, OBJ_THREAD, rights, &object);
-
-	if (status == OK)
-		*out_thread = thread_from_object(object);
-	return status;
-}
-
-static status_t
-call_null(struct thread *thread)
-{
-	(void)thread;
+	notification_signal(object, thread->frame.rsi);
 	return OK;
 }
 
 static status_t
-call_notify_signal(struct thread *thread)
+call_notify_wait(struct thread *thread, void *object)
 {
-	struct notification *n;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_NOTIFICATION,
-	    RIGHT_WRITE, &n);
+	struct user_frame *f = &thread->frame;
 
-	if (status == OK)
-		notification_signal(n, thread->frame.rsi);
-	return status;
+	return f->rsi > WAIT_POLL ? ERR_ARG : notification_wait(thread, object,
+	    (unsigned)f->rsi, f->rdx, f->r10);
 }
 
 static status_t
-call_notify_wait(struct thread *thread)
+call_notify_bind(struct thread *thread, void *object)
 {
-	struct user_frame *f = &thread->frame;
-	struct notification *n;
-	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
-
-	if (status != OK)
-		return status;
-	if (f->rsi > WAIT_POLL)
-		return ERR_ARG;
-	return notification_wait(thread, n, (unsigned)f->rsi, f->rdx, f->r10);
-}
-
-static status_t
-call_notify_bind(struct thread *thread)
-{
-	struct user_frame *f = &thread->frame;
-	struct notification *n;
 	struct thread *target;
-	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
+	status_t status = call_find(thread, thread->frame.rsi,
+	    OBJ_THREAD, RIGHT_MANAGE, &target);
 
-	if (status == OK)
-		status = find_thread(thread, f->rsi, RIGHT_MANAGE, &target);
-	return status == OK ? notification_bind(n, target) : status;
+	return status == OK ? notification_bind(object, target) : status;
 }
 
 static status_t
-call_event_next(struct thread *thread)
+call_event_next(struct thread *thread, void *object)
 {
-	struct user_frame *f = &thread->frame;
-	struct notification *n;
-	status_t status = call_find(thread, f->rdi, OBJ_NOTIFICATION, RIGHT_READ, &n);
-
-	return status == OK ? notification_next_event(n, &f->rdi, &f->rsi) :
-	    status;
+	return notification_next_event(object, &thread->frame.rdi,
+	    &thread->frame.rsi);
 }
 
 static status_t
-call_event_rearm(struct thread *thread)
+call_event_rearm(struct thread *thread, void *object)
 {
-	struct notification *n;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_NOTIFICATION,
-	    RIGHT_READ, &n);
-
-	if (status == OK)
-		notification_rearm(n);
-	return status;
+	(void)thread;
+	notification_rearm(object);
+	return OK;
 }
 
 static status_t
@@ -189,7 +151,7 @@ bind_pair_end(struct eventpair *pair, unsigned end, struct notification *n,
 }
 
 static status_t
-call_event_bind(struct thread *thread)
+call_event_bind(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct notification *n;
@@ -216,7 +178,7 @@ call_event_bind(struct thread *thread)
 }
 
 static status_t
-call_eventpair_query(struct thread *thread)
+call_eventpair_query(struct thread *thread, void *none)
 {
 	struct cap cap;
 	status_t status = call_lookup(thread, thread->frame.rdi, &cap);
@@ -232,7 +194,7 @@ call_eventpair_query(struct thread *thread)
 }
 
 static status_t
-call_cap_copy(struct thread *thread)
+call_cap_copy(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *destination;
@@ -246,7 +208,7 @@ call_cap_copy(struct thread *thread)
 }
 
 static status_t
-call_cap_delete(struct thread *thread)
+call_cap_delete(struct thread *thread, void *none)
 {
 	struct table *table;
 	status_t status = find_table(thread, thread->frame.rdi, &table);
@@ -258,7 +220,7 @@ call_cap_delete(struct thread *thread)
 }
 
 static status_t
-call_cap_revoke(struct thread *thread)
+call_cap_revoke(struct thread *thread, void *none)
 {
 	status_t status = table_revoke(thread->table, thread->frame.rdi);
 
@@ -266,7 +228,7 @@ call_cap_revoke(struct thread *thread)
 }
 
 static status_t
-call_cap_info(struct thread *thread)
+call_cap_info(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *table;
@@ -289,7 +251,7 @@ call_cap_info(struct thread *thread)
 }
 
 static status_t
-call_table_next(struct thread *thread)
+call_table_next(struct thread *thread, void *none)
 {
 	struct table *table;
 	status_t status = find_table(thread, thread->frame.rdi, &table);
@@ -299,7 +261,7 @@ call_table_next(struct thread *thread)
 }
 
 static status_t
-call_table_clone(struct thread *thread)
+call_table_clone(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *source, *destination;
@@ -314,7 +276,7 @@ call_table_clone(struct thread *thread)
 }
 
 static status_t
-call_table_clear(struct thread *thread)
+call_table_clear(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *table;
@@ -328,20 +290,17 @@ call_table_clear(struct thread *thread)
 }
 
 static status_t
-call_thread_setup(struct thread *thread)
+call_thread_setup(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct thread *target;
 	struct table *table;
 	struct vspace *vspace;
 	struct memory *utcb;
 	struct death *death = NULL;
 	struct thread_setup setup;
-	status_t status = find_thread(thread, f->rdi, RIGHT_MANAGE, &target);
+	status_t status = find_table(thread, f->rsi, &table);
 
 	memcpy(&setup, thread->utcb->data, sizeof(setup));
-	if (status == OK)
-		status = find_table(thread, f->rsi, &table);
 	if (status == OK)
 		status = call_find(thread, f->rdx, OBJ_VSPACE, RIGHT_MANAGE, &vspace);
 	if (status == OK)
@@ -354,7 +313,7 @@ call_thread_setup(struct thread *thread)
 	/* Nobody hands out a class above the one it has been given itself. */
 	if ((setup.schedule & 0xff) > thread->base_class)
 		return ERR_RIGHT;
-	return thread_setup(target, table, vspace, utcb, death, &setup);
+	return thread_setup(object, table, vspace, utcb, death, &setup);
 }
 
 /* Registers may be read and written only while the thread cannot run. */
@@ -368,14 +327,10 @@ registers_at_rest(const struct thread *target)
 }
 
 static status_t
-call_thread_write(struct thread *thread)
+call_thread_write(struct thread *thread, void *object)
 {
-	struct thread *target;
-	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
-	    &target);
+	struct thread *target = object;
 
-	if (status != OK)
-		return status;
 	if (target->state != THREAD_STOPPED || target->table == NULL)
 		return ERR_STATE;
 	memcpy(&target->frame, thread->utcb->data, sizeof(target->frame));
@@ -385,14 +340,10 @@ call_thread_write(struct thread *thread)
 }
 
 static status_t
-call_thread_read(struct thread *thread)
+call_thread_read(struct thread *thread, void *object)
 {
-	struct thread *target;
-	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_READ,
-	    &target);
+	struct thread *target = object;
 
-	if (status != OK)
-		return status;
 	if (!registers_at_rest(target))
 		return ERR_STATE;
 	arch_thread_get_bases(target);
@@ -401,41 +352,31 @@ call_thread_read(struct thread *thread)
 }
 
 static status_t
-call_thread_start(struct thread *thread)
+call_thread_start(struct thread *thread, void *object)
 {
-	struct thread *target;
-	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
-	    &target);
-
-	return status == OK ? thread_start(target) : status;
+	(void)thread;
+	return thread_start(object);
 }
 
 static status_t
-call_thread_kill(struct thread *thread)
+call_thread_kill(struct thread *thread, void *object)
 {
-	struct thread *target;
-	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
-	    &target);
+	status_t status = thread_kill(object);
 
-	if (status == OK)
-		status = thread_kill(target);
-	return status == ERR_RETRY ? call_restart(thread, SYS_THREAD_KILL) : status;
+	return status == ERR_RETRY ? call_restart(thread, SYS_THREAD_KILL) :
+	    status;
 }
 
 static status_t
-call_thread_kick(struct thread *thread)
+call_thread_kick(struct thread *thread, void *object)
 {
-	struct thread *target;
-	status_t status = find_thread(thread, thread->frame.rdi, RIGHT_MANAGE,
-	    &target);
-
-	if (status == OK)
-		thread_kick(target);
-	return status;
+	(void)thread;
+	thread_kick(object);
+	return OK;
 }
 
 static status_t
-call_thread_resume(struct thread *thread)
+call_thread_resume(struct thread *thread, void *none)
 {
 	memcpy(&thread->frame, &thread->utcb->frame, sizeof(thread->frame));
 	thread->utcb->in_upcall = 0;
@@ -450,7 +391,7 @@ call_thread_resume(struct thread *thread)
 }
 
 static status_t
-call_thread_exit(struct thread *thread)
+call_thread_exit(struct thread *thread, void *none)
 {
 	uint64_t cause = thread->frame.rdi;
 
@@ -461,7 +402,7 @@ call_thread_exit(struct thread *thread)
 }
 
 static status_t
-call_thread_yield(struct thread *thread)
+call_thread_yield(struct thread *thread, void *none)
 {
 	thread->frame.rax = OK;
 	sched_yield_current(this_cpu());
@@ -469,120 +410,92 @@ call_thread_yield(struct thread *thread)
 }
 
 static status_t
-call_thread_alive(struct thread *thread)
+call_thread_alive(struct thread *thread, void *none)
 {
 	thread->frame.rdi = thread_is_alive(thread->frame.rdi);
 	return OK;
 }
 
 static status_t
-call_thread_schedule(struct thread *thread)
+call_thread_schedule(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct thread *target;
-	status_t status = find_thread(thread, f->rdi, RIGHT_MANAGE, &target);
 
-	if (status != OK)
-		return status;
 	if ((f->rsi & 0xff) >= CLASS_COUNT)
 		return ERR_RANGE;
 	if ((f->rsi & 0xff) > thread->base_class)
 		return ERR_RIGHT;
 	if (f->rdx != 0 && (f->rdx & cpu_online_mask) == 0)
 		return ERR_ARG;
-	sched_change(target, (unsigned)(f->rsi & 0xff),
+	sched_change(object, (unsigned)(f->rsi & 0xff),
 	    (unsigned)(f->rsi >> 8 & 0xffff), f->rdx);
 	return OK;
 }
 
 static status_t
-call_death_read(struct thread *thread)
+call_death_read(struct thread *thread, void *object)
 {
-	struct death *death;
 	struct death_info info;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_DEATH, RIGHT_READ,
-	    &death);
 
-	if (status != OK)
-		return status;
-	death_read(death, &info);
+	death_read(object, &info);
 	memcpy(thread->utcb->data, &info, sizeof(info));
 	return OK;
 }
 
 static status_t
-call_irq_ack(struct thread *thread)
+call_irq_ack(struct thread *thread, void *object)
 {
-	struct irq *irq;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_IRQ, RIGHT_WRITE,
-	    &irq);
-
-	if (status == OK)
-		irq_acknowledge(irq);
-	return status;
+	(void)thread;
+	irq_acknowledge(object);
+	return OK;
 }
 
 static status_t
-call_timer_set(struct thread *thread)
+call_timer_set(struct thread *thread, void *object)
 {
-	struct timer *timer;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_TIMER, RIGHT_WRITE,
-	    &timer);
-
-	if (status == OK)
-		timer_set(timer, thread->frame.rsi);
-	return status;
+	timer_set(object, thread->frame.rsi);
+	return OK;
 }
 
 static status_t
-call_ioport_in(struct thread *thread)
+call_ioport_in(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct ioport *ioport;
 	unsigned port;
-	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_READ, &ioport);
+	status_t status = ioport_check(object, f->rsi, f->rdx, &port);
 
-	if (status == OK)
-		status = ioport_check(ioport, f->rsi, f->rdx, &port);
 	if (status == OK)
 		f->rdi = arch_port_in(port, (unsigned)f->rdx);
 	return status;
 }
 
 static status_t
-call_ioport_out(struct thread *thread)
+call_ioport_out(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct ioport *ioport;
 	unsigned port;
-	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_WRITE, &ioport);
+	status_t status = ioport_check(object, f->rsi, f->rdx, &port);
 
-	if (status == OK)
-		status = ioport_check(ioport, f->rsi, f->rdx, &port);
 	if (status == OK)
 		arch_port_out(port, (unsigned)f->rdx, f->r10);
 	return status;
 }
 
 static status_t
-call_ioport_out_bytes(struct thread *thread)
+call_ioport_out_bytes(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
-	struct ioport *ioport;
 	unsigned port;
-	status_t status = call_find(thread, f->rdi, OBJ_IOPORT, RIGHT_WRITE, &ioport);
+	status_t status = f->rdx > 64 ? ERR_RANGE :
+	    ioport_check(object, f->rsi, 1, &port);
 
-	if (status == OK && f->rdx > 64)
-		status = ERR_RANGE;
-	if (status == OK)
-		status = ioport_check(ioport, f->rsi, 1, &port);
 	if (status == OK)
 		arch_port_out_bytes(port, thread->utcb->data, f->rdx);
 	return status;
 }
 
 static status_t
-call_clock_read(struct thread *thread)
+call_clock_read(struct thread *thread, void *none)
 {
 	thread->frame.rdi = arch_clock_now();
 	thread->frame.rsi = arch_tsc();
@@ -590,7 +503,7 @@ call_clock_read(struct thread *thread)
 }
 
 static status_t
-call_log_write(struct thread *thread)
+call_log_write(struct thread *thread, void *none)
 {
 	char line[LOG_LINE_MAX];
 	uint64_t length = thread->frame.rdi;
@@ -603,22 +516,11 @@ call_log_write(struct thread *thread)
 }
 
 static status_t
-find_system(struct thread *thread, cap_t handle, unsigned rights)
-{
-	struct object *object;
-
-	return call_find(thread, handle, OBJ_SYSTEM, rights, &object);
-}
-
-static status_t
-call_log_read(struct thread *thread)
+call_log_read(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	size_t length = 0;
-	status_t status = find_system(thread, f->rdi, RIGHT_READ);
 
-	if (status != OK)
-		return status;
 	f->rdi = log_read(f->rsi, (char *)thread->utcb->data,
 	    sizeof(thread->utcb->data), &length);
 	f->rsi = length;
@@ -626,42 +528,29 @@ call_log_read(struct thread *thread)
 }
 
 static status_t
-call_container_info(struct thread *thread)
+call_container_info(struct thread *thread, void *object)
 {
-	struct container *container;
 	struct container_info info;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_CONTAINER,
-	    RIGHT_READ, &container);
 
-	if (status != OK)
-		return status;
-	container_get_info(container, &info);
+	container_get_info(object, &info);
 	memcpy(thread->utcb->data, &info, sizeof(info));
 	return OK;
 }
 
 static status_t
-call_container_limit(struct thread *thread)
+call_container_limit(struct thread *thread, void *object)
 {
-	struct user_frame *f = &thread->frame;
-	struct container *container;
-	status_t status = call_find(thread, f->rdi, OBJ_CONTAINER, RIGHT_MANAGE,
-	    &container);
-
-	return status == OK ? container_set_limits(container, f->rsi, f->rdx) :
-	    status;
+	return container_set_limits(object, thread->frame.rsi,
+	    thread->frame.rdx);
 }
 
 static status_t
-call_system_info(struct thread *thread)
+call_system_info(struct thread *thread, void *none)
 {
 	struct system_info info;
 	struct cpu *cpu = this_cpu();
 	struct frame_statistics frames;
-	status_t status = find_system(thread, thread->frame.rdi, RIGHT_READ);
 
-	if (status != OK)
-		return status;
 	memset(&info, 0, sizeof(info));
 	frame_get_statistics(&frames);
 	info.frames_total = frames.total;
@@ -684,18 +573,13 @@ call_system_info(struct thread *thread)
 }
 
 static status_t
-call_system_control(struct thread *thread)
+call_system_control(struct thread *thread, void *none)
 {
-	struct user_frame *f = &thread->frame;
-	status_t status = find_system(thread, f->rdi, RIGHT_MANAGE);
-
-	if (status != OK)
-		return status;
-	switch (f->rsi) {
+	switch (thread->frame.rsi) {
 	case SYSTEM_EXIT:
-		arch_exit((unsigned)f->rdx);
+		arch_exit((unsigned)thread->frame.rdx);
 	case SYSTEM_INJECT_NOMEM:
-		frame_fail_nth(f->rdx);
+		frame_fail_nth(thread->frame.rdx);
 		return OK;
 	default:
 		return ERR_ARG;
@@ -703,98 +587,113 @@ call_system_control(struct thread *thread)
 }
 
 static status_t
-call_random(struct thread *thread)
+call_random(struct thread *thread, void *none)
 {
 	uint8_t bytes[32];
-	status_t status = find_system(thread, thread->frame.rdi, RIGHT_READ);
 
-	if (status != OK)
-		return status;
 	arch_random(bytes);
 	memcpy(thread->utcb->data, bytes, sizeof(bytes));
 	return OK;
 }
 
 static status_t
-call_endpoint_close(struct thread *thread)
+call_endpoint_close(struct thread *thread, void *object)
 {
-	struct endpoint *endpoint;
-	status_t status = call_find(thread, thread->frame.rdi, OBJ_ENDPOINT,
-	    RIGHT_MANAGE, &endpoint);
-
-	if (status == OK)
-		endpoint_close(endpoint);
-	return status;
+	(void)thread;
+	endpoint_close(object);
+	return OK;
 }
 
-typedef status_t (*syscall_handler)(struct thread *thread);
+/*
+ * What RDI must name, and with which rights, before the handler is called with
+ * that object; OBJ_NONE: the handler looks at RDI itself.
+ */
+struct call {
+	status_t (*run)(struct thread *thread, void *object);
+	uint8_t	 type, rights;
+};
 
-static const syscall_handler handlers[SYSCALL_COUNT] = {
-	[SYS_NULL] = call_null,
-	[SYS_CALL] = ipc_call,
-	[SYS_REPLY_WAIT] = ipc_reply_wait,
-	[SYS_REPLY_READ] = ipc_reply_read,
-	[SYS_REPLY_TAKE_CAP] = ipc_take_cap,
-	[SYS_WINDOW_COPY] = ipc_window_copy,
-	[SYS_NOTIFY_SIGNAL] = call_notify_signal,
-	[SYS_NOTIFY_WAIT] = call_notify_wait,
-	[SYS_NOTIFY_BIND] = call_notify_bind,
-	[SYS_EVENT_NEXT] = call_event_next,
-	[SYS_EVENT_REARM] = call_event_rearm,
-	[SYS_EVENT_BIND] = call_event_bind,
-	[SYS_EVENTPAIR_QUERY] = call_eventpair_query,
-	[SYS_OBJECT_CREATE] = call_object_create,
-	[SYS_CAP_COPY] = call_cap_copy,
-	[SYS_CAP_DELETE] = call_cap_delete,
-	[SYS_CAP_REVOKE] = call_cap_revoke,
-	[SYS_CAP_INFO] = call_cap_info,
-	[SYS_TABLE_NEXT] = call_table_next,
-	[SYS_TABLE_CLONE] = call_table_clone,
-	[SYS_TABLE_CLEAR] = call_table_clear,
-	[SYS_MEMORY_CLONE] = call_memory_clone,
-	[SYS_MEMORY_INFO] = call_memory_info,
-	[SYS_MEMORY_RESIZE] = call_memory_resize,
-	[SYS_MEMORY_COPY] = call_memory_copy,
-	[SYS_VSPACE_MAP] = call_vspace_map,
-	[SYS_VSPACE_UNMAP] = call_vspace_unmap,
-	[SYS_VSPACE_PROTECT] = call_vspace_protect,
-	[SYS_VSPACE_CLONE] = call_vspace_clone,
-	[SYS_VSPACE_COPY] = call_vspace_copy,
-	[SYS_VSPACE_QUERY] = call_vspace_query,
-	[SYS_THREAD_SETUP] = call_thread_setup,
-	[SYS_THREAD_WRITE] = call_thread_write,
-	[SYS_THREAD_READ] = call_thread_read,
-	[SYS_THREAD_START] = call_thread_start,
-	[SYS_THREAD_KILL] = call_thread_kill,
-	[SYS_THREAD_KICK] = call_thread_kick,
-	[SYS_THREAD_RESUME] = call_thread_resume,
-	[SYS_THREAD_EXIT] = call_thread_exit,
-	[SYS_THREAD_YIELD] = call_thread_yield,
-	[SYS_THREAD_ALIVE] = call_thread_alive,
-	[SYS_THREAD_SCHEDULE] = call_thread_schedule,
-	[SYS_DEATH_READ] = call_death_read,
-	[SYS_IRQ_ACK] = call_irq_ack,
-	[SYS_TIMER_SET] = call_timer_set,
-	[SYS_IOPORT_IN] = call_ioport_in,
-	[SYS_IOPORT_OUT] = call_ioport_out,
-	[SYS_IOPORT_OUT_BYTES] = call_ioport_out_bytes,
-	[SYS_CLOCK_READ] = call_clock_read,
-	[SYS_LOG_WRITE] = call_log_write,
-	[SYS_LOG_READ] = call_log_read,
-	[SYS_CONTAINER_INFO] = call_container_info,
-	[SYS_CONTAINER_LIMIT] = call_container_limit,
-	[SYS_SYSTEM_INFO] = call_system_info,
-	[SYS_SYSTEM_CONTROL] = call_system_control,
-	[SYS_RANDOM] = call_random,
-	[SYS_ENDPOINT_CLOSE] = call_endpoint_close,
+static const struct call calls[SYSCALL_COUNT] = {
+	[SYS_CALL] = { ipc_call },
+	[SYS_REPLY_WAIT] = { ipc_reply_wait },
+	[SYS_REPLY_READ] = { ipc_reply_read, OBJ_REPLY, RIGHT_WRITE },
+	[SYS_REPLY_TAKE_CAP] = { ipc_take_cap, OBJ_REPLY, RIGHT_WRITE },
+	[SYS_WINDOW_COPY] = { ipc_window_copy, OBJ_REPLY, RIGHT_WRITE },
+	[SYS_NOTIFY_SIGNAL] = { call_notify_signal,
+	    OBJ_NOTIFICATION, RIGHT_WRITE },
+	[SYS_NOTIFY_WAIT] = { call_notify_wait, OBJ_NOTIFICATION, RIGHT_READ },
+	[SYS_NOTIFY_BIND] = { call_notify_bind, OBJ_NOTIFICATION, RIGHT_READ },
+	[SYS_EVENT_NEXT] = { call_event_next, OBJ_NOTIFICATION, RIGHT_READ },
+	[SYS_EVENT_REARM] = { call_event_rearm, OBJ_NOTIFICATION, RIGHT_READ },
+	[SYS_EVENT_BIND] = { call_event_bind },
+	[SYS_EVENTPAIR_QUERY] = { call_eventpair_query },
+	[SYS_OBJECT_CREATE] = { call_object_create },
+	[SYS_CAP_COPY] = { call_cap_copy },
+	[SYS_CAP_DELETE] = { call_cap_delete },
+	[SYS_CAP_REVOKE] = { call_cap_revoke },
+	[SYS_CAP_INFO] = { call_cap_info },
+	[SYS_TABLE_NEXT] = { call_table_next },
+	[SYS_TABLE_CLONE] = { call_table_clone },
+	[SYS_TABLE_CLEAR] = { call_table_clear },
+	[SYS_MEMORY_CLONE] = { call_memory_clone, OBJ_MEMORY, RIGHT_READ },
+	[SYS_MEMORY_INFO] = { call_memory_info, OBJ_MEMORY, 0 },
+	[SYS_MEMORY_RESIZE] = { call_memory_resize,
+	    OBJ_MEMORY, RIGHT_WRITE | RIGHT_MANAGE },
+	[SYS_MEMORY_COPY] = { call_memory_copy, OBJ_MEMORY, RIGHT_WRITE },
+	[SYS_VSPACE_MAP] = { call_vspace_map, OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_VSPACE_UNMAP] = { call_vspace_unmap, OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_VSPACE_PROTECT] = { call_vspace_protect,
+	    OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_VSPACE_CLONE] = { call_vspace_clone, OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_VSPACE_COPY] = { call_vspace_copy, OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_VSPACE_QUERY] = { call_vspace_query, OBJ_VSPACE, RIGHT_MANAGE },
+	[SYS_THREAD_SETUP] = { call_thread_setup, OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_WRITE] = { call_thread_write, OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_READ] = { call_thread_read, OBJ_THREAD, RIGHT_READ },
+	[SYS_THREAD_START] = { call_thread_start, OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_KILL] = { call_thread_kill, OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_KICK] = { call_thread_kick, OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_RESUME] = { call_thread_resume },
+	[SYS_THREAD_EXIT] = { call_thread_exit },
+	[SYS_THREAD_YIELD] = { call_thread_yield },
+	[SYS_THREAD_ALIVE] = { call_thread_alive },
+	[SYS_THREAD_SCHEDULE] = { call_thread_schedule,
+	    OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_DEATH_READ] = { call_death_read, OBJ_DEATH, RIGHT_READ },
+	[SYS_IRQ_ACK] = { call_irq_ack, OBJ_IRQ, RIGHT_WRITE },
+	[SYS_TIMER_SET] = { call_timer_set, OBJ_TIMER, RIGHT_WRITE },
+	[SYS_IOPORT_IN] = { call_ioport_in, OBJ_IOPORT, RIGHT_READ },
+	[SYS_IOPORT_OUT] = { call_ioport_out, OBJ_IOPORT, RIGHT_WRITE },
+	[SYS_IOPORT_OUT_BYTES] = { call_ioport_out_bytes,
+	    OBJ_IOPORT, RIGHT_WRITE },
+	[SYS_CLOCK_READ] = { call_clock_read },
+	[SYS_LOG_WRITE] = { call_log_write },
+	[SYS_LOG_READ] = { call_log_read, OBJ_SYSTEM, RIGHT_READ },
+	[SYS_CONTAINER_INFO] = { call_container_info,
+	    OBJ_CONTAINER, RIGHT_READ },
+	[SYS_CONTAINER_LIMIT] = { call_container_limit,
+	    OBJ_CONTAINER, RIGHT_MANAGE },
+	[SYS_SYSTEM_INFO] = { call_system_info, OBJ_SYSTEM, RIGHT_READ },
+	[SYS_SYSTEM_CONTROL] = { call_system_control,
+	    OBJ_SYSTEM, RIGHT_MANAGE },
+	[SYS_RANDOM] = { call_random, OBJ_SYSTEM, RIGHT_READ },
+	[SYS_ENDPOINT_CLOSE] = { call_endpoint_close,
+	    OBJ_ENDPOINT, RIGHT_MANAGE },
 };
 
 void
 syscall_dispatch(struct thread *thread, unsigned number)
 {
-	status_t status = handlers[number](thread);
+	const struct call *call = &calls[number];
 	struct cpu *cpu = this_cpu();
+	void *object = NULL;
+	status_t status = call->type == OBJ_NONE ? OK : call_find(thread,
+	    thread->frame.rdi, call->type, call->rights, &object);
 
+	if (status == OK)
+		status = call->run(thread, object);
+	else
+		thread->frame.rdi = 0;	/* nothing was found, nothing done */
 	if (status != STATUS_DONE)
 		thread->frame.rax = status;
 	if (cpu->held_count != 0)

@@ -68,11 +68,12 @@ void endpoint_close(struct endpoint *endpoint);
 /* Result of an IPC call that has set the registers itself, or blocked. */
 #define STATUS_DONE	(~0ul)
 
-status_t ipc_call(struct thread *thread);
-status_t ipc_reply_wait(struct thread *thread);
-status_t ipc_reply_read(struct thread *thread);
-status_t ipc_take_cap(struct thread *thread);
-status_t ipc_window_copy(struct thread *thread);
+/* System calls; object as in core/syscall.h. */
+status_t ipc_call(struct thread *thread, void *object);
+status_t ipc_reply_wait(struct thread *thread, void *object);
+status_t ipc_reply_read(struct thread *thread, void *object);
+status_t ipc_take_cap(struct thread *thread, void *object);
+status_t ipc_window_copy(struct thread *thread, void *object);
 /* Ends a receiver's wait if its bound notification has bits. */
 void endpoint_deliver_bound(struct thread *receiver,
     struct notification *notification);

@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 #ifdef BENNU_HOSTED
-#include <string.h>
+/* The next one: this folder may itself be on the path. */
+#include_next <string.h>
 #else
 
 void *memcpy(void *restrict destination, const void *restrict source,

@@ -10,7 +10,7 @@
  * Shortage: the operation is given less and less undo log, heap, and page
  * objects. It either works, or fails with E_NOSPC and changes nothing.
  */
-#include "fake.h"
+#include "fake_host.h"
 
 #include <lib/arena/state.h>
 #include <lib/test/ktap.h>
@@ -24,7 +24,7 @@
 #define ARENA_SIZE	(128ul << 10)
 #define FILES		6u
 #define PAGES		2u
-#define STRIDE		61u	/* prime: other places in each loop */
+#define STRIDE		17u	/* prime: other places in each loop */
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
 #define BASES		4u
 

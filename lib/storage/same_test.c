@@ -8,7 +8,7 @@
  * with the owner that description was opened by. Without the right to do that
  * (chroot, other users) the test is skipped.
  */
-#include "fake.h"
+#include "fake_host.h"
 
 #include <lib/test/ktap.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The world of the storage core in tests (see fake.h). */
-#include "fake.h"
+/* The world of the storage core in tests (see fake_host.h). */
+#include "fake_host.h"
 
 #include <lib/base/hash.h>
 #include <stdio.h>
