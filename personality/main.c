@@ -16,7 +16,6 @@ libos_start(uint64_t reason)
 {
 	(void)reason;
 	table_select(INFO->trace != 0);
-	process_fill_slots();
 	thread_init();
 	random_reseed();
 	guard_init(random_word());

@@ -130,21 +130,12 @@ process_fault_info(const struct user_frame *frame,
 
 /* Fork */
 
-void
-process_fill_slots(void)
-{
-	for (unsigned i = CAP_INDEX(PROCESS_PROC) + 1; i < PROCESS_INHERITED;
-	    i++)
-		sys_cap_copy(PROCESS_CONTAINER, 0, i, 0, TRUST_USER, 0, NULL);
-}
-
 __attribute__((visibility("hidden"))) void child_entry(void);
 void process_child(void);
 
 void
 process_child(void)
 {
-	process_fill_slots();
 	random_reseed();
 	signal_after_fork();
 	process_children_ns = 0;

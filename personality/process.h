@@ -16,11 +16,6 @@ void process_fault_info(const struct user_frame *frame,
 /* One line on the log stream. */
 void process_log(const char *text);
 
-/*
- * The slots below PROCESS_INHERITED are not cloned by fork. The kernel gives
- * the lowest free one to a new object, so those that proc left are filled.
- */
-void process_fill_slots(void);
 
 /* system.c: what PR_GET_NAME tells. */
 void process_set_name(const char *name);

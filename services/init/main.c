@@ -3,7 +3,7 @@
  * init: makes the place of phoenix and keeps it occupied.
  *
  * It reads phoenix's image from the boot archive, makes table, endpoint, arena
- * and so on, hands all its powers over (services/phoenix/powers.h), starts the
+ * and so on, hands all its powers over (idl/powers.h), starts the
  * first incarnation, and from then on waits for phoenix's death to start the
  * next one in the same place. phoenix finds its state in its arena.
  *
@@ -15,7 +15,7 @@
 #include <lib/base/string.h>
 #include <lib/cpio/cpio.h>
 #include <lib/place/place.h>
-#include <services/phoenix/powers.h>
+#include <idl/powers.h>
 
 #define ARCHIVE_VIEW	0x1000000000ul
 #define SCRATCH_VIEW	0x800000000ul

@@ -20,7 +20,7 @@
 #include <idl/phoenix.h>
 #include <lib/place/place.h>
 #include <lib/service/service.h>
-#include <services/phoenix/powers.h>
+#include <idl/powers.h>
 
 #define PLACES_MAX	16u
 #define PROVIDES_MAX	8u

@@ -8,7 +8,7 @@
 #include <idl/phoenix.h>
 #include <lib/proc/proc.h>
 #include <lib/service/service.h>
-#include <personality/libos_header.h>
+#include <idl/libos.h>
 
 /* process->handle[] */
 enum {

@@ -7,6 +7,7 @@
 
 #include <idl/phoenix.h>
 #include <lib/sys/sys.h>
+#include <stddef.h>
 
 static inline void
 kernel_reply_wait(cap_t reply, cap_t endpoint, cap_t next,
