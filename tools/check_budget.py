@@ -34,8 +34,7 @@ def kernel_lines():
     total = 0
     for path in tree.files(*tree.C_FILES, ".ld"):
         if path.startswith(("kernel/", "boot/")) \
-                and not path.startswith("kernel/arch/host/") \
-                and not tree.is_test(path):
+                and not tree.is_hosted(path):
             total += code_lines(tree.read_text(path))
     return total
 

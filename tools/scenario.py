@@ -20,6 +20,7 @@ Keys of a scenario:
                     list of patterns found, or not found, in the kernel's log
     compare_host    true: output and code as of the same program on this host
     compare_options list: output and code as of a run with these options
+    compare_command list: what that run executes instead of `command`
     kill            "SERVICE:COUNT:EVERY_US": that service is killed meanwhile,
                     and the kernel log must tell of the last incarnation; the
                     compared run is left alone
@@ -39,7 +40,7 @@ from mkarchive import DEFAULT_ENVIRONMENT, GUEST, ROOT
 KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
         "programs", "timeout", "exit", "stdout", "stderr", "stdout_regex",
         "stderr_regex", "kernel_log", "kernel_log_not", "compare_host",
-        "compare_options", "kill", "same_system"}
+        "compare_options", "compare_command", "kill", "same_system"}
 # A service that was restarted often may hold a few reply objects more or less.
 # A leak of one thing per kill is far beyond this, kills come by the hundred.
 TOLERANCE = {"frames": 64, "objects": 12, "slots": 12, "threads": 0}
@@ -83,11 +84,11 @@ class Run:
         self.log = log
 
 
-def run_guest(info, options, log_name):
+def run_guest(info, options, log_name, command=None):
     log = os.path.join(LOGS, log_name + ".kernel.log")
     argv = [os.path.join(ROOT, "bennu"), "run", "--timeout",
             str(info["timeout"]), "--kernel-log", log,
-            *info["options"], *options, "--", *info["command"]]
+            *info["options"], *options, "--", *(command or info["command"])]
     done = subprocess.run(
         argv, input=info.get("stdin", "").encode(), capture_output=True,
         timeout=info["timeout"] + 15,
@@ -195,7 +196,8 @@ def run_variant(info, number, options):
             other = run_host(info)
         elif "compare_options" in info:
             other = run_guest(info, info["compare_options"] + options,
-                              log_name + "-compared")
+                              log_name + "-compared",
+                              info.get("compare_command"))
         if "kill" in info:
             options = options + ["--kill", info["kill"]]
         run = run_guest(info, options, log_name)

@@ -324,7 +324,7 @@ look(void *context, uint64_t n)
 
 	if (n == 1)
 		own_memory(r->alias);
-	if (n % STRIDE != 1)
+	if (n % STRIDE != 0)
 		return true;
 	r->looks++;
 	memcpy(FAKE_BASE, r->alias, fake_size(&r->start));

@@ -27,7 +27,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STORAGE_FILE_MAX	(1ul << 46)	/* bytes of one file */
+#define STORAGE_FILE_MAX	(1ul << 42)	/* bytes of one file */
 #define STORAGE_LINKS_PER_FILE	65000u
 #define STORAGE_PAGE		4096ul
 
