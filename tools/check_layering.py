@@ -31,6 +31,7 @@ SYSTEM_LIBRARIES = {
     "lib/arena": {"lib/sys", "lib/arena"},
     "lib/service": {"lib/sys", "lib/service"},
     "lib/place": {"lib/sys"},
+    "lib/peer": {"lib/sys"},
 }
 USERS = ("services", "drivers", "personality", "commands")
 

@@ -173,11 +173,16 @@ def user_root(path):
     return read(path)
 
 
-def component_files(bench):
-    """Yields (name in the archive, path) of all manifests and images; those of
-    the benchmark only if asked for."""
+# Services that are there only when a boot option of that name asks for them.
+OPTIONAL = ("bench", "monkey")
+
+
+def component_files(options):
+    """Yields (name in the archive, path) of all manifests and images wanted."""
+    wanted = {option.split("=", 1)[0] for option in options}
     for name, path in all_component_files():
-        if bench or not os.path.basename(name).startswith("bench."):
+        service = os.path.basename(name).rsplit(".", 1)[0]
+        if service not in OPTIONAL or service in wanted:
             yield name, path
 
 
@@ -211,7 +216,7 @@ def boot_archive(command, environment, options, deterministic):
     seed = hashlib.sha512(b"bennu").digest() if deterministic \
         else secrets.token_bytes(64)
     writer.file("bennu/seed", seed)
-    for name, path in component_files("bench=1" in options):
+    for name, path in component_files(options):
         writer.file(name, read(path), 0o755)
     return writer.finish(PAGE)
 

@@ -2,20 +2,18 @@
 /* What the two address spaces of the native benchmark share. */
 #pragma once
 
-#include <idl/phoenix.h>
-#include <lib/sys/sys.h>
-#include <stdbool.h>
-#include <stdint.h>
+#include <lib/peer/peer.h>
 
 #define UTCB	((struct utcb *)PLACE_UTCB)
 
-/* The peer's end of each measurement; index of its code and its objects. */
-struct peer {
-	cap_t	thread, vspace, utcb;
+/* Objects of a measurement. The peer has its copy of this structure. */
+struct objects {
 	cap_t	endpoint, reply;
 	cap_t	notification;	/* the peer waits for it */
 	cap_t	answer;		/* the peer signals it */
 };
+
+extern struct objects objects;
 
 static inline uint64_t
 ticks(void)
@@ -32,17 +30,6 @@ sys3(long number, uint64_t a, uint64_t b, uint64_t c)
 	return sys_invoke(number, a, b, c, 0, 0, 0);
 }
 
-/*
- * Starts a thread at `entry` in a clone of this address space, with its own
- * UTCB. personality: exceptions enter at upcall_entry. False on failure.
- */
-bool peer_start(struct peer *peer, void (*entry)(void),
-    void (*upcall_entry)(void));
-void peer_stop(struct peer *peer);
-
-/* Copied into the clone: the peer's view of its objects. */
-extern struct peer peer_self;
-
 /* Peer code. */
 void peer_serve(void);		/* answers calls */
 void peer_echo(void);		/* signals back what it is signalled */
@@ -54,7 +41,5 @@ void peer_fault_upcall(void);
 #define SAMPLES		512u
 
 struct shared {
-	uint64_t count;
 	uint64_t deliver[SAMPLES], resume[SAMPLES];
-	uint64_t start;
 };

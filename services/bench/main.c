@@ -17,7 +17,8 @@
 static uint64_t samples[SAMPLES];
 static uint64_t empty;			/* cost of a pair of ticks() */
 static cap_t system_info;
-static struct peer peer;
+static struct peer peer = { .class = CLASS_HIGH };
+struct objects objects;
 static cap_t vspace, memory;
 static struct message message = { { 1, 2, 3, 4, 5, 6, 7, 8 } };
 
@@ -87,7 +88,7 @@ do_null(void)
 static void
 do_call(void)
 {
-	sys_call(peer.endpoint, 0, &message, NULL);
+	sys_call(objects.endpoint, 0, &message, NULL);
 }
 
 /* Words are not used at all: what a caller with an empty message sees. */
@@ -96,26 +97,26 @@ do_call_empty(void)
 {
 	struct message empty_message = { { 0 } };
 
-	sys_call(peer.endpoint, 0, &empty_message, NULL);
+	sys_call(objects.endpoint, 0, &empty_message, NULL);
 }
 
 static void
 do_signal(void)
 {
-	sys_signal(peer.answer, 1);
+	sys_signal(objects.answer, 1);
 }
 
 static void
 clear_answer(void)
 {
-	sys_wait(peer.answer, WAIT_BITS, 0, 0, NULL, NULL);
+	sys_wait(objects.answer, WAIT_BITS, 0, 0, NULL, NULL);
 }
 
 static void
 do_signal_round_trip(void)
 {
-	sys_signal(peer.notification, 1);
-	sys_wait(peer.answer, WAIT_BITS, 0, DEADLINE_NEVER, NULL, NULL);
+	sys_signal(objects.notification, 1);
+	sys_wait(objects.answer, WAIT_BITS, 0, DEADLINE_NEVER, NULL, NULL);
 }
 
 static void
@@ -170,7 +171,7 @@ delete_created(void)
 static void
 measure_ipc(void)
 {
-	if (!peer_start(&peer, peer_serve, NULL))
+	if (peer_start(&peer, peer_serve, NULL) != OK)
 		service_panic("no peer");
 	measure("ipc_call_reply_0", 420, NULL, do_call_empty);
 	measure("ipc_call_reply", 420, NULL, do_call);
@@ -182,7 +183,7 @@ measure_notifications(void)
 {
 	measure("notification_awake", 120, clear_answer, do_signal);
 	clear_answer();
-	if (!peer_start(&peer, peer_echo, NULL))
+	if (peer_start(&peer, peer_echo, NULL) != OK)
 		service_panic("no peer");
 	/* Two signals that each wake a sleeper in the other address space. */
 	measure("notification_asleep_x2", 900, NULL, do_signal_round_trip);
@@ -200,9 +201,9 @@ measure_faults(void)
 	    MAP_READ | MAP_WRITE | MAP_SHARED) != OK)
 		service_panic("no shared page");
 	clear_answer();
-	if (!peer_start(&peer, peer_fault, peer_fault_upcall))
+	if (peer_start(&peer, peer_fault, peer_fault_upcall) != OK)
 		service_panic("no peer");
-	sys_wait(peer.answer, WAIT_BITS, 0, DEADLINE_NEVER, NULL, NULL);
+	sys_wait(objects.answer, WAIT_BITS, 0, DEADLINE_NEVER, NULL, NULL);
 	for (unsigned i = 0; i < SAMPLES; i++)
 		samples[i] = shared->deliver[i] - empty;
 	report("fault_deliver", 600, 0, 0);
@@ -249,11 +250,11 @@ main(void)
 	vspace = info->vspace;
 	if (!request_statistics() ||
 	    sys_object_create(OBJ_ENDPOINT, PLACE_CONTAINER, 0, 0,
-	    &peer.endpoint) != OK ||
-	    sys_object_create(OBJ_REPLY, PLACE_CONTAINER, 0, 0, &peer.reply) !=
+	    &objects.endpoint) != OK ||
+	    sys_object_create(OBJ_REPLY, PLACE_CONTAINER, 0, 0, &objects.reply) !=
 	    OK || sys_object_create(OBJ_NOTIFICATION, PLACE_CONTAINER, 0, 0,
-	    &peer.notification) != OK || sys_object_create(OBJ_NOTIFICATION,
-	    PLACE_CONTAINER, 0, 0, &peer.answer) != OK)
+	    &objects.notification) != OK || sys_object_create(OBJ_NOTIFICATION,
+	    PLACE_CONTAINER, 0, 0, &objects.answer) != OK)
 		service_panic("objects missing");
 	for (unsigned i = 0; i < SAMPLES; i++) {
 		uint64_t before = ticks();
