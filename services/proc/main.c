@@ -16,6 +16,7 @@
 #include <idl/storage.h>
 #include <lib/base/string.h>
 
+#define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
 #define LAYOUT		1u
 #define BIT_WORK	(1ul << 32)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -96,6 +97,22 @@ reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
 	call->message = (struct message){ { TAG_REPLY_OK, a, b, c } };
 }
 
+/*
+ * A fork is refused while its container is nearly full: the last pages are for
+ * what runs already, which would be killed by the next page fault otherwise.
+ */
+static bool
+users_nearly_full(void)
+{
+	const struct container_info *info =
+	    (const struct container_info *)((struct utcb *)PLACE_UTCB)->data;
+
+	if (sys_invoke(SYS_CONTAINER_INFO, granted.users, 0, 0, 0, 0, 0).status !=
+	    OK)
+		return false;
+	return info->frames_limit - info->frames_used < FORK_RESERVE_FRAMES;
+}
+
 static int
 handle_fork(struct root *root, struct service_call *call,
     struct process *process, struct proc_call id)
@@ -106,7 +123,7 @@ handle_fork(struct root *root, struct service_call *call,
 	cap_t handle[HANDLE_COUNT];
 	struct process *child;
 	uint32_t pid;
-	int error = proc_pick_pid(&proc, &pid);
+	int error = users_nearly_full() ? E_AGAIN : proc_pick_pid(&proc, &pid);
 
 	if (error != 0)
 		return error;
