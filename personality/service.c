@@ -87,6 +87,11 @@ service_call(cap_t target, struct message *message, unsigned window_count,
 	uint64_t transfer = caps | (uint64_t)window_count << IPC_WINDOWS_SHIFT;
 	status_t status = OK;
 
+	/* Servers cannot see how long a window is; no request uses these words. */
+	if (window_count > 0)
+		message->word[7] = windows[0].length;
+	if (window_count > 1)
+		message->word[6] = windows[1].length;
 	for (unsigned i = 0; i < RETRIES_MAX; i++) {
 		struct message request = *message;
 		status = sys_call(target, transfer, &request, out_caps);
