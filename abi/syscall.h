@@ -82,7 +82,7 @@
 #define SYS_LOG_WRITE		50	/* length; text in UTCB data */
 #define SYS_LOG_READ		51	/* system, position -> next position, length; text in UTCB data */
 #define SYS_CONTAINER_INFO	52	/* container: struct container_info into UTCB data */
-#define SYS_CONTAINER_LIMIT	53	/* container, frames, objects */
+#define SYS_CONTAINER_LIMIT	53	/* container, frames, objects, parent container */
 #define SYS_SYSTEM_INFO		54	/* system: struct system_info into UTCB data */
 #define SYS_SYSTEM_CONTROL	55	/* system, SYSTEM_*, value */
 #define SYS_RANDOM		56	/* system: 32 bytes of seed material into UTCB data */

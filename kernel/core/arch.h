@@ -66,6 +66,8 @@ void arch_timer_arm(uint64_t deadline_ns);
 
 /* Waits for an interrupt with interrupts enabled, returns with them off. */
 void arch_idle_wait(void);
+/* Lets pending interrupts in; a thread may be made ready by them. */
+void arch_interrupt_window(void);
 void arch_spin_relax(void);
 /* Makes another CPU call resched_entry() soon. */
 void arch_ipi_resched(unsigned cpu);

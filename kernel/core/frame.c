@@ -292,7 +292,8 @@ frame_references(paddr_t address)
 	    __ATOMIC_ACQUIRE);
 }
 
-bool
+/* These two are asked at each access of a debug kernel. */
+__attribute__((no_sanitize_coverage)) bool
 frame_is_ram(paddr_t address)
 {
 	uint64_t number = address >> PAGE_SHIFT;
@@ -300,7 +301,7 @@ frame_is_ram(paddr_t address)
 	return number < frame_count && frames[number].state != FRAME_ABSENT;
 }
 
-bool
+__attribute__((no_sanitize_coverage)) bool
 frame_is_free(paddr_t address)
 {
 	uint64_t number = address >> PAGE_SHIFT;

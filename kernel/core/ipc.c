@@ -125,10 +125,11 @@ accept_call(struct endpoint *endpoint, struct reply *reply,
 	reply->info = transfer | (uint64_t)caller->caller_trust << 8;
 	reply->order = ++endpoint->next_order;
 	reply->caller = caller;
-	reply->server = server;
 	__atomic_store_n(&caller->calling, reply, __ATOMIC_RELEASE);
 	reply->state = REPLY_HELD;
-	server->serving = reply;
+	server->request_order = reply->order;
+	server->request_tag = reply->word[0];
+	server->request_badge = reply->badge;
 	donate(server, caller);
 	return OK;
 }
@@ -215,9 +216,18 @@ ipc_call(struct thread *thread, void *none)
 		__atomic_store_n(&thread->blocked_on, endpoint,
 		    __ATOMIC_RELEASE);
 		__atomic_store_n(&thread->state, THREAD_BLOCKED_CALL,
-		    __ATOMIC_RELEASE);
-		sched_block_current(cpu);
+		    __ATOMIC_SEQ_CST);
 		status = STATUS_DONE;
+		/* A kicker that still saw it running left only the flag. */
+		if (__atomic_load_n(&thread->utcb->kick_pending,
+		    __ATOMIC_SEQ_CST) != 0) {
+			list_remove(&thread->link);
+			thread->blocked_on = NULL;
+			thread->state = THREAD_RUNNING;
+			status = ERR_INTERRUPTED;
+		} else {
+			sched_block_current(cpu);
+		}
 	}
 	lock_release(&endpoint->lock);
 	if (__builtin_expect(TRANSFER_CAPS(transfer) != 0, 0))
@@ -275,9 +285,6 @@ answer(struct thread *server, struct reply *reply)
 
 	reply->state = REPLY_FREE;
 	reply->caller = NULL;
-	reply->server = NULL;
-	if (server->serving == reply)
-		server->serving = NULL;
 	if (__builtin_expect((reply->info & IPC_INFO_CANCELLED) != 0, 0))
 		event_resolve(&reply->cancel);
 	if (__builtin_expect(caller == NULL, 0))
@@ -299,33 +306,36 @@ reply_slow(struct thread *server, struct reply *reply, unsigned caps)
 
 	lock_acquire(&derivation_lock);
 	lock_acquire(&endpoint->lock);
-	if (reply->state != REPLY_HELD && reply->state != REPLY_VOID)
+	if (reply->endpoint != endpoint ||
+	    (reply->state != REPLY_HELD && reply->state != REPLY_VOID))
 		status = ERR_STATE;
 	else if (caps != 0 && reply->caller != NULL)
 		status = give_reply_caps(server, reply->caller, caps);
-	if (status == OK) {
+	if (status == OK)
 		caller = answer(server, reply);
-		drop_held_caps(reply);
-	}
 	if (caller != NULL) {
 		if (caps == 0)
 			caller->frame.rdi = caller->frame.rsi = CAP_NONE;
 		thread_make_ready(caller);
 	}
 	lock_release(&endpoint->lock);
+	/* Not before: a last holder's drop may signal this endpoint's server. */
+	if (status == OK)
+		drop_held_caps(reply);
 	lock_release(&derivation_lock);
 	return status;
 }
 
-/* endpoint.lock held; reply is FREE. It takes over a reference on the endpoint. */
-static void
-associate(struct reply *reply, struct endpoint *endpoint)
+static bool
+claim(struct reply *reply)
 {
-	reply->endpoint = endpoint;
-	list_append(&endpoint->replies, &reply->link);
+	uint32_t expected = REPLY_FREE;
+
+	return __atomic_compare_exchange_n(&reply->state, &expected,
+	    REPLY_CLAIMED, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
-/* A reply object that served another endpoint changes sides. */
+/* A claimed reply object that served another endpoint, or none, changes sides. */
 static status_t
 reassociate(struct reply *reply, struct endpoint *endpoint)
 {
@@ -337,18 +347,13 @@ reassociate(struct reply *reply, struct endpoint *endpoint)
 		return ERR_HANDLE;
 	if (old != NULL) {
 		lock_acquire(&old->lock);
-		if (reply->state != REPLY_FREE) {
-			lock_release(&old->lock);
-			object_release(&endpoint->object);
-			return ERR_STATE;
-		}
 		list_remove(&reply->link);
-		reply->endpoint = NULL;
 		lock_release(&old->lock);
 		object_release(&old->object);
 	}
 	lock_acquire(&endpoint->lock);
-	associate(reply, endpoint);
+	__atomic_store_n(&reply->endpoint, endpoint, __ATOMIC_RELEASE);
+	list_append(&endpoint->replies, &reply->link);
 	lock_release(&endpoint->lock);
 	return OK;
 }
@@ -427,7 +432,7 @@ receive(struct endpoint *endpoint, struct reply *next, struct thread *server,
 		server->armed = NULL;
 		server->blocked_on = NULL;
 		server->state = THREAD_RUNNING;
-		next->state = REPLY_FREE;
+		next->state = REPLY_CLAIMED;
 		next->server = NULL;
 		return receive(endpoint, next, server, have_derivation,
 		    need_caps);
@@ -435,34 +440,33 @@ receive(struct endpoint *endpoint, struct reply *next, struct thread *server,
 	return false;
 }
 
-/* Waits for a call with `next`; the reply half is done. */
+/* Waits for a call with `next`, which is claimed; the reply half is done. */
 static status_t
 wait_slow(struct thread *server, struct endpoint *endpoint, struct reply *next)
 {
 	bool need_caps = false, have = false, done;
-	status_t status = reassociate(next, endpoint);
+	status_t status = STATUS_DONE;
 
-	if (status != OK)
-		return status;
-	server->serving = NULL;		/* a call it parked is not its work now */
+	server->request_order = 0;	/* a call it parked is not its work now */
 	for (;;) {
 		lock_acquire(&endpoint->lock);
-		if (endpoint->closed || next->state != REPLY_FREE) {
-			status = endpoint->closed ? ERR_GONE : ERR_STATE;
+		need_caps = false;
+		if (endpoint->closed) {
+			status = ERR_GONE;
 			break;
 		}
-		need_caps = false;
 		done = receive(endpoint, next, server, have, &need_caps);
 		if (!need_caps) {
 			if (!done)
 				sched_block_current(this_cpu());
-			status = STATUS_DONE;
 			break;
 		}
 		lock_release(&endpoint->lock);
 		lock_acquire(&derivation_lock);
 		have = true;
 	}
+	if (next->state == REPLY_CLAIMED)
+		next->state = REPLY_FREE;
 	lock_release(&endpoint->lock);
 	if (have)
 		lock_release(&derivation_lock);
@@ -492,12 +496,21 @@ ipc_reply_wait(struct thread *server, void *none)
 		    &next);
 	if (status == OK && caps > 4)
 		status = ERR_ARG;
+	/* What can be known to fail does so before the answer is out. */
+	if (status == OK && next != NULL && next != reply && !claim(next))
+		return ERR_STATE;
 	if (status == OK && reply != NULL)
 		status = reply->endpoint != NULL ?
 		    reply_slow(server, reply, caps) : ERR_STATE;
-	if (status != OK || endpoint == NULL)
-		return status;
-	return wait_slow(server, endpoint, next);
+	if (status == OK && next != NULL && next == reply && !claim(next))
+		return ERR_STATE;
+	if (status == OK && next != NULL)
+		status = reassociate(next, endpoint);
+	if (status == OK && next != NULL)
+		return wait_slow(server, endpoint, next);
+	if (next != NULL && next != reply)
+		next->state = REPLY_FREE;
+	return status;
 }
 
 status_t
@@ -510,11 +523,13 @@ ipc_reply_read(struct thread *thread, void *object)
 	if (endpoint == NULL)
 		return ERR_EMPTY;
 	lock_acquire(&endpoint->lock);
-	if (reply->state == REPLY_HELD || reply->state == REPLY_VOID) {
+	if (reply->endpoint == endpoint &&
+	    (reply->state == REPLY_HELD || reply->state == REPLY_VOID)) {
 		words_load(&thread->frame, reply->word);
 		deliver(thread, reply);
-		reply->server = thread;
-		thread->serving = reply;
+		thread->request_order = reply->order;
+		thread->request_tag = reply->word[0];
+		thread->request_badge = reply->badge;
 		status = STATUS_DONE;
 	} else {
 		status = ERR_EMPTY;
@@ -564,7 +579,7 @@ find_window(struct reply *reply, uint64_t selector, uint64_t offset,
 	lock_acquire(&endpoint->lock);
 	if (reply->state == REPLY_VOID)
 		status = ERR_GONE;
-	else if (reply->state != REPLY_HELD)
+	else if (reply->state != REPLY_HELD || reply->endpoint != endpoint)
 		status = ERR_STATE;
 	else if (number >= IPC_INFO_WINDOWS(reply->info))
 		status = ERR_RANGE;

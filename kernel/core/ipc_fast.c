@@ -117,14 +117,20 @@ ipc_call_fast(struct thread *thread)
 	server->frame.rax = OK;
 	reply->caller = thread;
 	reply->state = REPLY_HELD;
-	server->serving = reply;
+	server->request_order = reply->order;
+	server->request_tag = reply->word[0];
+	server->request_badge = badge;
 	server->class = thread->class > server->base_class ? thread->class :
 	    server->base_class;
 	server->weight = thread->weight;
 	thread->calling = reply;
-	__atomic_store_n(&thread->state, THREAD_BLOCKED_REPLY, __ATOMIC_RELEASE);
+	__atomic_store_n(&thread->state, THREAD_BLOCKED_REPLY, __ATOMIC_SEQ_CST);
 	hand_over(cpu, thread, server);
 	lock_release(&endpoint->lock);
+	/* A kick from another CPU that still saw it running. */
+	if (__builtin_expect(__atomic_load_n(&thread->kick_pending,
+	    __ATOMIC_RELAXED), 0))
+		ipc_cancel(thread);
 	return;
 slow:
 	call_slow(thread);
@@ -148,12 +154,12 @@ ipc_reply_wait_fast(struct thread *server)
 	struct reply *reply = (struct reply *)reply_cap.object;
 	struct endpoint *endpoint = (struct endpoint *)endpoint_cap.object;
 	struct notification *bound = server->bound;
-	if (__builtin_expect(reply->endpoint != endpoint ||
-	    server->utcb->reply_caps != 0 ||
+	if (__builtin_expect(server->utcb->reply_caps != 0 ||
 	    !lock_try(&endpoint->lock), 0))
 		goto slow;
 	struct thread *caller = reply->caller;
-	if (__builtin_expect(reply->state != REPLY_HELD ||
+	if (__builtin_expect(reply->endpoint != endpoint ||
+	    reply->state != REPLY_HELD ||
 	    (reply->info & (IPC_INFO_CANCELLED | IPC_CAPS_MASK)) != 0 ||
 	    !list_is_empty(&endpoint->callers) || endpoint->closed ||
 	    !may_hand_over(cpu, caller), 0))
@@ -166,7 +172,6 @@ ipc_reply_wait_fast(struct thread *server)
 	reply->state = REPLY_ARMED;
 	reply->server = server;
 	reply->caller = NULL;
-	server->serving = NULL;
 	server->armed = reply;
 	server->blocked_on = endpoint;
 	list_append(&endpoint->receivers, &server->link);
@@ -193,7 +198,6 @@ notified:
 	server->state = THREAD_RUNNING;
 	server->blocked_on = NULL;
 	server->armed = NULL;
-	server->serving = reply;
 	reply->caller = caller;
 	reply->state = REPLY_HELD;
 unlock:

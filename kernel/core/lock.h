@@ -16,6 +16,7 @@
  *	notification.lock	word, waiters, event lists
  *	thread.lock		life cycle state of one thread
  *	cpu.queue_lock		run queue of one CPU
+ *	timer.lock		one timer object
  *	timer_lock(cpu)		timer heap of one CPU
  *	slab.lock, frame_lock	allocators: leaves
  *	reap_lock		queues of dead objects: leaf

@@ -51,17 +51,56 @@ sched_set(struct thread *thread, unsigned class, unsigned weight)
 	thread->base_weight = thread->weight = weight;
 }
 
+/* queue_lock held. */
+static void
+take_out(struct cpu *cpu, struct thread *thread)
+{
+	list_remove(&thread->link);
+	/* The class may have changed since; look at all of them. */
+	for (unsigned class = 0; class < CLASS_COUNT; class++)
+		if (list_is_empty(&cpu->queue[class]))
+			cpu->queue_mask &= ~(1u << class);
+	cpu->queue_length--;
+}
+
+/* Takes a READY thread out of its queue, and sets its state if there is one. */
+static bool
+unqueue(struct thread *thread, uint32_t state)
+{
+	bool found = false;
+	struct cpu *cpu = __atomic_load_n(&thread->cpu, __ATOMIC_ACQUIRE);
+
+	if (cpu == NULL)
+		return false;
+	lock_acquire(&cpu->queue_lock);
+	if (thread->state == THREAD_READY && thread->cpu == cpu &&
+	    !list_is_empty(&thread->link)) {
+		take_out(cpu, thread);
+		__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
+		found = true;
+	}
+	lock_release(&cpu->queue_lock);
+	return found;
+}
+
+bool
+sched_dequeue(struct thread *thread)
+{
+	return unqueue(thread, THREAD_STOPPED);
+}
+
 void
 sched_change(struct thread *thread, unsigned class, unsigned weight,
     uint64_t affinity)
 {
-	bool queued = sched_dequeue(thread);
+	bool queued = unqueue(thread, THREAD_READY);
 
 	sched_set(thread, class, weight);
 	if (affinity != 0)
 		thread->affinity = affinity;
+	/* READY all the while: a killer waits until it is in a queue again. */
 	if (queued) {
-		thread_make_ready(thread);
+		sched_enqueue(thread);
 	} else if (thread->state == THREAD_RUNNING) {
 		/* Its CPU looks at class and affinity anew. */
 		if (thread == this_cpu()->current)
@@ -91,18 +130,6 @@ insert(struct cpu *cpu, struct thread *thread)
 	list_append(before, &thread->link);
 	cpu->queue_mask |= 1u << thread->class;
 	cpu->queue_length++;
-}
-
-/* queue_lock held. */
-static void
-take_out(struct cpu *cpu, struct thread *thread)
-{
-	list_remove(&thread->link);
-	/* The class may have changed since; look at all of them. */
-	for (unsigned class = 0; class < CLASS_COUNT; class++)
-		if (list_is_empty(&cpu->queue[class]))
-			cpu->queue_mask &= ~(1u << class);
-	cpu->queue_length--;
 }
 
 static unsigned
@@ -160,26 +187,6 @@ sched_enqueue(struct thread *thread)
 	}
 }
 
-bool
-sched_dequeue(struct thread *thread)
-{
-	bool found = false;
-	struct cpu *cpu = __atomic_load_n(&thread->cpu, __ATOMIC_ACQUIRE);
-
-	if (cpu == NULL)
-		return false;
-	lock_acquire(&cpu->queue_lock);
-	if (thread->state == THREAD_READY && thread->cpu == cpu &&
-	    !list_is_empty(&thread->link)) {
-		take_out(cpu, thread);
-		__atomic_store_n(&thread->state, THREAD_STOPPED,
-		    __ATOMIC_RELEASE);
-		found = true;
-	}
-	lock_release(&cpu->queue_lock);
-	return found;
-}
-
 void
 sched_block_current(struct cpu *cpu)
 {
@@ -231,7 +238,16 @@ switch_to(struct cpu *cpu, struct thread *next)
 {
 	struct thread *previous = cpu->current;
 
-	/* Its last CPU may still be about to save what it had loaded. */
+	/*
+	 * Its last CPU may still be about to save what it had loaded. That CPU may
+	 * wait for ours in turn, so ours is given up first.
+	 */
+	if (next != NULL && next != previous && previous != NULL &&
+	    __atomic_load_n(&next->on_cpu, __ATOMIC_ACQUIRE) != NULL) {
+		arch_switch(cpu, NULL);
+		__atomic_store_n(&previous->on_cpu, NULL, __ATOMIC_RELEASE);
+		previous = NULL;
+	}
 	if (next != NULL) {
 		while (next != previous && __atomic_load_n(&next->on_cpu,
 		    __ATOMIC_ACQUIRE) != NULL)
@@ -260,6 +276,7 @@ steal(struct cpu *cpu)
 				struct thread *thread = LIST_ENTRY(n,
 				    struct thread, link);
 				if ((thread->affinity >> cpu->index & 1) == 0 ||
+				    thread->on_cpu != NULL ||
 				    bound_to_other(thread, cpu))
 					continue;
 				found = thread;
@@ -351,13 +368,12 @@ static bool
 over_budget(struct cpu *cpu)
 {
 	struct thread *thread = cpu->current;
-	struct reply *serving = thread->serving;
 
-	if (thread->request_budget_ns == 0 || serving == NULL)
+	if (thread->request_budget_ns == 0 || thread->request_order == 0)
 		return false;
 	charge(cpu, arch_clock_now());
-	if (thread->budget_order != serving->order) {
-		thread->budget_order = serving->order;
+	if (thread->budget_order != thread->request_order) {
+		thread->budget_order = thread->request_order;
 		thread->request_used_ns = 0;
 		return false;
 	}
@@ -429,7 +445,9 @@ kernel_exit(void)
 			if (!object_reap_step())
 				break;
 		if (cpu->current == NULL) {
-			if (!object_reap_pending() || !object_reap_step())
+			if (object_reap_pending() && object_reap_step())
+				arch_interrupt_window();
+			else
 				idle(cpu);
 			continue;
 		}

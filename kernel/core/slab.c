@@ -9,35 +9,18 @@
  * frame allocator at once, so an idle kernel holds no more frames than it
  * started with; that makes leaks visible.
  *
- * Debug builds fill free places with a pattern and check it on reuse. Under
- * the address sanitizer free places are poisoned as well.
+ * Debug builds fill free places with a pattern, check it on reuse, and forbid
+ * to touch them meanwhile.
  */
 #include <kernel/core/slab.h>
 #include <kernel/core/frame.h>
 #include <kernel/core/panic.h>
 #include <kernel/core/string.h>
+#include <kernel/debug/access.h>
 #include <abi/object.h>
 
 #define SLAB_MAX_SIZE	2048u
 #define POISON		0x5du
-
-struct slab_frame {
-	struct slab	*slab;		/* owner; foreign pointers lack it */
-	struct list	link;		/* slab.partial */
-	void		*free;		/* linked through the first word */
-	uint32_t	live;
-	uint32_t	capacity;
-	uint64_t	unused;		/* objects are aligned to 16 bytes */
-};
-
-#ifdef __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#define forbid_access(p, n)	__asan_poison_memory_region(p, n)
-#define allow_access(p, n)	__asan_unpoison_memory_region(p, n)
-#else
-#define forbid_access(p, n)	((void)(p), (void)(n))
-#define allow_access(p, n)	((void)(p), (void)(n))
-#endif
 
 #ifdef BENNU_DEBUG
 static void

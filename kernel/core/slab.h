@@ -18,6 +18,19 @@ struct slab {
 	uint64_t	frames;
 };
 
+/* Header of a frame; private, but for debug/address.c. */
+struct slab_frame {
+	struct slab	*slab;		/* owner; foreign pointers lack it */
+	struct list	link;		/* slab.partial */
+	void		*free;		/* linked through the first word */
+	uint32_t	live;
+	uint32_t	capacity;
+	uint64_t	unused;		/* objects are aligned to 16 bytes */
+#ifdef BENNU_DEBUG
+	uint64_t	forbidden[4];	/* a bit for each 16 bytes of the frame */
+#endif
+};
+
 #define SLAB_INITIALIZER(slab_name, type) \
 	{ .name = slab_name, .size = (sizeof(type) + 15) & ~15u }
 

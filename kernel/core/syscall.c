@@ -511,6 +511,12 @@ call_log_write(struct thread *thread, void *none)
 	if (length >= sizeof(line))
 		return ERR_RANGE;
 	memcpy(line, thread->utcb->data, length);
+	/* The host takes such a line for the kernel's last words. */
+	if (length >= 6 && memcmp(line, "panic:", 6) == 0)
+		return ERR_ARG;
+	for (uint64_t i = 0; i + 1 < length; i++)
+		if (line[i] == '\n')
+			line[i] = ' ';
 	log_bytes(line, length);
 	return OK;
 }
@@ -537,11 +543,19 @@ call_container_info(struct thread *thread, void *object)
 	return OK;
 }
 
+/* The limits are the parent's to set: R10 names it. */
 static status_t
 call_container_limit(struct thread *thread, void *object)
 {
-	return container_set_limits(object, thread->frame.rsi,
-	    thread->frame.rdx);
+	struct user_frame *f = &thread->frame;
+	struct container *parent;
+	status_t status = call_find(thread, f->r10, OBJ_CONTAINER, RIGHT_MANAGE,
+	    &parent);
+
+	if (status == OK && ((struct container *)object)->parent != parent)
+		status = ERR_ARG;
+	return status == OK ? container_set_limits(object, f->rsi, f->rdx) :
+	    status;
 }
 
 static status_t

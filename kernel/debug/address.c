@@ -26,7 +26,7 @@
 #include <kernel/debug/debug.h>
 #include <machine/machine.h>
 
-#define UNIT		16u
+#define UNIT		16ul
 #define FRAMES_MAX	(1ul << 21)	/* 8 GiB */
 
 static uint64_t slab_frames[FRAMES_MAX / 64];	/* atomic */
@@ -157,39 +157,27 @@ debug_check(uint64_t address, uint64_t length, bool write, uint64_t rip)
 
 #define HERE ((uint64_t)__builtin_return_address(0))
 
-#define ACCESS(name, size, write) \
-	void __asan_##name##size##_noabort(uint64_t address); \
-	void __asan_##name##size##_noabort(uint64_t address) \
+#define ACCESS(name, write, length, ...) \
+	void __asan_##name(uint64_t address __VA_OPT__(,) __VA_ARGS__); \
+	void __asan_##name(uint64_t address __VA_OPT__(,) __VA_ARGS__) \
 	{ \
-		debug_check(address, size, write, HERE); \
+		debug_check(address, length, write, HERE); \
 	}
 
-ACCESS(load, 1, false)
-ACCESS(load, 2, false)
-ACCESS(load, 4, false)
-ACCESS(load, 8, false)
-ACCESS(load, 16, false)
-ACCESS(store, 1, true)
-ACCESS(store, 2, true)
-ACCESS(store, 4, true)
-ACCESS(store, 8, true)
-ACCESS(store, 16, true)
+ACCESS(load1_noabort, false, 1)
+ACCESS(load2_noabort, false, 2)
+ACCESS(load4_noabort, false, 4)
+ACCESS(load8_noabort, false, 8)
+ACCESS(load16_noabort, false, 16)
+ACCESS(loadN_noabort, false, size, uint64_t size)
+ACCESS(store1_noabort, true, 1)
+ACCESS(store2_noabort, true, 2)
+ACCESS(store4_noabort, true, 4)
+ACCESS(store8_noabort, true, 8)
+ACCESS(store16_noabort, true, 16)
+ACCESS(storeN_noabort, true, size, uint64_t size)
 
-void __asan_loadN_noabort(uint64_t address, uint64_t size);
-void __asan_storeN_noabort(uint64_t address, uint64_t size);
 void __asan_handle_no_return(void);
-
-void
-__asan_loadN_noabort(uint64_t address, uint64_t size)
-{
-	debug_check(address, size, false, HERE);
-}
-
-void
-__asan_storeN_noabort(uint64_t address, uint64_t size)
-{
-	debug_check(address, size, true, HERE);
-}
 
 void
 __asan_handle_no_return(void)

@@ -31,4 +31,4 @@ void debug_print_coverage(void);
 
 /* --- A bad access on purpose (mistake.c). --- */
 
-void debug_make_mistake(unsigned kind);
+void debug_make_mistake(uint64_t kind);

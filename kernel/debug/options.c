@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The command line of a debug kernel: words NAME=VALUE, separated by spaces;
- * of two values for one name the last counts.
+ * The command line of a debug kernel: words NAME=NUMBER, separated by spaces;
+ * of two numbers for one name the last counts.
  *
  * The text comes from whoever starts the machine. A word that is not
  * understood is an error, not a warning: a test whose option was misspelt must
@@ -9,12 +9,16 @@
  */
 #include <kernel/debug/options.h>
 
-#define FAIL_ALLOC "fail_alloc="
+#include <stdbool.h>
+#include <stddef.h>
 
-static const char *const mistakes[] = {
-	[MISTAKE_SLAB] = "mistake=slab", [MISTAKE_COPY] = "mistake=copy",
-	[MISTAKE_FRAME] = "mistake=frame", [MISTAKE_USER] = "mistake=user",
-	[MISTAKE_TEXT] = "mistake=text",
+static const struct {
+	const char *start;
+	uint64_t max;
+} known[OPTION_COUNT] = {
+	[OPTION_COVERAGE] = { "coverage=", 1 },
+	[OPTION_FAIL_ALLOC] = { "fail_alloc=", UINT64_MAX },
+	[OPTION_MISTAKE] = { "mistake=", 5 },
 };
 
 static bool
@@ -33,80 +37,47 @@ after(const char *text, const char *start)
 	return text;
 }
 
-static bool
-word_is(const char *word, const char *expected)
-{
-	const char *end = after(word, expected);
-
-	return end != NULL && ends_word(*end);
-}
-
-/* Decimal, at least 1; 0 if it is not. */
+/* Decimal, up to the end of the word; 0 if it is not from 1 to max. */
 static uint64_t
-read_number(const char *text)
+read_number(const char *text, uint64_t max)
 {
 	uint64_t value = 0;
 
 	for (; !ends_word(*text); text++) {
 		unsigned digit = (unsigned char)*text - (unsigned)'0';
 
-		if (digit > 9 || value > (UINT64_MAX - digit) / 10)
+		if (digit > 9 || value > (max - digit) / 10)
 			return 0;
 		value = value * 10 + digit;
 	}
 	return value;
 }
 
-static const char *
-take_word(const char *word, struct debug_options *options)
+static bool
+take_word(const char *word, uint64_t values[OPTION_COUNT])
 {
-	const char *number = after(word, FAIL_ALLOC);
+	for (unsigned i = 0; i < OPTION_COUNT; i++) {
+		const char *number = after(word, known[i].start);
 
-	if (number != NULL) {
-		options->fail_alloc = read_number(number);
-		return options->fail_alloc != 0 ? NULL :
-		    "a number from 1 on expected";
-	}
-	if (word_is(word, "coverage=1")) {
-		options->coverage = true;
-		return NULL;
-	}
-	for (enum mistake kind = MISTAKE_SLAB; kind <= MISTAKE_TEXT; kind++)
-		if (word_is(word, mistakes[kind])) {
-			options->mistake = kind;
-			return NULL;
+		if (number != NULL) {
+			values[i] = read_number(number, known[i].max);
+			return values[i] != 0;
 		}
-	return "unknown option or value";
-}
-
-static void
-quote(const char *word, char out[OPTION_WORD_MAX])
-{
-	size_t i = 0;
-
-	for (; !ends_word(word[i]) && i < OPTION_WORD_MAX - 1; i++)
-		out[i] = word[i] > ' ' && word[i] <= '~' ? word[i] : '?';
-	out[i] = 0;
+	}
+	return false;
 }
 
 const char *
-debug_options_parse(const char *text, struct debug_options *out_options,
-    char out_word[OPTION_WORD_MAX])
+debug_options_parse(const char *text, uint64_t out_values[OPTION_COUNT])
 {
-	const char *problem;
-
-	*out_options = (struct debug_options){ .fail_alloc = 0 };
-	while (*text != 0) {
-		if (ends_word(*text)) {
-			text++;
+	for (unsigned i = 0; i < OPTION_COUNT; i++)
+		out_values[i] = 0;
+	for (; *text != 0; text++) {
+		if (ends_word(*text))
 			continue;
-		}
-		problem = take_word(text, out_options);
-		if (problem != NULL) {
-			quote(text, out_word);
-			return problem;
-		}
-		while (!ends_word(*text))
+		if (!take_word(text, out_values))
+			return text;
+		while (!ends_word(text[1]))
 			text++;
 	}
 	return NULL;

@@ -2,30 +2,18 @@
 /* The command line of a debug kernel: see bennu-kernel(7). */
 #pragma once
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
-enum mistake {
-	MISTAKE_NONE,
-	MISTAKE_SLAB,		/* writes to a slab object after it was freed */
-	MISTAKE_COPY,		/* copies out of one */
-	MISTAKE_FRAME,		/* reads a free frame */
-	MISTAKE_USER,		/* follows a pointer of a program */
-	MISTAKE_TEXT,		/* writes to kernel code */
+enum option {
+	OPTION_COVERAGE,	/* 1: print at the end what ran */
+	OPTION_FAIL_ALLOC,	/* number of the allocation that fails */
+	OPTION_MISTAKE,		/* a bad access on purpose, see mistake.c */
+	OPTION_COUNT
 };
-
-struct debug_options {
-	uint64_t     fail_alloc; /* number of the one that fails; 0 = none */
-	bool	     coverage;
-	enum mistake mistake;
-};
-
-#define OPTION_WORD_MAX	40
 
 /*
- * NUL terminated text. Returns NULL, or what is wrong, and with which word, in
- * printable characters and maybe cut.
+ * NUL terminated text; 0 stands for an option that was not given. Returns NULL,
+ * or where in the text the word begins that is no option.
  */
 const char *debug_options_parse(const char *text,
-    struct debug_options *out_options, char out_word[OPTION_WORD_MAX]);
+    uint64_t out_values[OPTION_COUNT]);

@@ -19,7 +19,7 @@
 	type __wrap_##name(__VA_ARGS__); \
 	type __wrap_##name(__VA_ARGS__)
 
-static struct debug_options options;
+static uint64_t options[OPTION_COUNT];	/* constant after boot */
 static uint32_t started;		/* atomic */
 
 /* --- Memory. --- */
@@ -50,7 +50,7 @@ WRAP(void, arch_copy, void *to, const void *from, size_t length)
 static paddr_t
 report_failure(paddr_t frame, uint64_t rip)
 {
-	if (frame == FRAME_NONE && options.fail_alloc != 0)
+	if (frame == FRAME_NONE && options[OPTION_FAIL_ALLOC] != 0)
 		log_print("debug: no frame for 0x%lx\n", rip);
 	return frame;
 }
@@ -69,16 +69,16 @@ WRAP(paddr_t, frame_alloc_block, unsigned order)
 
 WRAP(_Noreturn void, kernel_main, const struct boot_handoff *handoff)
 {
-	char word[OPTION_WORD_MAX];
-	const char *problem = debug_options_parse(handoff->command_line,
-	    &options, word);
+	const char *line = handoff->command_line;
+	const char *bad = debug_options_parse(line, options);
 
-	if (problem != NULL)
-		kernel_panic("command line: %s: '%s'", problem, word);
+	if (bad != NULL)
+		kernel_panic("command line: byte %lu begins no option of "
+		    "bennu-kernel(7)", (uint64_t)(bad - line));
 	debug_check_addresses();
 	log_print("debug: addresses are checked\n");
-	if (options.mistake != MISTAKE_NONE)
-		debug_make_mistake(options.mistake);
+	if (options[OPTION_MISTAKE] != 0)
+		debug_make_mistake(options[OPTION_MISTAKE]);
 	__real_kernel_main(handoff);
 }
 
@@ -86,13 +86,13 @@ WRAP(_Noreturn void, kernel_main, const struct boot_handoff *handoff)
 WRAP(_Noreturn void, arch_enter_user, void)
 {
 	if (__atomic_exchange_n(&started, 1, __ATOMIC_ACQ_REL) == 0)
-		frame_fail_nth(options.fail_alloc);
+		frame_fail_nth(options[OPTION_FAIL_ALLOC]);
 	__real_arch_enter_user();
 }
 
 WRAP(_Noreturn void, arch_exit, unsigned code)
 {
-	if (options.coverage)
+	if (options[OPTION_COVERAGE] != 0)
 		debug_print_coverage();
 	__real_arch_exit(code);
 }

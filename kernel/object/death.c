@@ -22,17 +22,15 @@ void
 death_record(struct death *death, struct thread *thread, uint64_t cause,
     uint64_t code)
 {
-	struct reply *serving = thread->serving;
-
 	lock_acquire(&death->lock);
 	struct death_info *info = &death->info;
 	info->cause = cause;
 	info->code = code;
 	info->count++;
 	info->thread_id = thread->object.id;
-	info->request_order = serving != NULL ? serving->order : 0;
-	info->request_tag = serving != NULL ? serving->word[0] : 0;
-	info->request_badge = serving != NULL ? serving->badge : 0;
+	info->request_order = thread->request_order;
+	info->request_tag = thread->request_tag;
+	info->request_badge = thread->request_badge;
 	info->time_ns = arch_clock_now();
 	info->frame = thread->frame;
 	lock_release(&death->lock);

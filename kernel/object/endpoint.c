@@ -54,6 +54,17 @@ finish(struct thread *thread, status_t status)
 	thread_make_ready(thread);
 }
 
+/* endpoint.lock held. A receiver's wait ends; its reply object is free again. */
+static void
+disarm(struct thread *receiver, status_t status)
+{
+	list_remove(&receiver->link);
+	receiver->armed->state = REPLY_FREE;
+	receiver->armed->server = NULL;
+	receiver->armed = NULL;
+	finish(receiver, status);
+}
+
 /* endpoint.lock held. The caller of a held call is answered by the kernel. */
 static void
 void_held(struct reply *reply, status_t status)
@@ -80,13 +91,8 @@ close_locked(struct endpoint *endpoint)
 		finish(LIST_ENTRY(node, struct thread, link), ERR_GONE);
 	}
 	while (!list_is_empty(&endpoint->receivers)) {
-		struct thread *receiver = LIST_ENTRY(endpoint->receivers.next,
-		    struct thread, link);
-		list_remove(&receiver->link);
-		receiver->armed->state = REPLY_FREE;
-		receiver->armed->server = NULL;
-		receiver->armed = NULL;
-		finish(receiver, ERR_GONE);
+		disarm(LIST_ENTRY(endpoint->receivers.next, struct thread, link),
+		    ERR_GONE);
 	}
 	for (node = endpoint->replies.next; node != &endpoint->replies;
 	    node = node->next) {
@@ -121,8 +127,8 @@ reply_destroy(struct object *object)
 		lock_acquire(&endpoint->lock);
 		if (reply->state == REPLY_HELD)
 			void_held(reply, ERR_GONE);
-		if (reply->server != NULL && reply->server->serving == reply)
-			reply->server->serving = NULL;
+		else if (reply->state == REPLY_ARMED)
+			disarm(reply->server, ERR_GONE);
 		list_remove(&reply->link);
 		lock_release(&endpoint->lock);
 	}
@@ -151,14 +157,10 @@ endpoint_deliver_bound(struct thread *receiver, struct notification *n)
 		uint64_t word = __atomic_exchange_n(&n->word, 0,
 		    __ATOMIC_SEQ_CST);
 		if (word != 0) {
-			list_remove(&receiver->link);
-			receiver->armed->state = REPLY_FREE;
-			receiver->armed->server = NULL;
-			receiver->armed = NULL;
 			receiver->frame.rdi = word;
 			receiver->frame.rsi = IPC_INFO_NOTIFIED;
 			receiver->frame.r15 = 0;
-			finish(receiver, OK);
+			disarm(receiver, OK);
 		}
 	}
 	lock_release(&endpoint->lock);
@@ -252,18 +254,4 @@ ipc_cancel(struct thread *thread)
 	if (flagged != NULL)
 		event_signal(&flagged->cancel, bits);
 	return flagged == NULL;
-}
-
-void
-ipc_detach_server(struct thread *thread)
-{
-	struct reply *reply = thread->serving;
-
-	if (reply == NULL || reply->endpoint == NULL)
-		return;
-	lock_acquire(&reply->endpoint->lock);
-	if (reply->server == thread)
-		reply->server = NULL;
-	thread->serving = NULL;
-	lock_release(&reply->endpoint->lock);
 }

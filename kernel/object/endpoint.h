@@ -8,6 +8,7 @@
  *
  * A reply object is
  *	FREE	usable for the next receive
+ *	CLAIMED	a receive is about to use it
  *	ARMED	a receiver waits with it
  *	HELD	it holds a call; the caller is blocked on it
  *	VOID	it held a call, but the caller is dead; an answer frees it
@@ -28,6 +29,7 @@ struct thread;
 #define REPLY_ARMED	1u
 #define REPLY_HELD	2u
 #define REPLY_VOID	3u
+#define REPLY_CLAIMED	4u
 
 struct endpoint {
 	struct object	object;
@@ -42,13 +44,13 @@ struct endpoint {
 
 struct reply {
 	struct object	object;
-	struct endpoint	*endpoint;	/* reference; changes only while FREE */
+	struct endpoint	*endpoint;	/* reference; changes only while CLAIMED */
 	struct list	link;		/* endpoint.replies */
 
 	/* endpoint->lock guards the rest. */
 	uint32_t	state;
 	struct thread	*caller;	/* HELD */
-	struct thread	*server;	/* ARMED: receiver; HELD: who took it last */
+	struct thread	*server;	/* ARMED: the receiver */
 	uint64_t	word[8];
 	uint64_t	badge;
 	uint64_t	info;		/* IPC_INFO_* */
@@ -81,5 +83,3 @@ void endpoint_deliver_bound(struct thread *receiver,
 bool ipc_unblock(struct thread *thread);
 /* Kick: removes a queued call (true), or flags a held one (false). */
 bool ipc_cancel(struct thread *thread);
-/* Death of a server thread: its held calls stay, an armed reply is freed. */
-void ipc_detach_server(struct thread *thread);

@@ -574,30 +574,6 @@ memory_put(struct memory *memory, uint64_t offset, const void *data,
 	return status;
 }
 
-status_t
-memory_read(struct memory *memory, uint64_t offset, void *buffer,
-    uint64_t length)
-{
-	lock_acquire(&memory->lock);
-	status_t status = data_check(memory, offset, length);
-	for (uint64_t done = 0; status == OK && done < length;) {
-		uint64_t at = offset + done;
-		uint64_t part = page_rest(at, length - done);
-		paddr_t frame;
-		bool writable;
-
-		if (memory_page_present(memory, at, &frame, &writable))
-			arch_copy((char *)buffer + done,
-			    (char *)arch_frame_pointer(frame) +
-			    (at & PAGE_MASK), part);
-		else
-			memset((char *)buffer + done, 0, part);
-		done += part;
-	}
-	lock_release(&memory->lock);
-	return status;
-}
-
 /* Makes all pages of a range present and unshared, before any is written. */
 static status_t
 populate(struct memory *memory, uint64_t offset, uint64_t length)

@@ -100,8 +100,6 @@ void memory_let_go(struct held_page *page);
 status_t memory_put(struct memory *memory, uint64_t offset, const void *data,
     uint64_t length);
 /* Copies between object and kernel buffer, across pages; locks inside. */
-status_t memory_read(struct memory *memory, uint64_t offset, void *buffer,
-    uint64_t length);
 status_t memory_write(struct memory *memory, uint64_t offset,
     const void *buffer, uint64_t length);
 /* Copies up to one page; *out_done bytes were copied. */

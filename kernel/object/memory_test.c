@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of memory objects. */
+#include <kernel/arch/host/access.h>
 #include <kernel/arch/host/host.h>
 #include <kernel/core/epoch.h>
 #include <kernel/core/frame.h>

@@ -76,9 +76,14 @@ notification_signal(struct notification *n, uint64_t bits)
 	n->count++;
 	wake_waiters(n);
 	struct thread *bound = n->bound;
+	/* The binding is no reference: the thread may be on its way out. */
+	if (bound != NULL && !object_try_reference(&bound->object))
+		bound = NULL;
 	lock_release(&n->lock);
-	if (bound != NULL)
+	if (bound != NULL) {
 		endpoint_deliver_bound(bound, n);
+		object_release(&bound->object);
+	}
 }
 
 static void
@@ -127,9 +132,7 @@ notification_wait(struct thread *thread, struct notification *n, unsigned mode,
 		return OK;
 	}
 	status_t status = STATUS_DONE;
-	if (thread->utcb->kick_pending != 0)
-		status = ERR_INTERRUPTED;
-	else if (deadline_ns != DEADLINE_NEVER &&
+	if (deadline_ns != DEADLINE_NEVER &&
 	    deadline_ns <= arch_clock_now())
 		status = ERR_TIMEOUT;
 	if (status == STATUS_DONE) {
@@ -138,11 +141,21 @@ notification_wait(struct thread *thread, struct notification *n, unsigned mode,
 		thread->timeout.expire = timeout_expired;
 		list_append(&n->waiters, &thread->link);
 		__atomic_store_n(&thread->blocked_on, n, __ATOMIC_RELEASE);
+		thread->timeout.deadline_ns = deadline_ns;
 		__atomic_store_n(&thread->state, THREAD_BLOCKED_NOTIFY,
-		    __ATOMIC_RELEASE);
-		if (deadline_ns != DEADLINE_NEVER)
-			timer_node_start(&thread->timeout, deadline_ns);
-		sched_block_current(this_cpu());
+		    __ATOMIC_SEQ_CST);
+		/* A kicker that still saw it running left only the flag. */
+		if (__atomic_load_n(&thread->utcb->kick_pending,
+		    __ATOMIC_SEQ_CST) != 0) {
+			list_remove(&thread->link);
+			thread->blocked_on = NULL;
+			thread->state = THREAD_RUNNING;
+			status = ERR_INTERRUPTED;
+		} else {
+			if (deadline_ns != DEADLINE_NEVER)
+				timer_node_start(&thread->timeout, deadline_ns);
+			sched_block_current(this_cpu());
+		}
 	}
 	lock_release(&n->lock);
 	return status;

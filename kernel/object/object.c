@@ -7,8 +7,10 @@
  *
  *	doomed		the last reference is gone; waits for a grace period
  *	waiting		the grace period in `grace` must pass
- *	expired		no CPU can still look at it, nor have it loaded: it is
- *			taken apart by *_destroy(), then freed
+ *	expired		no CPU can have it loaded or find it by a capability:
+ *			it is taken apart by *_destroy(), then doomed a second
+ *			time, because threads and timers led to it until then;
+ *			when it comes here again it is freed
  *
  * There is one grace period at a time, and one snapshot of epochs, so memory
  * is bounded however many objects die; those that die meanwhile wait for the
@@ -194,13 +196,14 @@ object_reap_step(void)
 	if (object == NULL)
 		return false;
 
-	if (kind_of(object->type)->destroy(object)) {
+	if (object->apart) {
 		object_discard(object);
 		__atomic_sub_fetch(&reap_count, 1, __ATOMIC_RELAXED);
 		return true;
 	}
+	object->apart = kind_of(object->type)->destroy(object);
 	lock_acquire(&reap_lock);
-	queue_put(&expired, object);
+	queue_put(object->apart ? &doomed : &expired, object);
 	lock_release(&reap_lock);
 	return true;
 }

@@ -22,6 +22,7 @@ struct container;
 struct object {
 	uint8_t		type;		/* OBJ_*; event pairs: OBJ_EVENTPAIR_A */
 	bool		dying;		/* last reference is gone */
+	bool		apart;		/* reaper only: *_destroy() is done */
 	uint32_t	references;	/* atomic */
 	uint64_t	id;		/* never reused */
 	struct container *container;	/* pays; holds a reference on it */

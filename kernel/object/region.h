@@ -54,3 +54,12 @@ void region_array_free(struct vspace *vspace);
 
 /* Locks the space unless it is being taken apart: ERR_HANDLE. */
 status_t vspace_enter(struct vspace *vspace);
+
+/*
+ * One page of a copy: the bytes at the address, held for reading, or put there.
+ * The region's rights count.
+ */
+status_t vspace_hold(struct vspace *vspace, vaddr_t address,
+    struct held_page *out_page);
+status_t vspace_put(struct vspace *vspace, vaddr_t address, const void *data,
+    uint64_t length);

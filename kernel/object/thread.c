@@ -114,10 +114,13 @@ thread_setup(struct thread *thread, struct table *table, struct vspace *vspace,
 
 	if (status != OK)
 		return status;
-	if (thread->state != THREAD_STOPPED || thread->table != NULL)
-		return ERR_STATE;
 	if ((utcb->flags & MEMORY_CONTIGUOUS) == 0)
 		return ERR_ARG;
+	lock_acquire(&thread->lock);
+	if (thread->state != THREAD_STOPPED || thread->table != NULL) {
+		lock_release(&thread->lock);
+		return ERR_STATE;
+	}
 	object_reference(&table->object);
 	object_reference(&vspace->object);
 	object_reference(&utcb->object);
@@ -138,6 +141,7 @@ thread_setup(struct thread *thread, struct table *table, struct vspace *vspace,
 	sched_set(thread, (unsigned)(setup->schedule & 0xff),
 	    (unsigned)(setup->schedule >> 8));
 	arch_thread_set_personality(thread, setup);
+	lock_release(&thread->lock);
 	return OK;
 }
 
@@ -182,7 +186,6 @@ thread_die(struct thread *thread, uint64_t cause, uint64_t code)
 		arch_thread_get_bases(thread);
 		death_record(thread->death, thread, cause, code);
 	}
-	ipc_detach_server(thread);
 	notification_unbind(thread);
 	if (current)
 		sched_block_current(cpu);
@@ -376,6 +379,7 @@ thread_destroy(struct object *object)
 	lock_acquire(&thread_table_lock);
 	list_remove(&thread->by_id);
 	lock_release(&thread_table_lock);
+	notification_unbind(thread);	/* bound, but never ran */
 	arch_thread_destroy(thread);
 	if (thread->table != NULL) {
 		object_release(&thread->table->object);

@@ -62,7 +62,8 @@ struct thread {
 	/* IPC; guarded by the lock of the endpoint involved. */
 	void		*blocked_on;	/* endpoint or notification */
 	struct reply	*calling;	/* reply object that holds my call */
-	struct reply	*serving;	/* call I received last */
+	uint64_t	request_order;	/* call it works on, 0 = none; own CPU */
+	uint64_t	request_tag, request_badge;
 	struct reply	*armed;		/* reply object for the call I wait for */
 	uint64_t	caller_badge;	/* badge and trust of a queued call */
 	uint32_t	caller_trust;

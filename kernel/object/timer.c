@@ -159,9 +159,11 @@ timer_create(struct container *container, struct notification *notification,
 void
 timer_set(struct timer *timer, uint64_t deadline_ns)
 {
+	lock_acquire(&timer->lock);
 	timer_node_stop(&timer->node);
 	if (deadline_ns != DEADLINE_NEVER)
 		timer_node_start(&timer->node, deadline_ns);
+	lock_release(&timer->lock);
 }
 
 bool

@@ -13,6 +13,7 @@ struct timer {
 	struct object	object;
 	struct notification *notification;	/* constant; reference */
 	uint64_t	bits;			/* constant */
+	struct lock	lock;			/* timer_set calls, one at a time */
 	struct timer_node node;
 };
 

@@ -343,6 +343,9 @@ clone_target(struct vspace *destination, struct container *container,
 			return status;
 		target = region_at(destination, at);
 	}
+	/* Only what an earlier step made: no other holder, no capability. */
+	if (target->memory->object.references != 1 || target->memory->flags != 0)
+		return ERR_EXIST;
 	*out_target = target;
 	return OK;
 }

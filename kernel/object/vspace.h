@@ -71,11 +71,6 @@ status_t vspace_clone(struct vspace *source, struct vspace *destination,
 /* Resolves a fault: OK and mapped, ERR_FAULT (no region or no right),
  * ERR_NOMEM or ERR_LIMIT. access: MAP_READ, MAP_WRITE or MAP_EXEC. */
 status_t vspace_fault(struct vspace *vspace, vaddr_t address, unsigned access);
-/* Kernel buffer <-> user memory through the regions, with their rights. */
-status_t vspace_read(struct vspace *vspace, vaddr_t address, void *buffer,
-    uint64_t length);
-status_t vspace_write(struct vspace *vspace, vaddr_t address,
-    const void *buffer, uint64_t length);
 /* Moves up to one page between user memory and a memory object. */
 status_t vspace_memory_step(struct vspace *vspace, vaddr_t address,
     struct memory *memory, uint64_t offset, uint64_t length, bool into_vspace,

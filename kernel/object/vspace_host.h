@@ -3,6 +3,7 @@
  * accesses through their TLBs, and the leak check. One test file includes it. */
 #pragma once
 
+#include <kernel/arch/host/access.h>
 #include <kernel/arch/host/host.h>
 #include <kernel/core/epoch.h>
 #include <kernel/core/frame.h>

@@ -2,6 +2,9 @@
 /* What phoenix writes into the log. */
 #include "phoenix.h"
 
+#define SETTLE_SAME	500u	/* looks without a change */
+#define SETTLE_MAX	20000u
+
 static const char *
 cause_name(uint64_t cause)
 {
@@ -43,16 +46,33 @@ system_info_read(struct system_info *out_info)
 	return r.status;
 }
 
+static uint64_t
+all_objects(const struct system_info *info)
+{
+	uint64_t objects = 0;
+
+	for (unsigned i = 0; i < OBJ_TYPE_COUNT; i++)
+		objects += info->objects[i];
+	return objects;
+}
+
+/*
+ * What is in use, once the kernel has taken apart what died just before: its
+ * reaper works when a CPU leaves the kernel, so leave it until nothing changes.
+ */
 void
 report_system(void)
 {
 	struct system_info info;
 	uint64_t objects = 0;
 
-	if (system_info_read(&info) != OK)
-		return;
-	for (unsigned i = 0; i < OBJ_TYPE_COUNT; i++)
-		objects += info.objects[i];
+	for (unsigned i = 0, same = 0; i < SETTLE_MAX && same < SETTLE_SAME; i++) {
+		sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
+		if (system_info_read(&info) != OK)
+			return;
+		same = all_objects(&info) == objects ? same + 1 : 0;
+		objects = all_objects(&info);
+	}
 	service_log("system: frames %lu objects %lu slots %lu threads %lu",
 	    info.frames_total - info.frames_free, objects, info.slots_used,
 	    info.objects[OBJ_THREAD]);

@@ -133,6 +133,11 @@ arch_idle_wait(void)
 }
 
 void
+arch_interrupt_window(void)
+{
+}
+
+void
 arch_spin_relax(void)
 {
 	sched_yield();

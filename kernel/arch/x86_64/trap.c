@@ -16,6 +16,7 @@
 
 #define FAULT_WRITE	0x2u
 #define FAULT_FETCH	0x10u
+#define FAULT_KEY	0x20u	/* a protection key forbids it: never resolved */
 
 static void
 line_interrupt(unsigned line)
@@ -62,7 +63,9 @@ interrupt(struct cpu *cpu, uint64_t vector, uint64_t error)
 void
 trap_from_user(struct thread *thread, uint64_t vector, uint64_t error)
 {
-	if (vector == VECTOR_PAGE_FAULT) {
+	if (vector == VECTOR_PAGE_FAULT && (error & FAULT_KEY) != 0) {
+		exception_entry(thread, VECTOR_PAGE_FAULT, error, read_cr2());
+	} else if (vector == VECTOR_PAGE_FAULT) {
 		page_fault_entry(thread, read_cr2(),
 		    error & FAULT_FETCH ? MAP_EXEC :
 		    error & FAULT_WRITE ? MAP_WRITE : MAP_READ, error);
@@ -113,6 +116,14 @@ arch_idle_wait(void)
 	/* STI takes effect after HLT has begun: no wake-up is lost. */
 	__asm__ volatile("sti\n\thlt\n\tcli" : : : "memory");
 	epoch_enter(cpu);
+}
+
+void
+arch_interrupt_window(void)
+{
+	epoch_leave(this_cpu());
+	__asm__ volatile("sti\n\tnop\n\tcli" : : : "memory");
+	epoch_enter(this_cpu());
 }
 
 void
