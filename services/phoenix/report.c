@@ -2,8 +2,8 @@
 /* What phoenix writes into the log. */
 #include "phoenix.h"
 
-#define SETTLE_SAME	500u	/* looks without a change */
-#define SETTLE_MAX	20000u
+#define SETTLE_NS	30000000ul	/* so long without a change */
+#define SETTLE_MAX_NS	1000000000ul
 
 static const char *
 cause_name(uint64_t cause)
@@ -64,15 +64,17 @@ void
 report_system(void)
 {
 	struct system_info info;
-	uint64_t objects = 0;
+	uint64_t objects = 0, start = service_now_ns(), changed = start, now;
 
-	for (unsigned i = 0, same = 0; i < SETTLE_MAX && same < SETTLE_SAME; i++) {
+	do {
 		sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
 		if (system_info_read(&info) != OK)
 			return;
-		same = all_objects(&info) == objects ? same + 1 : 0;
+		now = service_now_ns();
+		if (all_objects(&info) != objects)
+			changed = now;
 		objects = all_objects(&info);
-	}
+	} while (now - changed < SETTLE_NS && now - start < SETTLE_MAX_NS);
 	service_log("system: frames %lu objects %lu slots %lu threads %lu",
 	    info.frames_total - info.frames_free, objects, info.slots_used,
 	    info.objects[OBJ_THREAD]);

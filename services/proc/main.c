@@ -17,10 +17,12 @@
 #include <lib/base/string.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		1u
+#define LAYOUT		2u
 #define BIT_WORK	(1ul << 32)
+#define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
 #define CODE_NO_BOOT	125u
+#define ALARM_MAX_NS	(1ul << 62)	/* no clock will see it */
 #define CALLS_MAX	4096u	/* one per process may wait */
 #define VECTOR_DIVIDE	0u
 #define VECTOR_INVALID	6u
@@ -223,6 +225,47 @@ handle_get(struct service_call *call, const struct process *process)
 	return 0;
 }
 
+static uint64_t
+at_most(uint64_t value, uint64_t limit)
+{
+	return value < limit ? value : limit;
+}
+
+static int
+handle_alarm(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	uint64_t now = service_now_ns(), due = process->alarm_ns;
+	uint64_t left = due == 0 ? 0 : due > now ? due - now : 1;
+	uint64_t interval = process->interval_ns;
+	int error = 0;
+
+	if (word[1] != 0)
+		error = proc_alarm_set(&proc, process, word[2] == 0 ? 0 :
+		    now + at_most(word[2], ALARM_MAX_NS),
+		    at_most(word[3], ALARM_MAX_NS));
+	reply(call, left, interval, 0);
+	return error;
+}
+
+static int
+handle_nice(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	struct proc_nice request = {
+		.set = word[1] != 0, .kind = word[2], .id = word[3],
+		.nice = (int64_t)word[4],
+	};
+	int32_t nice;
+
+	if (request.id == 0)
+		request.id = request.kind == NICE_PROCESS ? process->pid :
+		    request.kind == NICE_GROUP ? process->pgid : process->uid;
+	int error = proc_nice(&proc, process, &request, &nice);
+	reply(call, (uint64_t)(int64_t)nice, 0, 0);
+	return error;
+}
+
 static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
@@ -245,6 +288,10 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_signal_wait(call, process, id);
 	case PROC_GET:
 		return handle_get(call, process);
+	case PROC_ALARM:
+		return handle_alarm(call, process);
+	case PROC_NICE:
+		return handle_nice(call, process);
 	case PROC_KILL:
 		error = proc_kill(&proc, process, (int64_t)a, b);
 		break;
@@ -307,6 +354,8 @@ work_on(struct process *process)
 	}
 	if (work & PROC_WORK_INFO)
 		info_update(process);
+	if (work & PROC_WORK_NICE)
+		objects_schedule(process);
 	if (work & PROC_WORK_KICK)
 		sys_invoke(SYS_THREAD_KICK, process->handle[HANDLE_THREAD], 0,
 		    0, 0, 0, 0);
@@ -341,8 +390,11 @@ notified(void *arena_root, uint64_t bits)
 	struct process *process;
 
 	(void)bits;
+	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	if (!root->started && !root->failed)
 		start_first(root);
+	if (root->failed)
+		return;		/* no process was built; idle() ends it all */
 	for (unsigned i = 0; i < WORK_AT_ONCE; i++) {
 		process = proc_work_next(&proc);
 		if (process == NULL)
@@ -424,11 +476,29 @@ shut_down(uint32_t code)
 	service_panic("the machine does not stop");
 }
 
+/* The alarm that the timer was last set to, by this incarnation. */
+static uint64_t timer_ns = DEADLINE_NEVER;
+
+static void
+set_timer(const struct root *root)
+{
+	uint64_t due = proc_alarm_next(&proc);
+
+	if (due == 0)
+		due = DEADLINE_NEVER;
+	if (due == timer_ns && due > service_now_ns())
+		return;
+	timer_ns = due;
+	sys_invoke(SYS_TIMER_SET, root->timer, due, 0, 0, 0, 0);
+}
+
 static void
 idle(void *arena_root)
 {
 	const struct root *root = arena_root;
 	uint32_t status = root->table.final_status;
+
+	set_timer(root);
 
 	if (root->failed)
 		shut_down((uint32_t)root->failed);
@@ -471,6 +541,12 @@ start(void *arena_root)
 
 	proc.table = &root->table;
 	proc.arena = service_arena();
+	status_t status = sys_object_create(OBJ_TIMER, PLACE_CONTAINER,
+	    PLACE_NOTIFICATION, BIT_TIMER, &root->timer);
+	if (status == OK)
+		status = service_cap_keep(root->timer);
+	if (status != OK)
+		return status;
 	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
 }
 

@@ -15,6 +15,7 @@
 #define REST_TRIES	1000u
 #define USER_RFLAGS	0x202ul		/* interrupts on */
 #define EVENT_BITS	(1ul << 63)
+#define WEIGHT_MAX	65535u
 
 struct slot_copy {
 	cap_t	 source;
@@ -236,9 +237,32 @@ objects_start(const struct process *process)
 	return status == ERR_STATE ? OK : status;
 }
 
+/* A step of nice is a quarter more or less, as programs expect. */
+static unsigned
+weight_of(int nice)
+{
+	unsigned weight = WEIGHT_DEFAULT;
+
+	for (; nice > 0; nice--)
+		weight = weight * 4 / 5;
+	for (; nice < 0; nice++)
+		weight = weight * 5 / 4;
+	return weight < 1 ? 1 : weight > WEIGHT_MAX ? WEIGHT_MAX : weight;
+}
+
+void
+objects_schedule(const struct process *process)
+{
+	sys_invoke(SYS_THREAD_SCHEDULE, process->handle[HANDLE_THREAD],
+	    CLASS_NORMAL | weight_of(process->nice) << 8, 0, 0, 0, 0);
+}
+
 void
 objects_destroy(const struct process *process)
 {
+	/* Never built; and without a handle the own table would be cleared. */
+	if (process->handle[HANDLE_TABLE] == CAP_NONE)
+		return;
 	sys_invoke(SYS_THREAD_KILL, process->handle[HANDLE_THREAD], 0, 0, 0, 0,
 	    0);
 	sys_invoke(SYS_TABLE_CLEAR, process->handle[HANDLE_TABLE], 0, 0, 0, 0,

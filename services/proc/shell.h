@@ -29,6 +29,7 @@ struct root {
 	struct libos_header libos;	/* as the image has it */
 	uint64_t started;		/* the first process exists */
 	uint64_t failed;		/* it cannot be made: exit code */
+	cap_t	 timer;			/* for the alarms of the table */
 };
 
 /* What each incarnation asks phoenix for. */
@@ -66,6 +67,7 @@ status_t objects_adopt(struct process *process,
 
 /* Work of lib/proc. Each may be done again. */
 status_t objects_start(const struct process *process);
+void objects_schedule(const struct process *process);
 void objects_destroy(const struct process *process);
 
 status_t info_write(const struct process *process);
