@@ -46,7 +46,7 @@ read_number(const char *text, uint64_t max)
 	for (; !ends_word(*text); text++) {
 		unsigned digit = (unsigned char)*text - (unsigned)'0';
 
-		if (digit > 9 || value > (max - digit) / 10)
+		if (digit > 9 || digit > max || value > (max - digit) / 10)
 			return 0;
 		value = value * 10 + digit;
 	}
