@@ -21,7 +21,7 @@
 
 include_guard(GLOBAL)
 
-if(BENNU_PRESET STREQUAL "guest")
+if(BENNU_PRESET MATCHES "^guest(-debug)?$")
 	set(BENNU_GUEST TRUE)
 elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)

@@ -14,6 +14,10 @@ set_target_properties(kernel PROPERTIES LINKER_LANGUAGE C)
 set_source_files_properties(core/ipc_fast.c PROPERTIES
 	COMPILE_OPTIONS "-O2;-fomit-frame-pointer")
 
+if(BENNU_DEBUG)
+	include(${BENNU_CMAKE_DIR}/kernel_debug.cmake)
+endif()
+
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/arch/x86_64/CMakeLists.txt)
 	add_subdirectory(arch/x86_64)
 else()
@@ -34,7 +38,7 @@ target_link_options(bennu.elf PRIVATE
 	-static -no-pie -nostdlib -T ${script}
 	LINKER:-z,max-page-size=4096 LINKER:-z,noexecstack
 	LINKER:--gc-sections
-	LINKER:--build-id=none)
+	LINKER:--build-id=none ${BENNU_KERNEL_WRAPS})
 set_target_properties(bennu.elf PROPERTIES
 	LINKER_LANGUAGE C
 	LINK_DEPENDS ${script}

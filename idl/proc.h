@@ -24,8 +24,16 @@
 #define PROC_GET		0x0309	/* pid or 0 -> pid, ppid, pgid, sid, state */
 #define PROC_EXEC_DONE		0x030a	/* ; name(in): releases a vfork parent */
 #define PROC_SIGNAL_WAIT	0x030b	/* blocked mask: parks until an unblocked signal is pending (pause, sigsuspend); answers E_INTR */
+#define PROC_ALARM		0x030c	/* 1 to set, ns from now (0 none), interval ns or 0 -> ns left before (0 none), interval. SIGALRM */
+#define PROC_NICE		0x030d	/* 1 to set, NICE_*, id (0 own), value -> value */
 
 #define FORK_VFORK		0x1u	/* answer when the child execs or ends */
+
+#define NICE_PROCESS		0u
+#define NICE_GROUP		1u
+#define NICE_USER		2u
+#define NICE_MIN		(-20)
+#define NICE_MAX		19
 
 #define WAIT_OPTION_NOHANG	0x1u
 #define WAIT_OPTION_UNTRACED	0x2u

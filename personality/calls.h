@@ -117,6 +117,8 @@ long linux_sync(void);
 long linux_fsync(unsigned fd);
 long linux_mknod(const char *path, unsigned mode, uint64_t device);
 long linux_mknodat(int base, const char *path, unsigned mode, uint64_t device);
+long linux_fallocate(unsigned fd, unsigned mode, int64_t offset,
+    int64_t length);
 long linux_fadvise64(unsigned fd, int64_t offset, size_t length, int advice);
 
 /* process.c, exec.c */
@@ -148,6 +150,7 @@ long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 
 /* system.c */
+long linux_personality(unsigned wanted);
 long linux_uname(void *out);
 long linux_sysinfo(void *out);
 long linux_getrandom(void *buffer, size_t size, unsigned flags);
@@ -162,10 +165,31 @@ long linux_prlimit64(int pid, unsigned resource, const uint64_t *in,
 long linux_getrusage(int who, void *out);
 long linux_times(int64_t *out);
 long linux_sched_yield(void);
-long linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask);
 long linux_getcpu(unsigned *cpu, unsigned *node);
 long linux_futex(uint32_t *word, int operation, uint32_t value,
     const struct linux_timespec *timeout);
+
+/* identity.c */
+long linux_setuid(uint32_t id);
+long linux_setgid(uint32_t id);
+long linux_setreuid(uint32_t real, uint32_t effective);
+long linux_setregid(uint32_t real, uint32_t effective);
+long linux_setresuid(uint32_t real, uint32_t effective, uint32_t saved);
+long linux_setresgid(uint32_t real, uint32_t effective, uint32_t saved);
+long linux_setgroups(unsigned count, const uint32_t *list);
+long linux_capget(uint32_t *header, uint32_t *data);
+long linux_getpriority(int kind, int id);
+long linux_setpriority(int kind, int id, int nice);
+long linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask);
+long linux_sched_setaffinity(int pid, unsigned size, const uint8_t *mask);
+long linux_ioprio_get(int kind, int id);
+long linux_ioprio_set(int kind, int id, int value);
+long linux_unshare(uint64_t flags);
+
+/* alarm.c */
+long linux_alarm(unsigned seconds);
+long linux_setitimer(int which, const void *new, void *old);
+long linux_getitimer(int which, void *out);
 
 /* time.c */
 long linux_clock_gettime(int clock, struct linux_timespec *out);

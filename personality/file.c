@@ -364,6 +364,39 @@ linux_ftruncate(unsigned fd, int64_t size)
 	return service_request(file->cap, &m);
 }
 
+#define FALLOCATE_KEEP_SIZE	1u
+
+/*
+ * The size only: pages come when they are written, from memory that may be
+ * short by then.
+ */
+long
+linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
+{
+	const struct file *file = fd_file(fd);
+	struct storage_stat stat;
+
+	if (file == NULL || file->kind == FILE_PATH)
+		return -E_BADF;
+	if (offset < 0 || length <= 0)
+		return -E_INVAL;
+	if ((mode & ~FALLOCATE_KEEP_SIZE) != 0)
+		return -E_OPNOTSUPP;
+	if (!file->can_write)
+		return -E_BADF;
+	if (file->kind == FILE_PIPE)
+		return -E_SPIPE;
+	if (file->kind != FILE_STORAGE)
+		return -E_NODEV;
+	if (length > INT64_MAX - offset)
+		return -E_FBIG;
+	long error = file_status(file, &stat);
+	if (error != 0 || mode != 0 ||
+	    stat.size >= (uint64_t)(offset + length))
+		return error;
+	return linux_ftruncate(fd, offset + length);
+}
+
 long
 linux_truncate(const char *text, int64_t size)
 {

@@ -14,12 +14,32 @@
 
 #define NS	1000000000ul
 
+#define PERSONALITY_ASK		0xffffffffu
+#define PERSONALITY_KIND	0xffu
+#define PERSONALITY_32		8u
+#define MACHINE			4
+
+static unsigned kind_of_program;
+
+/* Only what uname tells depends on it. */
+long
+linux_personality(unsigned wanted)
+{
+	unsigned before = kind_of_program;
+
+	if (wanted != PERSONALITY_ASK)
+		kind_of_program = wanted;
+	return before;
+}
+
 long
 linux_uname(void *out)
 {
-	static const char names[6][65] = { "Linux", "bennu", "6.1.0", "#1 Bennu",
+	char names[6][65] = { "Linux", "bennu", "6.1.0", "#1 Bennu",
 	    "x86_64", "(none)" };
 
+	if ((kind_of_program & PERSONALITY_KIND) == PERSONALITY_32)
+		memcpy(names[MACHINE], "i686\0", sizeof("i686\0"));
 	return user_write(out, names, sizeof(names));
 }
 
@@ -72,9 +92,17 @@ linux_getrandom(void *buffer, size_t size, unsigned flags)
 
 #define PR_SET_NAME	15
 #define PR_GET_NAME	16
+#define PR_BOUND_READ	23
+#define PR_GET_SECURE	27
+#define PR_SET_NO_NEW	38
+#define PR_GET_NO_NEW	39
+#define PR_AMBIENT	47
+#define PR_AMBIENT_IS	1
+#define CAPABILITIES	41u
 #define NAME_SIZE	16u
 
 static char thread_name[NAME_SIZE];
+static bool no_new_privileges;
 
 void
 process_set_name(const char *name)
@@ -85,24 +113,44 @@ process_set_name(const char *name)
 	memcpy(thread_name, name, length);
 }
 
+static long
+set_name(const char *from)
+{
+	char name[NAME_SIZE] = "";
+	long length = user_string(name, from, NAME_SIZE);
+
+	if (length == -E_FAULT)
+		return length;
+	name[NAME_SIZE - 1] = 0;
+	memcpy(thread_name, name, NAME_SIZE);
+	return 0;
+}
+
 long
 linux_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 {
-	(void)b;
-	(void)c;
-	(void)d;
-	if (option == PR_SET_NAME) {
-		char name[NAME_SIZE] = "";
-		long length = user_string(name, (const char *)a, NAME_SIZE);
-		if (length == -E_FAULT)
-			return length;
-		name[NAME_SIZE - 1] = 0;
-		memcpy(thread_name, name, NAME_SIZE);
-		return 0;
-	}
-	if (option == PR_GET_NAME)
+	switch (option) {
+	case PR_SET_NAME:
+		return set_name((const char *)a);
+	case PR_GET_NAME:
 		return user_write((void *)a, thread_name, NAME_SIZE);
-	return -E_INVAL;
+	case PR_BOUND_READ:
+		return a < CAPABILITIES ? 1 : -E_INVAL;
+	case PR_GET_SECURE:
+		return 0;
+	case PR_SET_NO_NEW:
+		if (a != 1 || b != 0 || c != 0 || d != 0)
+			return -E_INVAL;
+		/* A file that gives privileges is not served anyway. */
+		no_new_privileges = true;
+		return 0;
+	case PR_GET_NO_NEW:
+		return (a | b | c | d) != 0 ? -E_INVAL : no_new_privileges;
+	case PR_AMBIENT:
+		return a == PR_AMBIENT_IS && b < CAPABILITIES ? 0 : -E_INVAL;
+	default:
+		return -E_INVAL;
+	}
 }
 
 #define ARCH_SET_GS	0x1001
@@ -246,20 +294,6 @@ linux_sched_yield(void)
 {
 	sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
 	return 0;
-}
-
-/* A process is one thread: one CPU is all that it can use. */
-long
-linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask)
-{
-	uint64_t one = 1;
-
-	if (pid < 0 || size < sizeof(one) || size % 8 != 0)
-		return -E_INVAL;
-	if (pid != 0 && pid != (int)INFO->pid)
-		return -E_SRCH;
-	return user_write(mask, &one, sizeof(one)) != 0 ? -E_FAULT :
-	    (long)sizeof(one);
 }
 
 long

@@ -12,6 +12,9 @@ from machine import KERNEL
 LINES_MAX = 10000           # fewer than
 KERNEL_BYTES_MAX = 50000    # .text and .rodata
 BOOT_BYTES_MAX = 16384      # thrown away after boot
+# Checks that only debug kernels have: no release image holds any of it.
+DEBUG = "kernel/debug/"
+DEBUG_LINES_MAX = 350
 TOKEN = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|'
                    r"'(?:\\.|[^'\\\n])*'", re.S)
 SECTION = re.compile(r"^\s*\[\s*\d+\]\s+(\S+)\s+(\S+)\s+[0-9a-f]+\s+"
@@ -31,12 +34,16 @@ def code_lines(text):
 
 
 def kernel_lines():
-    total = 0
+    """Returns (kernel, what only debug kernels have)."""
+    kernel = debug = 0
     for path in tree.files(*tree.C_FILES, ".ld"):
-        if path.startswith(("kernel/", "boot/")) \
-                and not tree.is_hosted(path):
-            total += code_lines(tree.read_text(path))
-    return total
+        if tree.is_hosted(path):
+            continue
+        if path.startswith(DEBUG):
+            debug += code_lines(tree.read_text(path))
+        elif path.startswith(("kernel/", "boot/")):
+            kernel += code_lines(tree.read_text(path))
+    return kernel, debug
 
 
 def image_bytes(image):
@@ -54,11 +61,14 @@ def image_bytes(image):
 
 def main():
     problems = []
-    lines = kernel_lines()
+    lines, debug_lines = kernel_lines()
     if lines >= LINES_MAX:
         problems.append(f"{lines} code lines in kernel/ and boot/, "
                         f"fewer than {LINES_MAX} allowed")
-    fine = f"{lines} code lines"
+    if debug_lines >= DEBUG_LINES_MAX:
+        problems.append(f"{debug_lines} code lines in {DEBUG}, "
+                        f"fewer than {DEBUG_LINES_MAX} allowed")
+    fine = f"{lines} code lines, {debug_lines} of debug kernels"
     if os.path.exists(KERNEL):
         kernel, boot = image_bytes(KERNEL)
         fine += f", {kernel} bytes of kernel, {boot} of boot stage"

@@ -10,7 +10,7 @@ import subprocess
 import tree
 from mkarchive import ROOT
 
-PRESETS = ("guest", "host-asan", "fuzz")
+PRESETS = ("guest", "guest-debug", "host-asan", "fuzz")
 
 
 def configure(preset):

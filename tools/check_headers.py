@@ -14,10 +14,9 @@ HOSTED = ["-DBENNU_HOSTED", "-D_GNU_SOURCE"]
 
 
 def flags(path):
-    if path.startswith("kernel/arch/host/"):
-        return HOSTED + ["-Ikernel/arch/host"]
     if tree.is_hosted(path):
-        return HOSTED
+        return HOSTED + (["-Ikernel/arch/host"]
+                         if path.startswith("kernel/") else [])
     if path.startswith(("kernel/", "boot/")):
         return GUEST + ["-mcmodel=kernel", "-Ikernel/arch/x86_64"]
     return GUEST

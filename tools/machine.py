@@ -19,6 +19,7 @@ import tempfile
 from mkarchive import ROOT
 
 KERNEL = os.path.join(ROOT, "build", "guest", "bennu.elf")
+DEBUG_KERNEL = os.path.join(ROOT, "build", "guest-debug", "bennu.elf")
 MACHINES = ("microvm", "pc", "q35")
 # What the published figures were measured on; ERMS would change the count of
 # instructions of a string copy, the others do not exist in the emulator.
@@ -40,6 +41,8 @@ def add_arguments(parser):
                         help="count instructions as time: deterministic")
     parser.add_argument("--append", default="", metavar="TEXT",
                         help="kernel command line")
+    parser.add_argument("--debug", action="store_true",
+                        help="boot the debug kernel: addresses are checked")
 
 
 def check_arguments(parser, arguments):
@@ -47,6 +50,10 @@ def check_arguments(parser, arguments):
         parser.error("--cpus: 1 to 64")
     if not re.fullmatch(r"[1-9][0-9]*[MG]?", arguments.memory):
         parser.error("--memory: a number of megabytes, or with suffix M or G")
+
+
+def kernel_image(arguments):
+    return DEBUG_KERNEL if arguments.debug else KERNEL
 
 
 def command_line(arguments, module, control, log):
@@ -64,7 +71,7 @@ def command_line(arguments, module, control, log):
         "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
         "-chardev", log, "-device", "isa-serial,chardev=com1,index=0",
         "-chardev", control, "-device", "isa-serial,chardev=com2,index=1",
-        "-kernel", KERNEL, "-initrd", module,
+        "-kernel", kernel_image(arguments), "-initrd", module,
     ]
     if arguments.append:
         argv += ["-append", arguments.append]

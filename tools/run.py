@@ -16,7 +16,8 @@ import sys
 import time
 
 from channel import ChannelError, Receiver, Sender, words
-from machine import (KERNEL, Machine, add_arguments, check_arguments,
+from coverage import CoverageLines
+from machine import (Machine, add_arguments, check_arguments, kernel_image,
                      printable_command)
 from mkarchive import boot_module
 from symbolize import symbolize
@@ -32,6 +33,7 @@ BACKLOG = 1024          # frames of input read ahead
 # After its exit frame the guest powers off; after a panic it prints the rest.
 EXIT_GRACE = 0.5
 PANIC_GRACE = 1.0
+COVERAGE_GRACE = 60.0   # it prints its coverage last
 PANIC = re.compile(rb"^(?:\[[^\]\n]*\] ?)?(?:kernel )?panic\b[: ]",
                    re.M | re.I)
 
@@ -55,12 +57,16 @@ def write_all(line, data):
 class KernelLog:
     """Keeps the end of the kernel's log, and all of it in a file if asked."""
 
-    def __init__(self, path):
+    def __init__(self, path, image, coverage=None):
+        self.image = image
+        self.coverage = coverage
         self.tail = b""
         self.panicked = False
         self.file = open(path, "wb", buffering=0) if path else None
 
     def put(self, data):
+        if self.coverage:
+            data = self.coverage.take(data)
         # A line that came in two parts is looked at again.
         start = self.tail.rfind(b"\n") + 1
         fresh = self.tail[start:] + data
@@ -75,7 +81,7 @@ class KernelLog:
 
     def report(self):
         text = self.tail.decode("utf-8", "replace").replace("\r", "")
-        lines = symbolize(text, KERNEL).splitlines()[-LOG_LINES:]
+        lines = symbolize(text, self.image).splitlines()[-LOG_LINES:]
         if not lines:
             return "the kernel log is empty"
         return "end of the kernel log:\n" + "\n".join(lines)
@@ -139,10 +145,10 @@ class Session:
         """Whether to stop before QEMU closes its lines."""
         now = time.monotonic()
         if self.grace is None:
-            if self.log.panicked:
-                self.grace = now + PANIC_GRACE
-            elif self.status is not None:
-                self.grace = now + EXIT_GRACE
+            if self.log.panicked or self.status is not None:
+                self.grace = now + (
+                    COVERAGE_GRACE if self.log.coverage else
+                    PANIC_GRACE if self.log.panicked else EXIT_GRACE)
         if self.grace is not None:
             return now >= self.grace
         if self.deadline and now >= self.deadline:
@@ -280,6 +286,9 @@ def parse(argv):
     parser.add_argument("--kill", action="append", default=[],
                         metavar="SERVICE:COUNT:EVERY_US",
                         help="kill a service COUNT times meanwhile")
+    parser.add_argument("--coverage", metavar="FILE",
+                        help="write what ran of the kernel's code to FILE, "
+                        "for tools/coverage.py; takes the debug kernel")
     parser.add_argument("--option", action="append", default=[],
                         metavar="K=V", help="line for bennu/options")
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
@@ -290,6 +299,9 @@ def parse(argv):
     # argparse would look for its options behind "--" of an empty program.
     split = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_args(argv[:split])
+    if arguments.coverage:
+        arguments.debug = True
+        arguments.append = f"{arguments.append} coverage=1".strip()
     check_arguments(parser, arguments)
     arguments.program += argv[split + 1:]
     arguments.program = arguments.program or ["/bin/sh"]
@@ -364,14 +376,18 @@ def main(argv):
         print(printable_command(arguments, module))
         return 0
     trace = open(arguments.trace, "wb") if arguments.trace else None
+    coverage = CoverageLines() if arguments.coverage else None
+    log = KernelLog(arguments.kernel_log, kernel_image(arguments), coverage)
     try:
-        return boot(arguments, module, KernelLog(arguments.kernel_log), trace)
+        return boot(arguments, module, log, trace)
     except BrokenPipeError:
         # As a program whose reader is gone.
         return 128 + signal.SIGPIPE
     finally:
         if trace:
             trace.close()
+        if coverage and not coverage.write(arguments.coverage):
+            complain("coverage: the machine stopped before it told all")
 
 
 if __name__ == "__main__":

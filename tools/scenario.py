@@ -13,6 +13,7 @@ Keys of a scenario:
     programs        names under tests/programs that must have been built
     timeout         seconds for one run (default 60)
     exit            expected code (default 0)
+    exit_not        list of codes: any other is expected
     stdout, stderr  exact text
     stdout_regex, stderr_regex
                     list of patterns, each found somewhere
@@ -38,9 +39,10 @@ import tomllib
 from mkarchive import DEFAULT_ENVIRONMENT, GUEST, ROOT
 
 KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
-        "programs", "timeout", "exit", "stdout", "stderr", "stdout_regex",
-        "stderr_regex", "kernel_log", "kernel_log_not", "compare_host",
-        "compare_options", "compare_command", "kill", "same_system"}
+        "programs", "timeout", "exit", "exit_not", "stdout", "stderr",
+        "stdout_regex", "stderr_regex", "kernel_log", "kernel_log_not",
+        "compare_host", "compare_options", "compare_command", "kill",
+        "same_system"}
 # A service that was restarted often may hold a few reply objects more or less.
 # A leak of one thing per kill is far beyond this, kills come by the hundred.
 TOLERANCE = {"frames": 64, "objects": 12, "slots": 12, "threads": 0}
@@ -165,7 +167,10 @@ def judge(info, run, other):
         problems += system_problems(run, other)
     expected = other.code if other and "exit" not in info \
         else info.get("exit", 0)
-    if run.code != expected:
+    if "exit_not" in info:
+        if run.code in info["exit_not"]:
+            problems.append(f"exit code {run.code}")
+    elif run.code != expected:
         problems.append(f"exit code {run.code}, {expected} expected")
     for key, got in (("stdout", run.out), ("stderr", run.err)):
         if key in info:

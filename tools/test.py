@@ -221,7 +221,8 @@ def host_jobs():
         jobs.append(Job(
             f"host/{name}",
             [os.path.join(BUILD, "host-asan", "tests", name)],
-            environment={"ASAN_OPTIONS": "detect_leaks=1:print_legend=0",
+            # Leaks are looked for unless the test itself says no.
+            environment={"ASAN_OPTIONS": "print_legend=0",
                          "UBSAN_OPTIONS": "print_stacktrace=1"}))
     return jobs
 
@@ -257,6 +258,12 @@ def scenario_jobs():
     return jobs
 
 
+def gate_jobs():
+    """Instruction counts that must not grow."""
+    return [python_job("bench/gates", "bench.py", ["--gate"], ktap=False,
+                       tier="full")]
+
+
 def wanted(jobs, tier, names):
     level = TIERS.index(tier)
     return [job for job in jobs if TIERS.index(job.tier) <= level
@@ -264,7 +271,8 @@ def wanted(jobs, tier, names):
 
 
 def presets(tier):
-    return ["guest", "host-asan"] + ([] if tier == "quick" else ["fuzz"])
+    return ["guest", "host-asan"] + (
+        [] if tier == "quick" else ["guest-debug", "fuzz"])
 
 
 def build(report, processes, tier):
@@ -279,7 +287,7 @@ def all_jobs(tier):
     jobs = check_jobs() + tool_jobs() + host_jobs()
     if tier != "quick":
         jobs += fuzz_jobs(tier)
-    return jobs + scenario_jobs()
+    return jobs + scenario_jobs() + gate_jobs()
 
 
 def run_jobs(report, processes, jobs, width):

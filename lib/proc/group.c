@@ -65,6 +65,7 @@ process_ok(const struct proc *proc, struct process *process)
 	if (proc_find(proc, process->pid) != process)
 		return false;
 	if (process->state == PROCESS_ZOMBIE && (process->work != 0 ||
+	    process->alarm_ns != 0 ||
 	    process->pending != 0 || process->parent == NULL ||
 	    process->children.next != &process->children))
 		return false;
@@ -87,20 +88,38 @@ process_ok(const struct proc *proc, struct process *process)
 	return pending == process->pending;
 }
 
+/* In order, and nobody is left out. */
+static bool
+alarms_ok(const struct proc *proc, uint32_t count)
+{
+	uint64_t last = 1;
+
+	for (struct arena_list *node = proc->table->alarms.next;
+	    node != &proc->table->alarms; node = node->next) {
+		if (PROCESS_OF(node, alarm_link)->alarm_ns < last)
+			return false;
+		last = PROCESS_OF(node, alarm_link)->alarm_ns;
+		count--;
+	}
+	return count == 0;
+}
+
 bool
 proc_ok(const struct proc *proc)
 {
-	uint32_t count = 0, with_work = 0, listed = 0;
+	uint32_t count = 0, with_work = 0, listed = 0, alarms = 0;
 
 	FOR_EACH_PROCESS(proc, process) {
 		if (!process_ok(proc, process))
 			return false;
 		count++;
 		with_work += process->work != 0;
+		alarms += process->alarm_ns != 0;
 	}
 	for (struct arena_list *node = proc->table->work.next;
 	    node != &proc->table->work; node = node->next)
 		listed++;
 	return count == proc->table->count && with_work == listed &&
+	    alarms_ok(proc, alarms) &&
 	    count == arena_map_count(proc->table->by_pid);
 }

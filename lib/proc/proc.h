@@ -10,6 +10,7 @@
  *	START	the process is complete, its thread may run
  *	KICK	the thread shall look at its signals
  *	INFO	ids shown in the info page have changed
+ *	NICE	the thread's share of the machine has changed
  *	DESTROY	kill the thread, empty table and address space; then
  *		proc_ended() makes it a zombie and tells the parent
  *
@@ -38,6 +39,7 @@
 #define PROC_WORK_KICK		0x2u
 #define PROC_WORK_INFO		0x4u
 #define PROC_WORK_DESTROY	0x8u
+#define PROC_WORK_NICE		0x10u
 
 /* Numbers that the rules know. */
 #define SIGNAL_HUP		1u
@@ -48,6 +50,7 @@
 #define SIGNAL_FPE		8u
 #define SIGNAL_KILL		9u
 #define SIGNAL_SEGV		11u
+#define SIGNAL_ALRM		14u
 #define SIGNAL_CHLD		17u
 #define SIGNAL_CONT		18u
 #define SIGNAL_STOP		19u
@@ -86,6 +89,7 @@ struct process {
 	struct arena_list all;		/* in the table */
 	struct arena_list sibling;	/* in parent->children */
 	struct arena_list work_link;	/* in the table, if work != 0 */
+	struct arena_list alarm_link;	/* in the table, if alarm_ns != 0 */
 	struct arena_list children;
 	struct arena_list signals;	/* struct proc_signal, by age */
 	struct process *parent;		/* NULL: the first, or it has ended */
@@ -97,7 +101,9 @@ struct process {
 	uint32_t work;			/* PROC_WORK_* */
 	uint32_t execed;
 	uint32_t no_zombies;		/* its children need no wait */
+	int32_t	 nice;
 	uint64_t pending, ignored;	/* SIGNAL_BIT */
+	uint64_t alarm_ns, interval_ns;	/* since boot; 0: none */
 
 	uint32_t park;			/* enum proc_park */
 	uint32_t vfork_child;		/* PARK_VFORK: the answer */
@@ -115,6 +121,7 @@ struct proc_table {
 	struct arena_map *by_pid;
 	struct arena_list all;		/* by age */
 	struct arena_list work;
+	struct arena_list alarms;	/* by time */
 	uint32_t count;
 	uint32_t next_pid;
 	uint32_t wrapped;		/* pids were used before */
@@ -135,6 +142,12 @@ struct proc {
 struct proc_waited {
 	uint64_t pid;		/* 0: none is ready */
 	uint64_t status;
+};
+
+struct proc_nice {
+	uint64_t kind, id;	/* NICE_* */
+	int64_t	 nice;
+	bool	 set;
 };
 
 struct proc_fetched {
@@ -188,6 +201,16 @@ int proc_signal_ignore(struct proc *proc, struct process *process,
 /* E_INTR, or the call is parked until a kick cancels it. */
 int proc_signal_wait(struct proc *proc, struct process *process,
     struct proc_call call, uint64_t blocked);
+
+/* When the next alarm is due, 0 for never. */
+uint64_t proc_alarm_next(const struct proc *proc);
+/* due_ns 0: none. */
+int proc_alarm_set(struct proc *proc, struct process *process, uint64_t due_ns,
+    uint64_t interval_ns);
+/* Raises the signals of at most that many alarms. */
+int proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most);
+int proc_nice(struct proc *proc, const struct process *caller,
+    const struct proc_nice *request, int32_t *out_nice);
 
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);

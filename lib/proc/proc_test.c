@@ -283,10 +283,104 @@ test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
 
 	for (unsigned i = 1; i < PROC_MAX; i++)
 		KTAP_REQUIRE(make(init) != NULL);
+	for (unsigned i = 1; i <= PROC_MAX; i += 64) {
+		begin();
+		KTAP_EQUAL(end(proc_alarm_set(&proc, proc_find(&proc, i), i,
+		    0)), 0);
+	}
 	KTAP_EQUAL(kill_by(init, -1, 15), 0);
 	KTAP_EQUAL(proc_find(&proc, PROC_MAX)->pending, SIGNAL_BIT(15));
 	finish(init, 0);
 	KTAP_EQUAL(proc.table->count, 0);
+}
+
+static void
+set_alarm(struct process *process, uint64_t due, uint64_t interval)
+{
+	begin();
+	KTAP_EQUAL(end(proc_alarm_set(&proc, process, due, interval)), 0);
+}
+
+static void
+alarms_due(uint64_t now, unsigned most)
+{
+	begin();
+	KTAP_EQUAL(end(proc_alarms_due(&proc, now, most)), 0);
+	run_work();
+}
+
+static void
+test_alarms_go_off_in_order(void)
+{
+	struct process *init = boot(), *a = make(init), *b = make(init);
+
+	KTAP_EQUAL(proc_alarm_next(&proc), 0);
+	set_alarm(a, 300, 0);
+	set_alarm(b, 100, 50);
+	set_alarm(init, 200, 0);
+	KTAP_EQUAL(proc_alarm_next(&proc), 100);
+	alarms_due(99, 8);
+	KTAP_EQUAL(b->pending, 0);
+	alarms_due(100, 8);
+	KTAP_EQUAL(fetch(b, 0).signal, SIGNAL_ALRM);
+	KTAP_EQUAL(proc_alarm_next(&proc), 150);
+	/* What was missed counts once; one at a time is enough. */
+	alarms_due(290, 1);
+	KTAP_EQUAL(fetch(b, 0).code, SIGNAL_CODE_KERNEL);
+	KTAP_EQUAL(fetch(b, 0).signal, 0);
+	KTAP_EQUAL(b->alarm_ns, 300);
+	KTAP_EQUAL(init->pending, 0);
+	alarms_due(290, 8);
+	KTAP_EQUAL(init->pending, SIGNAL_BIT(SIGNAL_ALRM));
+	KTAP_EQUAL(init->alarm_ns, 0);
+	/* Set again, and none. */
+	set_alarm(a, 1000, 0);
+	set_alarm(b, 0, 50);
+	KTAP_EQUAL(b->interval_ns, 0);
+	KTAP_EQUAL(proc_alarm_next(&proc), 1000);
+	/* Not passed on, and gone with its process. */
+	KTAP_EQUAL(make(a)->alarm_ns, 0);
+	finish(a, 0);
+	KTAP_EQUAL(proc_alarm_next(&proc), 0);
+}
+
+static int
+nice_by(struct process *caller, const struct proc_nice *request,
+    int32_t *out_nice)
+{
+	begin();
+	int error = end(proc_nice(&proc, caller, request, out_nice));
+	run_work();
+	return error;
+}
+
+static void
+test_nice_is_inherited_and_bounded(void)
+{
+	struct process *init = boot(), *a = make(init), *b = make(init);
+	int32_t nice;
+
+	KTAP_EQUAL(nice_by(init, &(struct proc_nice){ NICE_PROCESS, a->pid, 5,
+	    true }, &nice), 0);
+	KTAP_EQUAL(make(a)->nice, 5);
+	KTAP_EQUAL(b->nice, 0);
+	KTAP_EQUAL(nice_by(init, &(struct proc_nice){ NICE_PROCESS, b->pid,
+	    -99, true }, &nice), 0);
+	KTAP_EQUAL(nice, NICE_MIN);
+	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ .kind = NICE_USER }, &nice),
+	    0);
+	KTAP_EQUAL(nice, NICE_MIN);
+	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ NICE_PROCESS, 77, 0,
+	    false }, &nice), E_SRCH);
+	begin();
+	if (tx_add(proc.arena, a, sizeof(*a)) != OK)
+		abort();
+	a->uid = a->euid = 1000;
+	tx_commit(proc.arena);
+	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ NICE_PROCESS, a->pid, 4,
+	    true }, &nice), E_ACCES);
+	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ NICE_PROCESS, b->pid, 4,
+	    true }, &nice), E_PERM);
 }
 
 static void
@@ -332,6 +426,8 @@ main(void)
 		KTAP_TEST(test_end_of_process_1_ends_all),
 		KTAP_TEST(
 	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
+		KTAP_TEST(test_alarms_go_off_in_order),
+		KTAP_TEST(test_nice_is_inherited_and_bounded),
 		KTAP_TEST(test_limit_and_reuse_of_pids),
 	};
 	return KTAP_RUN(tests);

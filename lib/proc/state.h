@@ -49,4 +49,6 @@ int process_add_work(struct proc *proc, struct process *process,
 int process_remove(struct proc *proc, struct process *process);
 /* A child has become a zombie, or is gone: the parent may be waiting. */
 int wait_check(struct proc *proc, struct process *parent);
+/* Takes it out of the list of alarms. */
+int alarm_drop(struct proc *proc, struct process *process);
 int signals_drop(struct proc *proc, struct process *process, uint64_t set);

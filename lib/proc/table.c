@@ -16,7 +16,8 @@ proc_table_start(struct proc *proc)
 	if (tx_add(proc->arena, table, sizeof(*table)) != OK ||
 	    arena_map_create(proc->arena, &table->by_pid) != OK ||
 	    arena_list_init(proc->arena, &table->all) != OK ||
-	    arena_list_init(proc->arena, &table->work) != OK)
+	    arena_list_init(proc->arena, &table->work) != OK ||
+	    arena_list_init(proc->arena, &table->alarms) != OK)
 		return E_NOMEM;
 	table->next_pid = FIRST_PID;
 	return 0;
@@ -84,6 +85,7 @@ process_inherit(struct process *process, const struct process *parent)
 	process->egid = parent->egid;
 	process->ignored = parent->ignored;
 	process->no_zombies = parent->no_zombies;
+	process->nice = parent->nice;
 }
 
 int
@@ -110,7 +112,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	int error = table_insert(proc, process);
 	if (error != 0)
 		return error;
-	return process_add_work(proc, process, PROC_WORK_START);
+	return process_add_work(proc, process, PROC_WORK_START |
+	    (process->nice != 0 ? PROC_WORK_NICE : 0));
 }
 
 int
@@ -313,6 +316,7 @@ proc_ended(struct proc *proc, struct process *process)
 
 	if (process_hold(proc, process) != 0 ||
 	    signals_drop(proc, process, ~0ul) != 0 ||
+	    alarm_drop(proc, process) != 0 ||
 	    proc_work_done(proc, process, ~0u) != 0 ||
 	    vfork_release(proc, process) != 0)
 		return E_NOMEM;

@@ -2,14 +2,23 @@
 """gdb commands that show kernel objects, read from the debug information.
 
     bennu threads           every thread, its state and what it waits for
-    bennu table ADDRESS     the capabilities of a table, or of a thread's table
+    bennu table THREAD      the capabilities of a thread's table; a thread is
+                            named by id, image or address
+    bennu table ADDRESS     the same of a table
     bennu replies           reply objects and the calls they hold
     bennu queues            what runs and waits on each CPU
 
-Objects are found by walking: from what runs, is queued, or lies in a slab that
-is not full, along tables, threads, endpoints and reply objects. The same works
-in the kernel that runs as a Linux program.
+Threads come from the kernel's table of them; other objects are found by
+walking along tables, threads, endpoints and reply objects, and in slabs that
+are not full. The same works in the kernel that runs as a Linux program.
+
+The kernel knows no names. A thread goes by the image in the folder that
+`set bennu-images` names whose code is what the thread's memory holds.
 """
+
+import os
+import struct as layout
+import subprocess
 
 import gdb
 
@@ -25,6 +34,10 @@ OBJ_TABLE, OBJ_THREAD, OBJ_ENDPOINT, OBJ_REPLY = 1, 3, 5, 6
 SLOTS_PER_PAGE = 64
 PAGE_SIZE = 4096
 WALK_MAX = 100000           # a damaged list ends
+DIRECT_BASE = 0xffff800000000000
+FRAME = 0x000ffffffffff000  # bits of a page table entry
+THREAD_REDIRECT = 2         # of a Linux program
+RUNNING = STATES.index("running")
 
 
 def name_of(names, number):
@@ -88,15 +101,16 @@ class World:
             self.todo.pop()()
 
     def start(self):
+        for head in array(gdb.parse_and_eval("thread_table")):
+            for thread in walk_list(head, "thread", "by_id"):
+                self.add_thread(thread.address)
         for cpu in cpus():
             self.add_thread(cpu["current"])
             for queue in queues(cpu):
                 for thread in walk_list(queue, "thread", "link"):
                     self.add_thread(thread.address)
-        for kind, name, add in ((OBJ_THREAD, "thread", self.add_thread),
-                                (OBJ_TABLE, "table", self.add_table)):
-            for place in slab_objects(kind, name):
-                add(place)
+        for place in slab_objects(OBJ_TABLE, "table"):
+            self.add_table(place)
 
     def add_thread(self, pointer):
         if int(pointer) == 0 or int(pointer) in self.threads:
@@ -107,8 +121,9 @@ class World:
 
     def visit_thread(self, thread):
         self.add_table(thread["table"])
-        for field in ("calling", "serving", "armed"):
-            self.add_reply(thread[field])
+        for field in thread.type.fields():
+            if field.type == struct("reply").pointer():
+                self.add_reply(thread[field])
 
     def add_table(self, pointer):
         if int(pointer) == 0 or int(pointer) in self.tables:
@@ -192,18 +207,112 @@ def cpus():
 
 
 def queues(cpu):
-    low, high = cpu["queue"].type.range()
-    return [cpu["queue"][number] for number in range(low, high + 1)]
+    return array(cpu["queue"])
+
+
+def array(value):
+    low, high = value.type.range()
+    return [value[number] for number in range(low, high + 1)]
 
 
 def object_id(value):
     return int(value["object"]["id"])
 
 
-def describe_thread(thread):
+def physical(frame, size):
+    """Bytes from the start of a frame."""
+    return bytes(gdb.selected_inferior().read_memory(DIRECT_BASE + frame,
+                                                     size))
+
+
+def user_page(thread, page):
+    """The page of the thread's memory at that address, or None."""
+    try:
+        frame = int(thread["vspace"]["arch"]["root"])
+        for shift in (39, 30, 21, 12):
+            table = physical(frame, PAGE_SIZE)
+            entry, = layout.unpack_from("<Q", table,
+                                        (page >> shift & 511) * 8)
+            if not entry & 1:
+                return None
+            frame = entry & FRAME
+        return physical(frame, PAGE_SIZE)
+    except gdb.error:
+        return None             # none yet, or the simulated machine
+
+
+def code_segments(path):
+    """Yields (address, bytes) of what an ELF file lets run."""
+    with open(path, "rb") as file:
+        data = file.read()
+    if data[:5] != b"\x7fELF\x02":
+        return
+    start, = layout.unpack_from("<Q", data, 32)
+    size, count = layout.unpack_from("<HH", data, 54)
+    for number in range(count):
+        kind, flags, offset, where, _, length = layout.unpack_from(
+            "<IIQQQQ", data, start + number * size)
+        if kind == 1 and flags & 1:
+            yield where, data[offset:offset + length]
+
+
+class Images:
+    """The code that threads may run."""
+
+    def __init__(self, folder):
+        self.segments = []
+        for name in sorted(os.listdir(folder)) if folder else ():
+            path = os.path.join(folder, name)
+            if name.endswith(".elf"):
+                self.segments += [(path, *segment)
+                                  for segment in code_segments(path)]
+
+    def of(self, thread):
+        """Path of the image that the thread runs now, or None."""
+        rip = int(thread["frame"]["rip"])
+        page = rip & ~(PAGE_SIZE - 1)
+        code = user_page(thread, page)
+        for path, where, data in self.segments if code else ():
+            part = data[page - where:page - where + PAGE_SIZE]
+            if where <= page < where + len(data) and code.startswith(part):
+                return path
+        return None
+
+
+def images():
+    folder = gdb.parameter("bennu-images")
+    return Images(folder if folder and os.path.isdir(folder) else None)
+
+
+def image_name(thread, known):
+    path = known.of(thread)
+    if int(thread["flags"]) & THREAD_REDIRECT:
+        return "program"
+    return os.path.basename(path)[:-4] if path else "?"
+
+
+def place(thread, known):
+    """Where it goes on in user mode; unknown while it runs."""
+    if int(thread["state"]) == RUNNING:
+        return ""
+    rip = int(thread["frame"]["rip"])
+    path = known.of(thread)
+    if path is None:
+        return f", rip {rip:#x}"
+    out = subprocess.run(["addr2line", "-f", "-p", "-e", path, f"{rip - 1:#x}"],
+                         capture_output=True, text=True,
+                         stdin=subprocess.DEVNULL).stdout.strip()
+    return f", rip {rip:#x} <{out}>"
+
+
+def describe_thread(thread, known):
     state = name_of(STATES, int(thread["state"]))
-    text = (f"{address(thread):#x} id {object_id(thread)} {state}, "
+    text = (f"{address(thread):#x} id {object_id(thread)} "
+            f"{image_name(thread, known)} {state}, "
             f"{name_of(CLASSES, int(thread['class']))}")
+    if int(thread["cpu"]):
+        text += f", cpu {int(thread['cpu']['index'])}"
+    text += place(thread, known)
     if int(thread["blocked_on"]):
         text += f", on {int(thread['blocked_on']):#x}"
     if int(thread["calling"]):
@@ -254,27 +363,31 @@ class Threads(gdb.Command):
         super().__init__("bennu threads", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
-        threads = World().threads
+        threads, known = World().threads, images()
         for thread in sorted(threads.values(), key=object_id):
-            print(describe_thread(thread))
+            print(describe_thread(thread, known))
         print(f"{len(threads)} threads")
 
 
 class Table(gdb.Command):
-    """Shows a capability table: bennu table ADDRESS, of a table or thread."""
+    """Shows a capability table: bennu table THREAD|ADDRESS."""
 
     def __init__(self):
         super().__init__("bennu table", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
         if not argument:
-            raise gdb.GdbError("usage: bennu table ADDRESS")
-        wanted = int(gdb.parse_and_eval(argument))
-        world = World()
-        if wanted in world.threads:
-            wanted = int(world.threads[wanted]["table"])
+            raise gdb.GdbError("usage: bennu table THREAD|ADDRESS")
+        world, known = World(), images()
+        for where, thread in world.threads.items():
+            if argument in (f"{where:#x}", str(object_id(thread)),
+                            image_name(thread, known)):
+                wanted = int(thread["table"])
+                break
+        else:
+            wanted = int(gdb.parse_and_eval(argument))
         if wanted not in world.tables:
-            raise gdb.GdbError(f"no table or thread at {wanted:#x}")
+            raise gdb.GdbError(f"{argument} is no table and no thread")
         count = 0
         for index, slot in table_slots(world.tables[wanted]):
             print(describe_slot(index, slot))
@@ -302,19 +415,21 @@ class Queues(gdb.Command):
         super().__init__("bennu queues", gdb.COMMAND_DATA)
 
     def invoke(self, argument, from_tty):
+        known = images()
         for cpu in cpus():
             print(f"cpu {int(cpu['index'])}:")
             if int(cpu["current"]):
                 print("  runs   "
-                      + describe_thread(cpu["current"].dereference()))
+                      + describe_thread(cpu["current"].dereference(), known))
             else:
                 print("  idle")
             for number, queue in enumerate(queues(cpu)):
                 for thread in walk_list(queue, "thread", "link"):
                     print(f"  {name_of(CLASSES, number):8}"
-                          f"{describe_thread(thread)}")
+                          f"{describe_thread(thread, known)}")
 
 
+gdb.Parameter("bennu-images", gdb.COMMAND_DATA, gdb.PARAM_STRING)
 Bennu()
 Threads()
 Table()

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The alarm of a process, one each, in a list by time; and how nice a process
+ * is to the others.
+ *
+ * The list says what is due; the shell has one timer, set to its first entry.
+ * A process that is ending keeps its place until it is a zombie, so that the
+ * end of all processes at once fits into the undo log.
+ */
+#include <lib/proc/proc.h>
+
+#include <lib/proc/state.h>
+
+uint64_t
+proc_alarm_next(const struct proc *proc)
+{
+	const struct arena_list *first = proc->table->alarms.next;
+
+	return first == &proc->table->alarms ? 0 :
+	    PROCESS_OF(first, alarm_link)->alarm_ns;
+}
+
+/* Behind those that are due at the same time. The process is held. */
+static int
+insert(struct proc *proc, struct process *process, uint64_t due_ns)
+{
+	struct arena_list *head = &proc->table->alarms;
+	struct arena_list *before = head->next;
+
+	while (before != head &&
+	    PROCESS_OF(before, alarm_link)->alarm_ns <= due_ns)
+		before = before->next;
+	process->alarm_ns = due_ns;
+	/* To append is to put in front of the head. */
+	return from_status(arena_list_append(proc->arena, before,
+	    &process->alarm_link));
+}
+
+int
+alarm_drop(struct proc *proc, struct process *process)
+{
+	if (process->alarm_ns == 0)
+		return 0;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->alarm_ns = 0;
+	return from_status(arena_list_remove(proc->arena,
+	    &process->alarm_link));
+}
+
+int
+proc_alarm_set(struct proc *proc, struct process *process, uint64_t due_ns,
+    uint64_t interval_ns)
+{
+	if (process_hold(proc, process) != 0 || alarm_drop(proc, process) != 0)
+		return E_NOMEM;
+	process->interval_ns = due_ns == 0 ? 0 : interval_ns;
+	return due_ns == 0 ? 0 : insert(proc, process, due_ns);
+}
+
+/* Times that have passed already count as one. */
+static int
+go_off(struct proc *proc, struct process *process, uint64_t now_ns)
+{
+	static const struct proc_signal signal = {
+		.signal = SIGNAL_ALRM,
+		.code = SIGNAL_CODE_KERNEL,
+	};
+	uint64_t due = process->alarm_ns, interval = process->interval_ns;
+
+	if (alarm_drop(proc, process) != 0)
+		return E_NOMEM;
+	if (process->state != PROCESS_RUNNING)
+		return 0;
+	if (interval != 0) {
+		due += ((now_ns - due) / interval + 1) * interval;
+		if (insert(proc, process, due) != 0)
+			return E_NOMEM;
+	}
+	return proc_raise(proc, process, &signal);
+}
+
+int
+proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most)
+{
+	uint64_t due;
+
+	while (most-- > 0 && (due = proc_alarm_next(proc)) != 0 &&
+	    due <= now_ns) {
+		if (go_off(proc, PROCESS_OF(proc->table->alarms.next,
+		    alarm_link), now_ns) != 0)
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static bool
+addressed(const struct process *process, uint64_t kind, uint64_t id)
+{
+	switch (kind) {
+	case NICE_PROCESS:
+		return process->pid == id;
+	case NICE_GROUP:
+		return process->pgid == id;
+	default:
+		return process->uid == id;
+	}
+}
+
+static int
+nice_set(struct proc *proc, const struct process *caller,
+    struct process *process, int32_t nice)
+{
+	if (caller->euid != 0 && caller->euid != process->uid &&
+	    caller->euid != process->euid)
+		return E_PERM;
+	if (caller->euid != 0 && nice < process->nice)
+		return E_ACCES;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->nice = nice;
+	return process_add_work(proc, process, PROC_WORK_NICE);
+}
+
+/* For several processes: the lowest value, or the last thing that failed. */
+int
+proc_nice(struct proc *proc, const struct process *caller,
+    const struct proc_nice *request, int32_t *out_nice)
+{
+	int error = E_SRCH;
+	int64_t nice = request->nice;
+
+	if (request->kind > NICE_USER)
+		return E_INVAL;
+	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
+	*out_nice = NICE_MAX;
+	FOR_EACH_PROCESS(proc, process) {
+		if (process->state != PROCESS_RUNNING ||
+		    !addressed(process, request->kind, request->id))
+			continue;
+		if (request->set)
+			error = nice_set(proc, caller, process, (int32_t)nice);
+		else
+			error = 0;
+		if (error == E_NOMEM)
+			return error;
+		if (process->nice < *out_nice)
+			*out_nice = process->nice;
+	}
+	return error;
+}
