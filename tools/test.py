@@ -31,6 +31,7 @@ CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 BUILD_TIMEOUT = 900
+MUTATION_TIMEOUT = 1800
 
 
 class Job:
@@ -247,6 +248,12 @@ def fuzz_jobs(tier):
     return jobs
 
 
+def mutation_jobs(tier):
+    return [python_job("mutation", "mutate.py",
+                       ["--tier", tier, "--jobs", "1"], tier="full",
+                       timeout=MUTATION_TIMEOUT)]
+
+
 def scenario_jobs():
     jobs = []
     for path in sorted(glob.glob(os.path.join(ROOT, "tests", "scenarios",
@@ -256,6 +263,11 @@ def scenario_jobs():
             f"scenario/{info['name']}", "scenario.py", [path],
             tier=info["tier"], timeout=scenario.total_timeout(info)))
     return jobs
+
+
+def applet_jobs():
+    return [python_job("applets", "applets.py", ["--check"], tier="full",
+                       timeout=300)]
 
 
 def gate_jobs():
@@ -286,8 +298,8 @@ def build(report, processes, tier):
 def all_jobs(tier):
     jobs = check_jobs() + tool_jobs() + host_jobs()
     if tier != "quick":
-        jobs += fuzz_jobs(tier)
-    return jobs + scenario_jobs() + gate_jobs()
+        jobs += mutation_jobs(tier) + fuzz_jobs(tier)
+    return jobs + scenario_jobs() + applet_jobs() + gate_jobs()
 
 
 def run_jobs(report, processes, jobs, width):

@@ -80,6 +80,9 @@ take_caller_caps(struct reply *reply, struct thread *caller, unsigned count)
 			status = ERR_HANDLE;
 		else if ((META_RIGHTS(from->meta) & RIGHT_COPY) == 0)
 			status = ERR_RIGHT;
+		/* Replies that hold each other would never go away. */
+		else if (META_TYPE(from->meta) == OBJ_REPLY)
+			status = ERR_TYPE;
 		else
 			slot_fill(&reply->caps[i], NULL, from, from->object,
 			    META_TYPE(from->meta),
@@ -206,7 +209,7 @@ ipc_call(struct thread *thread, void *none)
 			words_load(&server->frame, reply->word);
 			deliver(server, reply);
 			__atomic_store_n(&thread->state, THREAD_BLOCKED_REPLY,
-			    __ATOMIC_RELEASE);
+			    __ATOMIC_SEQ_CST);
 			thread_make_ready(server);
 			sched_block_current(cpu);
 			status = STATUS_DONE;
@@ -217,21 +220,16 @@ ipc_call(struct thread *thread, void *none)
 		    __ATOMIC_RELEASE);
 		__atomic_store_n(&thread->state, THREAD_BLOCKED_CALL,
 		    __ATOMIC_SEQ_CST);
+		sched_block_current(cpu);
 		status = STATUS_DONE;
-		/* A kicker that still saw it running left only the flag. */
-		if (__atomic_load_n(&thread->utcb->kick_pending,
-		    __ATOMIC_SEQ_CST) != 0) {
-			list_remove(&thread->link);
-			thread->blocked_on = NULL;
-			thread->state = THREAD_RUNNING;
-			status = ERR_INTERRUPTED;
-		} else {
-			sched_block_current(cpu);
-		}
 	}
 	lock_release(&endpoint->lock);
 	if (__builtin_expect(TRANSFER_CAPS(transfer) != 0, 0))
 		lock_release(&derivation_lock);
+	/* A kicker that still saw it running left only the flag. */
+	if (status == STATUS_DONE && __atomic_load_n(&thread->kick_pending,
+	    __ATOMIC_SEQ_CST))
+		ipc_cancel(thread);
 	return status;
 }
 

@@ -114,10 +114,12 @@ sched_change(struct thread *thread, unsigned class, unsigned weight,
 static void
 insert(struct cpu *cpu, struct thread *thread)
 {
-	struct list *head = &cpu->queue[thread->class];
+	/* Read once: sched_change() may be giving it another. */
+	unsigned class = __atomic_load_n(&thread->class, __ATOMIC_RELAXED);
+	struct list *head = &cpu->queue[class];
 	struct list *before = head;
 
-	if (thread->class == CLASS_NORMAL) {
+	if (class == CLASS_NORMAL) {
 		uint64_t floor = cpu->virtual_ns > SLICE_NS ?
 		    cpu->virtual_ns - SLICE_NS : 0;
 		if (thread->virtual_deadline < floor)
@@ -128,7 +130,7 @@ insert(struct cpu *cpu, struct thread *thread)
 			before = before->prev;
 	}
 	list_append(before, &thread->link);
-	cpu->queue_mask |= 1u << thread->class;
+	cpu->queue_mask |= 1u << class;
 	cpu->queue_length++;
 }
 
@@ -178,11 +180,12 @@ sched_enqueue(struct thread *thread)
 	struct thread *running = cpu->current;
 	bool better = cpu->idle || running == NULL ||
 	    running->class < thread->class;
+	bool first = cpu->queue_length == 1;	/* its slice timer is off */
 	lock_release(&cpu->queue_lock);
 	if (cpu == self) {
 		cpu->need_resched |= better;
 		sched_need_exit_work(cpu);
-	} else if (better || cpu->queue_length == 1) {
+	} else if (better || first) {
 		arch_ipi_resched(cpu->index);
 	}
 }

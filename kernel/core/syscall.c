@@ -330,13 +330,19 @@ static status_t
 call_thread_write(struct thread *thread, void *object)
 {
 	struct thread *target = object;
+	status_t status = ERR_STATE;
 
-	if (target->state != THREAD_STOPPED || target->table == NULL)
-		return ERR_STATE;
-	memcpy(&target->frame, thread->utcb->data, sizeof(target->frame));
-	target->arch.frame_full = 1;
-	arch_frame_sanitize(target);
-	return OK;
+	/* It must not start before the registers are made safe. */
+	lock_acquire(&target->lock);
+	if (target->state == THREAD_STOPPED && target->table != NULL) {
+		memcpy(&target->frame, thread->utcb->data,
+		    sizeof(target->frame));
+		target->arch.frame_full = 1;
+		arch_frame_sanitize(target);
+		status = OK;
+	}
+	lock_release(&target->lock);
+	return status;
 }
 
 static status_t

@@ -62,6 +62,7 @@ disarm(struct thread *receiver, status_t status)
 	receiver->armed->state = REPLY_FREE;
 	receiver->armed->server = NULL;
 	receiver->armed = NULL;
+	receiver->request_order = 0;	/* answered before it waited */
 	finish(receiver, status);
 }
 
@@ -220,6 +221,7 @@ ipc_unblock(struct thread *thread)
 	} else {
 		list_remove(&thread->link);
 		if (thread->armed != NULL) {
+			thread->request_order = 0;
 			thread->armed->state = REPLY_FREE;
 			thread->armed->server = NULL;
 			thread->armed = NULL;

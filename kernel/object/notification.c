@@ -238,6 +238,8 @@ notification_next_event(struct notification *n, uint64_t *out_kind,
 void
 notification_rearm(struct notification *n)
 {
+	uint64_t bits = 0;
+
 	lock_acquire(&n->lock);
 	while (!list_is_empty(&n->taken)) {
 		struct event *event = LIST_ENTRY(n->taken.next, struct event,
@@ -245,9 +247,11 @@ notification_rearm(struct notification *n)
 		list_remove(&event->link);
 		list_append(&n->fired, &event->link);
 		event->state = EVENT_FIRED;
-		__atomic_or_fetch(&n->word, event->bits, __ATOMIC_SEQ_CST);
+		bits |= event->bits;
 	}
 	lock_release(&n->lock);
+	if (bits != 0)
+		notification_signal(n, bits);
 }
 
 bool
@@ -277,17 +281,21 @@ event_bind(struct event *event, struct notification *n, uint64_t bits,
     uint64_t badge)
 {
 	struct notification *expected = NULL;
+	status_t status = OK;
 
+	/* Whoever finds it bound waits for the bits as well. */
+	lock_acquire(&n->lock);
 	if (__atomic_compare_exchange_n(&event->notification, &expected, n,
 	    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
 		object_reference(&n->object);
 	else if (expected != n)
-		return ERR_STATE;
-	lock_acquire(&n->lock);
-	event->bits = bits;
-	event->badge = badge;
+		status = ERR_STATE;
+	if (status == OK) {
+		event->bits = bits;
+		event->badge = badge;
+	}
 	lock_release(&n->lock);
-	return OK;
+	return status;
 }
 
 uint64_t

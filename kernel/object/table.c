@@ -266,10 +266,10 @@ slot_clear(struct slot *slot)
 	if (!hand_over_children(slot))
 		return ERR_RETRY;
 	unlink_from_parent(slot);
-	/* The handle goes first: a reader that sees the slot change fails. */
+	/* In this order: the next handle never leads to this object. */
+	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
 	__atomic_store_n(&slot->handle, slot->handle + CAP_MAKE(0, 1),
 	    __ATOMIC_RELEASE);
-	__atomic_store_n(&slot->object, NULL, __ATOMIC_RELEASE);
 	if (table != NULL) {
 		table->used--;
 		slots_used--;

@@ -4,10 +4,10 @@
  * tables.
  *
  * A slot is 64 bytes. Its handle word is index and generation together, so a
- * lookup is one compare. Writers hold derivation_lock; readers hold nothing:
- * they read object, badge and meta, then check that the handle word is still
- * the one they came for. Deleting advances the handle word first, filling a
- * slot stores the object last.
+ * lookup compares one word. Writers hold derivation_lock; readers hold nothing:
+ * they check that the handle word is the one they came for, read object, badge
+ * and meta, and check again. Deleting clears the object, then advances the
+ * handle word; filling a slot stores the object last.
  *
  * Slots outside any table (capabilities of a call that lies in a reply object)
  * are in the tree like all others: revoke finds them.
@@ -72,6 +72,9 @@ table_lookup(const struct table *table, cap_t handle, struct cap *out_cap)
 	if (page == NULL)
 		return ERR_HANDLE;
 	struct slot *slot = &page[index % SLOTS_PER_PAGE];
+	/* Before as well: the next handle of a slot can be guessed. */
+	if (__atomic_load_n(&slot->handle, __ATOMIC_ACQUIRE) != handle)
+		return ERR_HANDLE;
 	out_cap->object = __atomic_load_n(&slot->object, __ATOMIC_ACQUIRE);
 	out_cap->badge = __atomic_load_n(&slot->badge, __ATOMIC_ACQUIRE);
 	out_cap->meta = __atomic_load_n(&slot->meta, __ATOMIC_ACQUIRE);

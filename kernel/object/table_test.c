@@ -155,7 +155,8 @@ step_copy(void)
 {
 	int from = random_node();
 	unsigned to = (unsigned)(random_next() % TABLES);
-	unsigned rights = (unsigned)(random_next() & 0xff) | RIGHT_COPY;
+	unsigned rights = (unsigned)(random_next() & 0xff) |
+	    (random_next() % 8 != 0 ? RIGHT_COPY : 0);
 	unsigned trust = (unsigned)(random_next() & 0xf);
 	uint64_t badge = random_next() % 3;
 	uint64_t at = random_next() % 4 == 0 ? random_next() % SLOTS :
@@ -347,6 +348,30 @@ TEST(test_revoke_of_many_descendants_is_preemptible_and_complete)
 	object_release(&table->object);
 	reap_all();
 	EXPECT_EQ(object_live(OBJ_ENDPOINT), 0);
+}
+
+TEST(test_deleted_slots_are_used_again_until_the_table_is_full)
+{
+	struct table *table = NULL;
+	struct endpoint *endpoint = NULL;
+	cap_t caps[SLOTS], one_more;
+
+	EXPECT_EQ(table_create(&root_container, SLOTS, &table), OK);
+	EXPECT_EQ(endpoint_create(&root_container, &endpoint), OK);
+	for (unsigned round = 0; round < 3; round++) {
+		for (unsigned i = 0; i < SLOTS; i++)
+			EXPECT_EQ(table_insert_new(table, CAP_ANY_SLOT,
+			    &endpoint->object, OBJ_ENDPOINT, &caps[i]), OK);
+		EXPECT_EQ(table_insert_new(table, CAP_ANY_SLOT,
+		    &endpoint->object, OBJ_ENDPOINT, &one_more), ERR_FULL);
+		for (unsigned i = 0; i < SLOTS; i++)
+			EXPECT_EQ(table_delete(table, caps[i]), OK);
+		EXPECT_EQ(table->used, 0);
+	}
+	object_release(&endpoint->object);
+	object_release(&table->object);
+	reap_all();
+	EXPECT_EQ(object_live(OBJ_TABLE), 0);
 }
 
 TEST(test_clone_keeps_handles_and_survives_its_original)

@@ -216,18 +216,15 @@ take_off(struct thread *thread)
 	}
 }
 
-/* Claims the kill; false if the thread never started or is dead already. */
-static bool
-claim_kill(struct thread *thread)
+/* From here on it cannot be started; if it never was, it is dead. */
+static void
+condemn(struct thread *thread)
 {
 	lock_acquire(&thread->lock);
-	bool claimed = !thread->kill_pending && thread->state != THREAD_DEAD;
-	bool started = thread->state != THREAD_STOPPED;
-	__atomic_store_n(&thread->kill_pending, true, __ATOMIC_RELEASE);
-	if (claimed && !started)
+	if (!thread->kill_pending && thread->state == THREAD_STOPPED)
 		thread->state = THREAD_DEAD;
+	__atomic_store_n(&thread->kill_pending, true, __ATOMIC_RELEASE);
 	lock_release(&thread->lock);
-	return claimed && started;
 }
 
 /*
@@ -243,22 +240,19 @@ thread_kill(struct thread *thread)
 		thread_die(thread, DEATH_KILLED, 0);
 		return STATUS_DONE;
 	}
-	if (claim_kill(thread)) {
-		while (thread->state != THREAD_DEAD) {
-			if (take_off(thread)) {
-				thread_die(thread, DEATH_KILLED, 0);
-				break;
-			}
-			if (thread->state == THREAD_RUNNING)
-				arch_ipi_resched(thread->cpu->index);
-			if (self->kill_pending)
-				break;
-			arch_spin_relax();
-		}
-	}
-	/* Killed by someone else, or still loaded somewhere: wait for the end. */
+	condemn(thread);
+	/*
+	 * Every killer does all of it, since one that is killed itself gives up
+	 * half way. Only one of them can take the thread off what it is on.
+	 */
 	while (__atomic_load_n(&thread->state, __ATOMIC_ACQUIRE) != THREAD_DEAD ||
 	    __atomic_load_n(&thread->on_cpu, __ATOMIC_ACQUIRE) != NULL) {
+		if (take_off(thread)) {
+			thread_die(thread, DEATH_KILLED, 0);
+			continue;
+		}
+		if (thread->state == THREAD_RUNNING)
+			arch_ipi_resched(thread->cpu->index);
 		if (self->kill_pending)
 			return ERR_RETRY;
 		arch_spin_relax();

@@ -126,8 +126,11 @@ timer_run_expired(struct cpu *cpu, uint64_t now_ns)
 uint64_t
 timer_next_deadline(const struct cpu *cpu)
 {
-	return cpu->timer_root != NULL ? cpu->timer_root->deadline_ns :
-	    DEADLINE_NEVER;
+	/* Read once: another CPU may take it out. It stays in memory. */
+	const struct timer_node *root = __atomic_load_n(&cpu->timer_root,
+	    __ATOMIC_RELAXED);
+
+	return root != NULL ? root->deadline_ns : DEADLINE_NEVER;
 }
 
 static void

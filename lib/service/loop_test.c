@@ -122,6 +122,8 @@ handle(void *root, struct service_call *call)
 	switch (op) {
 	case OP_ADD:
 		set(&state->sum, state->sum + 1);
+		if (service_effect_resize(PLACE_ARENA, state->sum) != OK)
+			fake_fail("cannot resize");
 		break;
 	case OP_FAIL:
 		fake_object_create();	/* swept some day */
@@ -291,6 +293,12 @@ good(const struct fake_plan *plan, const struct fake_result *result)
 		printf("# seed %llu crash at %llu: %s\n",
 		    (unsigned long long)plan->seed,
 		    (unsigned long long)plan->crash_at, result->failure);
+		return false;
+	}
+	if (result->size != last_root->sum) {
+		printf("# seed %llu crash at %llu: an effect was lost\n",
+		    (unsigned long long)plan->seed,
+		    (unsigned long long)plan->crash_at);
 		return false;
 	}
 	/* A dead caller may have been served once more than it knows. */

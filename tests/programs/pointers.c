@@ -90,9 +90,12 @@ main(void)
 	all_calls("kernel half", (char *)0xffff800000001000);
 	all_calls("not canonical", (char *)0x1234567800000000);
 	all_calls("unmapped", map + PAGE);
+	/* Far above the program; where the libOS lives, if there is one. */
+	all_calls("high", (char *)0x7e0000000000);
 	output_calls("null", NULL);
 	output_calls("kernel half", (char *)0xffff800000001000);
 	output_calls("unmapped", map + PAGE);
+	output_calls("high", (char *)0x7e0000000000);
 	char *constant = mmap(NULL, PAGE, PROT_READ,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	output_calls("read-only", constant);

@@ -41,6 +41,7 @@ struct fake_result {
 	unsigned incarnations;
 	unsigned answered, voided, kicked;
 	unsigned slots_left;	/* used at the end */
+	uint64_t size;		/* given to a memory object last */
 	const char *failure;	/* NULL = all promises held */
 };
 

@@ -172,7 +172,8 @@ status_t
 kernel_resize(cap_t memory, uint64_t size)
 {
 	(void)memory;
-	(void)size;
+	step();
+	world.result->size = size;
 	step();
 	return OK;
 }
