@@ -61,6 +61,7 @@ take_out(struct cpu *cpu, struct thread *thread)
 		if (list_is_empty(&cpu->queue[class]))
 			cpu->queue_mask &= ~(1u << class);
 	cpu->queue_length--;
+	__atomic_store_n(&thread->queued, NULL, __ATOMIC_RELEASE);
 }
 
 /* Takes a READY thread out of its queue, and sets its state if there is one. */
@@ -68,13 +69,13 @@ static bool
 unqueue(struct thread *thread, uint32_t state)
 {
 	bool found = false;
-	struct cpu *cpu = __atomic_load_n(&thread->cpu, __ATOMIC_ACQUIRE);
+	struct cpu *cpu = __atomic_load_n(&thread->queued, __ATOMIC_ACQUIRE);
 
 	if (cpu == NULL)
 		return false;
 	lock_acquire(&cpu->queue_lock);
-	if (thread->state == THREAD_READY && thread->cpu == cpu &&
-	    !list_is_empty(&thread->link)) {
+	/* It can be in this queue, or leave it, under this lock only. */
+	if (thread->queued == cpu) {
 		take_out(cpu, thread);
 		__atomic_store_n(&thread->state, state, __ATOMIC_RELEASE);
 		found = true;
@@ -132,6 +133,7 @@ insert(struct cpu *cpu, struct thread *thread)
 	list_append(before, &thread->link);
 	cpu->queue_mask |= 1u << class;
 	cpu->queue_length++;
+	__atomic_store_n(&thread->queued, cpu, __ATOMIC_RELEASE);
 }
 
 static unsigned

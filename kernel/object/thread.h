@@ -49,6 +49,7 @@ struct thread {
 
 	uint32_t	state;		/* THREAD_* */
 	struct cpu	*cpu;		/* where it runs, ran last, or is queued */
+	struct cpu	*queued;	/* atomic: in its run queue; queue_lock */
 	struct cpu	*on_cpu;	/* atomic: its registers are live there */
 	uint64_t	affinity;	/* mask of CPUs it may run on */
 	struct list	link;		/* run queue, callers, receivers or waiters */
