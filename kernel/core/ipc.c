@@ -6,8 +6,8 @@
  * The message of a call travels in registers and is also stored in the reply
  * object, so that the next incarnation of a server can read it again. A call
  * that finds a waiting server, and a reply that finds its caller, hand the CPU
- * over directly: the run queue is not touched, the time slice goes on, class
- * and weight of the caller pass to the server.
+ * over directly: the run queue is not touched, the time slice goes on, the
+ * class of the caller passes to the server.
  *
  * Locks: derivation_lock first when capabilities travel, then the endpoint.
  * The lock is held until the hand-over is complete, so nobody sees a thread
@@ -57,13 +57,12 @@ words_load(struct user_frame *frame, const uint64_t *word)
 	frame->r14 = word[7];
 }
 
-/* A server works with the class and weight of the better of the two. */
+/* A server works in the better class of the two. */
 static void
 donate(struct thread *server, const struct thread *caller)
 {
 	server->class = caller->class > server->base_class ? caller->class :
 	    server->base_class;
-	server->weight = caller->weight;
 }
 
 /* derivation_lock held. All or nothing. */

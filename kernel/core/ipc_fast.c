@@ -122,7 +122,6 @@ ipc_call_fast(struct thread *thread)
 	server->request_badge = badge;
 	server->class = thread->class > server->base_class ? thread->class :
 	    server->base_class;
-	server->weight = thread->weight;
 	thread->calling = reply;
 	__atomic_store_n(&thread->state, THREAD_BLOCKED_REPLY, __ATOMIC_SEQ_CST);
 	hand_over(cpu, thread, server);
@@ -161,11 +160,13 @@ ipc_reply_wait_fast(struct thread *server)
 	if (__builtin_expect(reply->endpoint != endpoint ||
 	    reply->state != REPLY_HELD ||
 	    (reply->info & (IPC_INFO_CANCELLED | IPC_CAPS_MASK)) != 0 ||
-	    !list_is_empty(&endpoint->callers) || endpoint->closed ||
+	    !list_is_empty(&endpoint->callers) ||
 	    !may_hand_over(cpu, caller), 0))
 		goto unlock;
 
 	/*
+	 * A closed endpoint has no held call, so this one is open.
+	 *
 	 * Queued as a receiver first, then a look at the bound notification: a
 	 * signal either is seen here or finds the receiver.
 	 */
