@@ -30,6 +30,7 @@ static void
 answer(struct console_line *line, struct console_call call, uint64_t error,
     uint64_t value)
 {
+	line->answered++;
 	line->port->answer(line->port->context, call, error, value);
 }
 
@@ -124,7 +125,8 @@ console_feed(struct console_line *line)
 	struct console *console = line->console;
 	struct console_queue *queue = &console->writers;
 
-	while (console->frame.type == 0 && queue->count > 0) {
+	while (console->frame.type == 0 && queue->count > 0 &&
+	    console_may_answer(line)) {
 		struct console_waiter *head = queue_at(queue, 0);
 
 		console_hold(line, head, sizeof(*head));
@@ -242,7 +244,7 @@ console_deliver(struct console_line *line)
 	uint32_t done;
 
 	while (queue->count > 0 && (console_fill(console) > 0 ||
-	    console->end)) {
+	    console->end) && console_may_answer(line)) {
 		struct console_waiter *head = queue_at(queue, 0);
 
 		if (ring_take(line, head, &done) == OK)
@@ -267,7 +269,9 @@ console_read(struct console_line *line, struct console_call call,
 	*out_value = 0;
 	if (length == 0)
 		return CONSOLE_DONE;
-	if (console_fill(console) == 0 && !console->end) {
+	/* Readers that wait although there is input are served soon. */
+	if (console->readers.count > 0 ||
+	    (console_fill(console) == 0 && !console->end)) {
 		*out_value = E_AGAIN;
 		if (console->readers.count == CONSOLE_READERS)
 			return CONSOLE_ERROR;

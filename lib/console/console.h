@@ -35,6 +35,7 @@
 #define CONSOLE_RING		4096u	/* bytes of input, a power of two */
 #define CONSOLE_CALLS		256u	/* calls held at once */
 #define CONSOLE_READERS		128u	/* of these, readers */
+#define CONSOLE_ANSWERS		32u	/* given by one console_pump() */
 #define CONSOLE_IN_FLIGHT	4u	/* input frames not acknowledged */
 
 /* A call that waits for its answer; names a struct parked_call. */
@@ -117,6 +118,7 @@ struct console_line {
 	/* Transmitter: the encoded frame on its way. */
 	uint8_t	 wire[FRAME_WIRE_MAX + 1];
 	size_t	 wire_length, wire_sent;
+	unsigned answered;	/* by this console_pump() */
 	bool	 wire_is_frame;	/* console->frame, not a hello or an ack */
 	bool	 hello_due;
 	uint32_t acknowledged;	/* expected, as the host knows it */

@@ -147,6 +147,118 @@ test_random_kills_lose_and_repeat_nothing(void)
 	printf("# %llu kills\n", (unsigned long long)kills);
 }
 
+/* -- more waiting calls than one transaction can answer -- */
+
+static unsigned crowd_answers, crowd_again;
+
+static uint8_t
+crowd_in(void *context, unsigned offset)
+{
+	(void)context;
+	return offset == UART_LINE_STATUS ? UART_STATUS_ROOM :
+	    UART_CAUSE_NONE;
+}
+
+static status_t
+crowd_copy_in(void *context, struct console_call call, uint64_t offset,
+    void *to, size_t length)
+{
+	(void)context;
+	(void)offset;
+	memset(to, 0, length);
+	return call.order == 1 ? OK : ERR_GONE;
+}
+
+static void
+crowd_answer(void *context, struct console_call call, uint64_t error,
+    uint64_t value)
+{
+	(void)context;
+	(void)call;
+	(void)error;
+	(void)value;
+	crowd_answers++;
+}
+
+static void
+crowd_asks_again(void *context)
+{
+	(void)context;
+	crowd_again = 1;
+}
+
+/* Returns the answers of all pumps; none may have too many. */
+static unsigned
+crowd_pump(struct console_line *crowd)
+{
+	unsigned total = 0;
+
+	do {
+		crowd_answers = crowd_again = 0;
+		tx_begin(arena);
+		console_pump(crowd);
+		tx_commit(arena);
+		KTAP_CHECK(crowd_answers <= CONSOLE_ANSWERS);
+		total += crowd_answers;
+	} while (crowd_again);
+	return total;
+}
+
+static void
+crowd_start(struct console_line *crowd, struct console_port *its)
+{
+	*its = port;
+	its->in = crowd_in;
+	its->copy_in = crowd_copy_in;
+	its->answer = crowd_answer;
+	its->again = crowd_asks_again;
+	world_make(1, 1, 1);
+	incarnation_start();
+	console_open(crowd, &root->console, arena, its, 1);
+}
+
+static void
+test_end_of_input_answers_a_crowd_of_readers(void)
+{
+	struct console_line crowd;
+	struct console_port its;
+	uint64_t value;
+
+	crowd_start(&crowd, &its);
+	for (unsigned i = 0; i < CONSOLE_READERS; i++) {
+		tx_begin(arena);
+		KTAP_EQUAL(console_read(&crowd, (struct console_call){ i, i +
+		    1 }, 1, &value), CONSOLE_PARKED);
+		tx_commit(arena);
+	}
+	tx_begin(arena);
+	KTAP_EQUAL(tx_add(arena, &root->console.end,
+	    sizeof(root->console.end)), OK);
+	root->console.end = 1;
+	tx_commit(arena);
+	KTAP_EQUAL(crowd_pump(&crowd), CONSOLE_READERS);
+	KTAP_CHECK(console_ok(&root->console));
+}
+
+static void
+test_a_crowd_of_dead_writers_is_answered(void)
+{
+	struct console_line crowd;
+	struct console_port its;
+	uint64_t value;
+
+	crowd_start(&crowd, &its);
+	/* The first is alive and has its bytes in the frame at once. */
+	for (unsigned i = 0; i < CONSOLE_CALLS; i++) {
+		tx_begin(arena);
+		console_write(&crowd, (struct console_call){ i, i + 1 },
+		    FRAME_OUT, 1, &value);
+		tx_commit(arena);
+	}
+	KTAP_EQUAL(crowd_pump(&crowd), CONSOLE_CALLS - 1);
+	KTAP_CHECK(console_ok(&root->console));
+}
+
 int
 main(void)
 {
@@ -156,6 +268,8 @@ main(void)
 		KTAP_TEST(test_input_keeps_its_order),
 		KTAP_TEST(test_kill_at_each_step_loses_and_repeats_nothing),
 		KTAP_TEST(test_random_kills_lose_and_repeat_nothing),
+		KTAP_TEST(test_end_of_input_answers_a_crowd_of_readers),
+		KTAP_TEST(test_a_crowd_of_dead_writers_is_answered),
 	};
 	int result = KTAP_RUN(tests);
 

@@ -256,6 +256,7 @@ set_interrupts(struct console_line *line, bool blocked)
 void
 console_pump(struct console_line *line)
 {
+	line->answered = 0;
 	bool blocked = !transmit(line);
 	bool more = !receive(line);
 
@@ -267,6 +268,8 @@ console_pump(struct console_line *line)
 		more = true;
 	/* Readers made room for a frame that waits. */
 	if (line->holding && line->held.length <= console_room(line->console))
+		more = true;
+	if (!console_may_answer(line))
 		more = true;
 	if (!(uart_in(line, UART_CAUSE) & UART_CAUSE_NONE))
 		more = true;

@@ -16,6 +16,13 @@ void console_deliver(struct console_line *line);
 /* The frame has left: frees it and answers an exit. */
 void console_frame_left(struct console_line *line);
 
+/* The list of answers of a transaction is short; the rest comes in the next. */
+static inline bool
+console_may_answer(const struct console_line *line)
+{
+	return line->answered < CONSOLE_ANSWERS;
+}
+
 static inline uint32_t
 console_fill(const struct console *console)
 {

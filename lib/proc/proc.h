@@ -163,6 +163,11 @@ int proc_table_start(struct proc *proc);
 struct process *proc_find(const struct proc *proc, uint64_t pid);
 /* A pid for proc_create; E_AGAIN at the limit. */
 int proc_pick_pid(const struct proc *proc, uint32_t *out_pid);
+/*
+ * Leaves out the number that would be next. Each new incarnation does: objects
+ * of a fork that a crash undid, and their events, still have that number.
+ */
+int proc_skip_pid(struct proc *proc);
 /* A running process, with START work. parent NULL: the first one. */
 int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
     struct process **out_process);

@@ -406,6 +406,35 @@ test_limit_and_reuse_of_pids(void)
 	KTAP_EQUAL(make(init)->pid, 100);
 }
 
+static void
+skip_pid(void)
+{
+	begin();
+	KTAP_EQUAL(proc_skip_pid(&proc), 0);
+	tx_commit(proc.arena);
+}
+
+/* What a dead incarnation began to fork is never mistaken for another. */
+static void
+test_skipped_pids_are_left_out(void)
+{
+	struct process *init = boot();
+	uint32_t pid;
+
+	KTAP_EQUAL(proc_pick_pid(&proc, &pid), 0);
+	skip_pid();
+	KTAP_EQUAL(make(init)->pid, pid + 1);
+	begin();
+	if (tx_add(proc.arena, proc.table, sizeof(*proc.table)) != OK)
+		abort();
+	proc.table->next_pid = PROC_PID_MAX;
+	tx_commit(proc.arena);
+	skip_pid();
+	/* Numbers in use are passed over first: the next free one is left. */
+	skip_pid();
+	KTAP_EQUAL(make(init)->pid, pid + 2);
+}
+
 int
 main(void)
 {
@@ -429,6 +458,7 @@ main(void)
 		KTAP_TEST(test_alarms_go_off_in_order),
 		KTAP_TEST(test_nice_is_inherited_and_bounded),
 		KTAP_TEST(test_limit_and_reuse_of_pids),
+		KTAP_TEST(test_skipped_pids_are_left_out),
 	};
 	return KTAP_RUN(tests);
 }

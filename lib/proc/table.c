@@ -54,6 +54,30 @@ proc_pick_pid(const struct proc *proc, uint32_t *out_pid)
 	return 0;
 }
 
+static void
+next_pid_after(struct proc_table *table, uint32_t pid)
+{
+	table->next_pid = pid + 1;
+	if (pid == PROC_PID_MAX) {
+		table->next_pid = FIRST_PID + 1;
+		table->wrapped = 1;
+	}
+}
+
+int
+proc_skip_pid(struct proc *proc)
+{
+	struct proc_table *table = proc->table;
+	uint32_t pid;
+
+	if (proc_pick_pid(proc, &pid) != 0)
+		return 0;
+	if (tx_add(proc->arena, table, sizeof(*table)) != OK)
+		return E_NOMEM;
+	next_pid_after(table, pid);
+	return 0;
+}
+
 static int
 table_insert(struct proc *proc, struct process *process)
 {
@@ -63,11 +87,7 @@ table_insert(struct proc *proc, struct process *process)
 	if (tx_add(arena, table, sizeof(*table)) != OK)
 		return E_NOMEM;
 	table->count++;
-	table->next_pid = process->pid + 1;
-	if (process->pid == PROC_PID_MAX) {
-		table->next_pid = FIRST_PID + 1;
-		table->wrapped = 1;
-	}
+	next_pid_after(table, process->pid);
 	if (arena_map_put(arena, table->by_pid, process->pid, process) != OK)
 		return E_NOMEM;
 	return from_status(arena_list_append(arena, &table->all,

@@ -15,6 +15,7 @@
 #include <idl/errno.h>
 #include <idl/storage.h>
 #include <lib/base/string.h>
+#include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
 #define LAYOUT		2u
@@ -564,6 +565,11 @@ resume(void *arena_root, bool first)
 	};
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
+	if (root->started) {
+		loop_transaction_begin();
+		must(proc_skip_pid(&proc));
+		loop_transaction_end();
+	}
 	granted = (struct granted){
 		.users = request("container:users"),
 		.storage = request("storage:open"),
