@@ -3,8 +3,10 @@
  * Open descriptions: a growing table of chunks, and a list of free places.
  *
  * A badge is generation << 32 | index + 1. The generation of a place advances
- * when it is closed, so a badge is never valid twice (until 2^32 closes of one
- * place, when its holder is long gone).
+ * when it is closed, so a badge is never valid twice (until 2^24 closes of one
+ * place, when its holder is long gone). It advances by the incarnation when it
+ * is opened: an opening that a crash undid leaves an event pair, and the event
+ * of its sweep must not close what is opened in its stead.
  */
 #include <lib/storage/state.h>
 
@@ -56,6 +58,9 @@ description_create(struct storage *storage, const struct description *base,
 	root->free = d->next_free;
 	root->descriptions++;
 	d->used = true;
+	d->generation += storage->attempt;
+	if (d->generation == 0)
+		d->generation = 1;
 	d->flags = flags;
 	d->uid = base->uid;
 	d->gid = base->gid;
@@ -119,6 +124,12 @@ storage_badge(const struct description *description)
 {
 	return (uint64_t)description->generation << 32 |
 	    (description->index + 1);
+}
+
+bool
+storage_is_badge(uint64_t badge)
+{
+	return badge >> 32 != 0;
 }
 
 uint64_t

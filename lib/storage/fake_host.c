@@ -386,7 +386,8 @@ fake_digest(const struct fake *fake)
 
 	hash = digest_inode(fake, root->top, hash);
 	while ((d = storage_next(&fake->storage, &index)) != NULL) {
-		uint64_t fields[] = { storage_badge(d), d->flags, d->position,
+		/* The generation depends on the incarnation. */
+		uint64_t fields[] = { d->index, d->flags, d->position,
 			d->uid, d->session };
 
 		hash = hash_bytes(hash, fields, sizeof(fields));

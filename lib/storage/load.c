@@ -91,6 +91,7 @@ void
 storage_start(struct storage *storage, uint64_t incarnation)
 {
 	storage->epoch = incarnation << 24;
+	storage->attempt = (uint8_t)incarnation;
 	storage->growing = false;
 }
 

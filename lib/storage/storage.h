@@ -65,6 +65,7 @@ struct storage {
 	struct storage_root *root;
 	struct storage_environment environment;
 	uint64_t epoch;
+	uint32_t attempt;	/* part of new badges: the incarnation */
 	bool	 growing;	/* the last transaction grew a file, */
 	uint64_t growing_commits;	/* begun at this number of commits */
 };
@@ -100,6 +101,8 @@ bool storage_is_loaded(const struct storage *storage);
 struct description *storage_find(const struct storage *storage,
     uint64_t badge);
 uint64_t storage_badge(const struct description *description);
+/* Could it name a description, open or closed? */
+bool storage_is_badge(uint64_t badge);
 uint64_t storage_session(const struct description *description);
 unsigned storage_set_session(struct storage *storage,
     struct description *description, uint64_t session);

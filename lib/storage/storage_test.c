@@ -525,6 +525,27 @@ TEST(test_an_archive_is_loaded_with_links_and_replacements)
 	check_loaded();
 }
 
+/* The event pair of the first may still be there, and its event. */
+TEST(test_an_undone_opening_shares_no_badge_with_the_next)
+{
+	struct storage_opened opened;
+	struct description *d;
+	uint64_t badge;
+
+	setup();
+	fake_begin(&fake);
+	EXPECT_EQ(storage_open(core(), top, PATH("a"), OPEN_READ | OPEN_CREATE,
+	    0644, &d, &opened), 0);
+	badge = storage_badge(d);
+	EXPECT(fake_resume(&fake));
+	d = open_file("a", OPEN_READ | OPEN_CREATE);
+	EXPECT(storage_badge(d) != badge);
+	EXPECT(storage_find(core(), badge) == NULL);
+	EXPECT(storage_find(core(), storage_badge(d)) == d);
+	EXPECT(storage_is_badge(badge));
+	finish();
+}
+
 /* Each part is undone, cut off, then done. */
 TEST(test_loading_goes_on_after_a_crash)
 {

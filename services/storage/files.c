@@ -18,8 +18,8 @@ static struct {
 	uint64_t offset;
 } archive;
 
-/* A page that is never written. It is made again after a restart. */
-static cap_t zero_page;
+/* Own memory: a page object that nobody names would be swept. */
+static const uint8_t zeros[PAGE_SIZE];
 
 static uint64_t
 environment_now(void *context)
@@ -70,14 +70,21 @@ static status_t
 environment_clear(void *context, uint64_t file, uint64_t offset,
     uint64_t length)
 {
-	status_t status = OK;
-
 	(void)context;
-	if (zero_page == CAP_NONE)
-		status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER,
-		    PAGE_SIZE, 0, &zero_page);
-	return status != OK ? status :
-	    copy(file, offset, zero_page, 0, length);
+	if (length > sizeof(zeros))
+		return ERR_RANGE;
+	for (uint64_t done = 0; done < length;) {
+		struct sys_result r = sys_invoke(SYS_VSPACE_COPY,
+		    service_info()->vspace, (uint64_t)zeros, file,
+		    offset + done, length - done, 0);
+
+		if (r.status != OK)
+			return r.status;
+		if (r.value[0] == 0)
+			return ERR_RANGE;
+		done += r.value[0];
+	}
+	return OK;
 }
 
 static status_t

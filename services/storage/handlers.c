@@ -47,7 +47,9 @@ handle_attach(struct request *request)
 	struct description *description;
 	unsigned error;
 
-	if (request->call->trust < TRUST_SERVICE)
+	/* End A of a description has full trust, whoever holds it. */
+	if (request->call->trust < TRUST_SERVICE ||
+	    storage_is_badge(request->call->badge))
 		return E_PERM;
 	error = storage_attach(request->storage, (uint32_t)request->word[1],
 	    (uint32_t)request->word[2], &description);
