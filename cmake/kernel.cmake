@@ -47,8 +47,3 @@ add_dependencies(bennu.elf init_image)
 set_source_files_properties(${CMAKE_SOURCE_DIR}/boot/init_image.S
 	TARGET_DIRECTORY bennu.elf
 	PROPERTIES OBJECT_DEPENDS ${init_image})
-
-# Until there is a real init, one that stops with an invalid instruction.
-if(NOT EXISTS ${CMAKE_SOURCE_DIR}/services/init/CMakeLists.txt)
-	bennu_init(SOURCES ${BENNU_CMAKE_DIR}/init_stub.S)
-endif()
