@@ -11,6 +11,16 @@
 #define CONSOLE_EXIT		0x0212	/* status -> when the frame is out. Trust >= SERVICE */
 #define CONSOLE_POLL		0x0213	/* -> bytes of input waiting, 1 if end of input */
 
+/*
+ * The console as a terminal, for the service that runs its line discipline.
+ * Both directions are counted in bytes since boot, so that a request repeated
+ * after a restart of either side moves nothing twice. Trust >= SERVICE. A host
+ * without a terminal has size 0.
+ */
+#define CONSOLE_LISTEN		0x0214	/* bits; ; notification: signalled when input comes, output makes room, the size changes, input ends */
+#define CONSOLE_PUT		0x0215	/* position, length; buffer(in) -> position reached. Takes what there is room for, never parks */
+#define CONSOLE_TAKE		0x0216	/* position, length; buffer(out) -> done, rows | columns << 16, 1 if input has ended. Frees what lies before position */
+
 #define CONSOLE_STREAM_OUT	1u
 #define CONSOLE_STREAM_ERR	2u
 #define CONSOLE_STREAM_TRACE	3u
