@@ -95,6 +95,7 @@ struct process {
 	struct process *parent;		/* NULL: the first, or it has ended */
 
 	uint32_t pid, pgid, sid;
+	uint32_t terminal;		/* controlling one + 1; 0: none */
 	uint32_t uid, euid, gid, egid;
 	uint32_t state;			/* PROCESS_*, PROC_DYING */
 	uint32_t status;		/* wait status, from DYING on */
@@ -136,6 +137,12 @@ struct proc {
 	/* Lists an answer. error: E_* or 0; value: words 1 to 3 */
 	void (*answer)(void *context, struct proc_call call, uint64_t error,
 	    const uint64_t value[3]);
+	/*
+	 * A session leader ends that has a terminal (number + 1); in the
+	 * transaction that makes it a zombie, before its children go to
+	 * process 1. NULL: nobody asks. 0 or E_NOMEM.
+	 */
+	int (*session_ended)(void *context, uint32_t sid, uint32_t terminal);
 	void *context;
 };
 
@@ -220,6 +227,18 @@ int proc_nice(struct proc *proc, const struct process *caller,
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);
 int proc_setsid(struct proc *proc, struct process *process);
+/* To each that is in the group, whoever sends it; E_SRCH if nobody is. */
+int proc_signal_group(struct proc *proc, uint64_t pgid,
+    const struct proc_signal *signal);
+bool proc_group_in_session(const struct proc *proc, uint64_t pgid,
+    uint64_t sid);
+/*
+ * Nobody outside the group but in its session is the parent of one in it: no
+ * shell could continue it after a stop.
+ */
+bool proc_group_orphaned(const struct proc *proc, uint64_t pgid);
+/* No process of the session has a controlling terminal after that. */
+int proc_session_forget_terminal(struct proc *proc, uint64_t sid);
 
 /* As PROC_GET shows it. */
 uint32_t proc_state(const struct process *process);

@@ -208,6 +208,123 @@ test_groups_and_sessions(void)
 }
 
 static void
+give_terminal(struct process *process, uint32_t terminal)
+{
+	begin();
+	if (TX_SET(proc.arena, process->terminal, terminal) != OK)
+		abort();
+	end(0);
+}
+
+static uint32_t ended_sid, ended_terminal;
+
+/* As the terminals do it: hang up, and forget. */
+static int
+session_ended(void *context, uint32_t sid, uint32_t terminal)
+{
+	static const struct proc_signal hangup = {
+		.signal = SIGNAL_HUP, .code = SIGNAL_CODE_KERNEL,
+	};
+
+	(void)context;
+	ended_sid = sid;
+	ended_terminal = terminal;
+	int error = proc_signal_group(&proc, sid, &hangup);
+	return error == E_NOMEM ? error :
+	    proc_session_forget_terminal(&proc, sid);
+}
+
+static void
+test_terminal_belongs_to_a_session_and_goes_with_its_leader(void)
+{
+	struct process *init = boot(), *shell = make(init);
+
+	proc.session_ended = session_ended;
+	ended_sid = ended_terminal = 0;
+	setsid_by(shell);
+	give_terminal(shell, 3);
+	struct process *same = make(shell), *own = make(shell);
+	struct process *left = make(same);
+	KTAP_EQUAL(left->terminal, 3);
+	setpgid_by(shell, own->pid, 0);
+	KTAP_EQUAL(setsid_by(left), 0);
+	KTAP_EQUAL(left->terminal, 0);
+	give_terminal(left, 4);
+	finish(own, 0);
+	KTAP_EQUAL(ended_sid, 0);
+	own = make(shell);
+	setpgid_by(shell, own->pid, 0);
+	finish(shell, 0);
+	KTAP_EQUAL(ended_sid, shell->pid);
+	KTAP_EQUAL(ended_terminal, 3);
+	KTAP_EQUAL(same->terminal, 0);
+	KTAP_EQUAL(own->terminal, 0);
+	KTAP_EQUAL(left->terminal, 4);
+	KTAP_EQUAL(same->pending, SIGNAL_BIT(SIGNAL_HUP));
+	KTAP_EQUAL(own->pending, 0);
+	/* Without a terminal nobody is told. */
+	struct process *plain = make(init);
+	setsid_by(plain);
+	finish(plain, 0);
+	KTAP_EQUAL(ended_sid, shell->pid);
+}
+
+static void
+test_signals_to_groups_reach_who_is_in_them(void)
+{
+	struct process *init = boot(), *shell = make(init);
+	struct process *a = make(shell), *b = make(shell);
+	const struct proc_signal signal = {
+		.signal = 2, .code = SIGNAL_CODE_KERNEL,
+	};
+
+	setsid_by(shell);
+	a = make(shell);
+	b = make(shell);
+	setpgid_by(shell, a->pid, 0);
+	setpgid_by(shell, b->pid, a->pid);
+	begin();
+	KTAP_EQUAL(end(proc_signal_group(&proc, a->pid, &signal)), 0);
+	KTAP_EQUAL(a->pending & b->pending, SIGNAL_BIT(2));
+	KTAP_EQUAL(fetch(b, 0).code, SIGNAL_CODE_KERNEL);
+	KTAP_EQUAL(shell->pending, 0);
+	begin();
+	KTAP_EQUAL(end(proc_signal_group(&proc, b->pid, &signal)), E_SRCH);
+	KTAP_CHECK(proc_group_in_session(&proc, a->pid, shell->pid));
+	KTAP_CHECK(!proc_group_in_session(&proc, a->pid, 1));
+	KTAP_CHECK(!proc_group_in_session(&proc, b->pid, shell->pid));
+}
+
+static void
+test_group_is_orphaned_without_a_parent_that_can_continue_it(void)
+{
+	struct process *init = boot(), *shell = make(init);
+
+	/* The first process has no parent at all. */
+	KTAP_CHECK(proc_group_orphaned(&proc, 1));
+	setsid_by(shell);
+	struct process *job = make(shell), *part = make(job);
+	KTAP_CHECK(proc_group_orphaned(&proc, shell->pid));
+	setpgid_by(shell, job->pid, 0);
+	setpgid_by(job, part->pid, job->pid);
+	KTAP_CHECK(!proc_group_orphaned(&proc, job->pid));
+	/* One that ends no longer counts, its child in the group does not. */
+	begin();
+	end(proc_end(&proc, job, 0));
+	KTAP_CHECK(proc_group_orphaned(&proc, part->pgid));
+	run_work();
+	KTAP_CHECK(proc_group_orphaned(&proc, part->pgid));
+	/* A parent in another session does not count. */
+	struct process *child = make(init);
+	setpgid_by(init, child->pid, 0);
+	KTAP_CHECK(!proc_group_orphaned(&proc, child->pid));
+	setsid_by(make(child));
+	struct process *alone = make(init);
+	setsid_by(alone);
+	KTAP_CHECK(proc_group_orphaned(&proc, alone->pid));
+}
+
+static void
 test_vfork_parent_waits_for_exec_or_end(void)
 {
 	struct process *init = boot();
@@ -450,6 +567,11 @@ main(void)
 		KTAP_TEST(test_ignored_signals_do_not_stay_pending),
 		KTAP_TEST(test_kill_needs_the_right_user),
 		KTAP_TEST(test_groups_and_sessions),
+		KTAP_TEST(
+	    test_terminal_belongs_to_a_session_and_goes_with_its_leader),
+		KTAP_TEST(test_signals_to_groups_reach_who_is_in_them),
+		KTAP_TEST(
+	    test_group_is_orphaned_without_a_parent_that_can_continue_it),
 		KTAP_TEST(test_vfork_parent_waits_for_exec_or_end),
 		KTAP_TEST(test_cancelled_waits_do_nothing),
 		KTAP_TEST(test_end_of_process_1_ends_all),

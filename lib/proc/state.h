@@ -36,6 +36,13 @@ process_hold(struct proc *proc, struct process *process)
 	    offsetof(struct process, handle) - start) == OK ? 0 : E_NOMEM;
 }
 
+/* Its end has not been decided. */
+static inline bool
+process_lives(const struct process *process)
+{
+	return process->state == PROCESS_RUNNING;
+}
+
 static inline int
 from_status(status_t status)
 {

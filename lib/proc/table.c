@@ -99,6 +99,7 @@ process_inherit(struct process *process, const struct process *parent)
 {
 	process->pgid = parent->pgid;
 	process->sid = parent->sid;
+	process->terminal = parent->terminal;
 	process->uid = parent->uid;
 	process->euid = parent->euid;
 	process->gid = parent->gid;
@@ -329,6 +330,16 @@ finish(struct proc *proc, const struct process *process)
 	return 0;
 }
 
+static int
+session_end(struct proc *proc, const struct process *process)
+{
+	if (process->sid != process->pid || process->terminal == 0 ||
+	    proc->session_ended == NULL)
+		return 0;
+	return proc->session_ended(proc->context, process->sid,
+	    process->terminal);
+}
+
 int
 proc_ended(struct proc *proc, struct process *process)
 {
@@ -341,6 +352,8 @@ proc_ended(struct proc *proc, struct process *process)
 	    vfork_release(proc, process) != 0)
 		return E_NOMEM;
 	if (process->pid == FIRST_PID && finish(proc, process) != 0)
+		return E_NOMEM;
+	if (session_end(proc, process) != 0)
 		return E_NOMEM;
 	if (reparent(proc, process) != 0)
 		return E_NOMEM;
