@@ -42,9 +42,12 @@ process_ok(const struct proc *proc, struct process *process)
 	if (!process_lives(process) &&
 	    (process->park != PARK_NONE || process->report != 0))
 		return false;
-	/* Between two of its calls, who is stopped has none. */
-	if (process->park != PARK_NONE &&
-	    (process->park == PARK_STOP) != (process->state == PROCESS_STOPPED))
+	/* Who is stopped waits for that, or for nothing between two calls. */
+	if (process->state == PROCESS_STOPPED && process->park != PARK_NONE &&
+	    process->park != PARK_STOP)
+		return false;
+	if (process->park == PARK_STOP && process->state != PROCESS_STOPPED &&
+	    (process->work & PROC_WORK_RESUME) == 0)
 		return false;
 	if (process->pending & process->ignored)
 		return false;

@@ -67,15 +67,26 @@ job_forget(struct proc *proc, struct process *process)
 	    count_stopped(proc, ~0u);
 }
 
+/* What has to be told is done as work. */
 static int
 resume(struct proc *proc, struct process *process)
 {
-	static const uint64_t nothing[3];
-
-	if (count_stopped(proc, ~0u) != 0 ||
-	    process_add_work(proc, process, PROC_WORK_KICK) != 0)
+	if (count_stopped(proc, ~0u) != 0)
 		return E_NOMEM;
 	process->state = PROCESS_RUNNING;
+	process->report = 0;
+	return process_add_work(proc, process,
+	    PROC_WORK_RESUME | PROC_WORK_KICK);
+}
+
+int
+job_resumed(struct proc *proc, struct process *process)
+{
+	static const uint64_t nothing[3];
+
+	/* Ended or stopped again meanwhile. */
+	if (process->state != PROCESS_RUNNING)
+		return 0;
 	if (process->park == PARK_STOP) {
 		process->park = PARK_NONE;
 		proc->answer(proc->context, process->call, 0, nothing);

@@ -11,6 +11,8 @@
  *	KICK	the thread shall look at its signals
  *	INFO	ids shown in the info page have changed
  *	NICE	the thread's share of the machine has changed
+ *	RESUME	a stopped process goes on: proc_work_done() answers it and
+ *		tells its parent, as one signal may continue any number
  *	DESTROY	kill the thread, empty table and address space; then
  *		proc_ended() makes it a zombie and tells the parent
  *
@@ -46,6 +48,7 @@
 #define PROC_WORK_INFO		0x4u
 #define PROC_WORK_DESTROY	0x8u
 #define PROC_WORK_NICE		0x10u
+#define PROC_WORK_RESUME	0x20u
 
 /* Numbers that the rules know. */
 #define SIGNAL_HUP		1u

@@ -22,6 +22,8 @@ static _Alignas(4096) uint8_t memory[ARENA_SIZE];
 static struct proc proc;
 static struct answer answers[ANSWERS];
 static unsigned answer_count;
+static uint32_t resumed[PROC_MAX];	/* by run_work(), in order */
+static unsigned resumed_count;
 static uint64_t next_order;
 
 static inline void
@@ -84,6 +86,8 @@ run_work(void)
 	struct process *process;
 
 	while ((process = proc_work_next(&proc)) != NULL) {
+		if (process->work & PROC_WORK_RESUME)
+			resumed[resumed_count++ % PROC_MAX] = process->pid;
 		begin();
 		end(process->work & PROC_WORK_DESTROY ?
 		    proc_ended(&proc, process) :

@@ -65,6 +65,8 @@ int wait_check(struct proc *proc, struct process *parent);
 int alarm_drop(struct proc *proc, struct process *process);
 /* What a signal does when it is sent, also to who ignores or blocks it. */
 int job_signalled(struct proc *proc, struct process *process, uint32_t signal);
+/* RESUME. The process is held. */
+int job_resumed(struct proc *proc, struct process *process);
 /* It will not be continued any more. The process is held. */
 int job_forget(struct proc *proc, struct process *process);
 /*

@@ -201,6 +201,9 @@ proc_work_done(struct proc *proc, struct process *process, uint32_t work)
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
 	uint32_t before = process->work;
+	if ((before & work & PROC_WORK_RESUME) != 0 &&
+	    job_resumed(proc, process) != 0)
+		return E_NOMEM;
 	process->work &= ~work;
 	if (before == 0 || process->work != 0)
 		return 0;
