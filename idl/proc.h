@@ -29,6 +29,7 @@
 
 #define PROC_STOP		0x030e	/* fetched stop signal: parks until continued; answered at once if it does not stop */
 #define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
+#define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
 
 #define IGNORE_NO_ZOMBIES	0x1u	/* children need no wait */
 #define IGNORE_NO_STOPS		0x2u	/* no SIGCHLD when they stop or go on */

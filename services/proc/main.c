@@ -335,6 +335,9 @@ dispatch(struct root *root, struct service_call *call,
 	case PROC_QUEUE:
 		error = handle_queue(call, process);
 		break;
+	case PROC_TIMES:
+		reply(call, process->children_ns, 0, 0);
+		return 0;
 	case PROC_SIGNAL_PENDING:
 		reply(call, process->pending, 0, 0);
 		return 0;
