@@ -80,6 +80,7 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
+		.lineage = file_lineage(),
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))

@@ -45,6 +45,9 @@ node_ok(const struct storage *storage, const struct inode *directory,
 static bool
 inode_ok(const struct inode *inode)
 {
+	if (inode->watch != 0 && (inode_kind(inode) != KIND_REGULAR ||
+	    inode->references == 0 || inode->watch > STORAGE_WATCHES))
+		return false;
 	if (inode_kind(inode) == KIND_SYMLINK)
 		return inode->target != NULL &&
 		    inode->size == inode->target_length;

@@ -54,6 +54,7 @@ struct inode {
 	uint64_t atime_ns, mtime_ns, ctime_ns;
 	uint32_t references;
 	uint32_t target_length;	/* of a symbolic link */
+	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	/* Of a directory: its only name. Of a file: one of its names or none. */
 	struct inode *parent;
 	struct entry *entry;
@@ -103,6 +104,10 @@ struct storage_root {
 	uint32_t free;		/* index + 1 of a free description */
 	uint32_t descriptions;	/* in use */
 	struct chunk *chunk[CHUNKS_MAX];
+	uint64_t watch_memory;	/* the caller's */
+	uint32_t watch_ready;	/* watches above were never taken */
+	uint32_t watch_free;	/* index + 1 of a free one below */
+	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
 };
 
 static inline unsigned
@@ -203,7 +208,16 @@ unsigned description_create(struct storage *storage,
     const struct description *base, struct inode *inode, unsigned flags,
     struct description **out_description);
 
+/* watch.c */
+/* Gives the inode a watch if one is free. Saves. */
+unsigned watch_take(struct storage *storage, struct inode *inode);
+unsigned watch_release(struct storage *storage, struct inode *inode);
+/* Before the inode changes: who watches asks again. */
+void watch_touch(const struct storage *storage, const struct inode *inode);
+
 /* file.c */
+/* Would a read of data now note its time? */
+bool file_wants_atime(const struct inode *inode, uint64_t time);
 /* Everything beyond the size is zero after that. Inode is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
 /* Sets the size, with page object, for someone who may. Saves. */

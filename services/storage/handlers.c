@@ -163,6 +163,7 @@ static const struct handler handlers[] = {
 	[STORAGE_STATFS] = { handle_statfs, 1 },
 	[STORAGE_SET_FLAGS] = { handle_set_flags, 0 },
 	[STORAGE_PATH] = { handle_path, 1 },
+	[STORAGE_WINDOW] = { handle_window, 0 },
 	[STORAGE_ATTACH] = { handle_attach, 0 },
 };
 
