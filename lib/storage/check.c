@@ -128,7 +128,7 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		*out_unlinked += d->inode->links == 0;
 		used++;
 	}
-	return used == storage->root->descriptions;
+	return used == storage->root->places.descriptions;
 }
 
 bool

@@ -100,9 +100,11 @@ struct storage_root {
 	uint64_t load_position;
 	uint64_t load_offset;	/* in the file being loaded */
 	bool	 loaded;
-	uint32_t chunks;
-	uint32_t free;		/* index + 1 of a free description */
-	uint32_t descriptions;	/* in use */
+	struct {
+		uint32_t chunks;
+		uint32_t free;		/* index + 1 of a free description */
+		uint32_t descriptions;	/* in use */
+	} places;
 	struct chunk *chunk[CHUNKS_MAX];
 	uint64_t watch_memory;	/* the caller's */
 	uint32_t watch_ready;	/* watches above were never taken */
