@@ -42,6 +42,8 @@
 #define STORAGE_SET_FLAGS	0x0018	/* OPEN_APPEND or 0 */
 #define STORAGE_PATH		0x0019	/* ; buffer(out) -> length: path of the open directory or file */
 #define STORAGE_WINDOW		0x001a	/* -> size, watch, version; memory object (read), watches (read) */
+#define STORAGE_RETIRE		0x001b	/* closes, keeps the handle: now one of the base it was opened from, as with OPEN_PATH */
+#define STORAGE_REOPEN		0x001c	/* flags, mode; path -> kind, device, size, inode: as OPEN, into the retired handle itself */
 #define STORAGE_ATTACH		0x0020	/* uid, gid -> ; root directory. Trust >= SERVICE */
 
 /* Offset of READ and WRITE: use and move the position of the description. */

@@ -4,6 +4,7 @@
 #include "calls.h"
 #include "pipe.h"
 #include "service.h"
+#include "spare.h"
 #include "thread.h"
 #include "user.h"
 #include "window.h"
@@ -111,6 +112,7 @@ file_share_all(void)
 			service_insist(file->cap, &m, 0);
 		file->moved = false;
 	}
+	spare_drop_all();
 	lineage++;
 }
 
@@ -123,7 +125,7 @@ file_drop(struct file *file)
 	if (file->kind == FILE_PIPE)
 		pipe_close(file);
 	else if (file->cap != CAP_NONE)
-		sys_cap_delete(0, file->cap);
+		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
 }
 

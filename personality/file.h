@@ -41,6 +41,7 @@ struct file {
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
 	cap_t	 cap;		/* storage: the description; pipe: its end */
+	cap_t	 base;		/* see spare.h */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
 	bool	 moved;		/* storage has another position */

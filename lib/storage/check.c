@@ -123,9 +123,11 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 
 	while ((d = storage_next(storage, &index)) != NULL) {
 		if (d->inode == NULL || d->top == NULL ||
-		    d->inode->references == 0 || d->top->references == 0)
+		    d->base == NULL || d->inode->references == 0 ||
+		    d->top->references == 0 || d->base->references == 0 ||
+		    (d->retired && d->inode != d->base))
 			return false;
-		*out_unlinked += d->inode->links == 0;
+		*out_unlinked += d->inode->links == 0 || d->base->links == 0;
 		used++;
 	}
 	return used == storage->root->places.descriptions;

@@ -27,10 +27,11 @@
 #define PAGES		2u
 #define STRIDE		13u	/* prime: other places in each loop */
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		4u
+#define BASES		5u
 
 static struct fake fake;
-static uint64_t badge[BASES];	/* root, user, open file, open folder */
+/* Root, user, open file, open folder, retired. */
+static uint64_t badge[BASES];
 
 static struct description *
 base(unsigned i)
@@ -227,6 +228,42 @@ run_window(void)
 	return error != 0 ? error : storage_window(core(), d, &window);
 }
 
+static unsigned
+run_retire(void)
+{
+	return storage_retire(core(), base(2));
+}
+
+static unsigned
+run_retire_folder(void)
+{
+	return storage_retire(core(), base(3));
+}
+
+static unsigned
+run_reopen(void)
+{
+	struct storage_opened opened;
+
+	return storage_reopen(core(), base(4), PATH("other"), OPEN_READ, 0,
+	    &opened);
+}
+
+static unsigned
+run_reopen_new(void)
+{
+	struct storage_opened opened;
+
+	return storage_reopen(core(), base(4), PATH("new"),
+	    OPEN_WRITE | OPEN_CREATE, 0600, &opened);
+}
+
+static unsigned
+run_close_retired(void)
+{
+	return storage_close(core(), base(4));
+}
+
 static const struct operation {
 	const char *name;
 	unsigned (*run)(void);
@@ -241,7 +278,10 @@ static const struct operation {
 	{ "chmod", run_chmod }, { "close", run_close },
 	{ "close_folder", run_close_folder }, { "readdir", run_readdir },
 	{ "attach", run_attach }, { "map", run_map },
-	{ "window", run_window },
+	{ "window", run_window }, { "retire", run_retire },
+	{ "retire_folder", run_retire_folder }, { "reopen", run_reopen },
+	{ "reopen_new", run_reopen_new },
+	{ "close_retired", run_close_retired },
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
@@ -295,6 +335,13 @@ make_tree(void)
 	struct storage_window window;
 	fake_begin(&fake);
 	must(storage_window(core(), base(2), &window));
+	struct storage_opened opened;
+	fake_begin(&fake);
+	must(storage_open(core(), base(3), PATH("other"), OPEN_WRITE, 0, &d,
+	    &opened));
+	badge[4] = storage_badge(d);
+	fake_begin(&fake);
+	must(storage_retire(core(), d));
 }
 
 static bool

@@ -64,11 +64,16 @@ description_create(struct storage *storage, const struct description *base,
 	d->gid = base->gid;
 	d->inode = inode;
 	d->top = base->top;
+	d->base = base->inode != NULL && is_directory(base->inode) ?
+	    base->inode : base->top;
+	d->retired = false;
 	d->position = 0;
 	d->session = 0;
 	error = inode_reference(storage, d->inode);
 	if (error == 0)
 		error = inode_reference(storage, d->top);
+	if (error == 0)
+		error = inode_reference(storage, d->base);
 	*out_description = d;
 	return error;
 }
@@ -90,19 +95,52 @@ storage_close(struct storage *storage, struct description *description)
 {
 	struct storage_root *root = storage->root;
 	struct inode *inode = description->inode, *top = description->top;
+	struct inode *base = description->base;
+	bool retired = description->retired;
+	unsigned error;
 
 	if (SAVE(storage, &root->places) != 0 ||
 	    SAVE(storage, description) != 0)
 		return E_NOSPC;
 	description->used = false;
-	description->inode = description->top = NULL;
+	description->inode = description->top = description->base = NULL;
 	if (++description->generation == 0)
 		description->generation = 1;
 	description->next_free = root->places.free;
 	root->places.free = description->index + 1;
 	root->places.descriptions--;
-	unsigned error = inode_unreference(storage, inode);
+	error = retired ? 0 : inode_unreference(storage, inode);
+	if (error == 0)
+		error = inode_unreference(storage, base);
 	return error != 0 ? error : inode_unreference(storage, top);
+}
+
+unsigned
+storage_retire(struct storage *storage, struct description *description)
+{
+	struct inode *inode = description->inode;
+
+	if (description->retired)
+		return 0;
+	if (SAVE(storage, description) != 0)
+		return E_NOSPC;
+	description->retired = true;
+	description->inode = description->base;
+	description->flags = OPEN_PATH;
+	return inode_unreference(storage, inode);
+}
+
+unsigned
+description_rebind(struct storage *storage, struct description *description,
+    struct inode *inode, unsigned flags)
+{
+	if (SAVE(storage, description) != 0)
+		return E_NOSPC;
+	description->retired = false;
+	description->inode = inode;
+	description->flags = flags;
+	description->position = 0;
+	return inode_reference(storage, inode);
 }
 
 struct description *

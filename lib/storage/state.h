@@ -7,8 +7,8 @@
  *	entry		one name in one directory: a node of its tree
  *
  * References of an inode: descriptions that have it open, or have it as the
- * root of their attachment, and directories below it that were removed but are
- * still referenced (their `..` leads here). The top directory has one more.
+ * root of their attachment or as the directory they were opened from, and
+ * directories below it that were removed but are still referenced (their `..` leads here). The top directory has one more.
  *
  * A directory is a treap ordered by cookie. The cookie of an entry is a hash
  * of its name, or up to COOKIE_PROBES - 1 above when it is taken. So it serves
@@ -78,10 +78,12 @@ struct description {
 	uint32_t index;
 	uint32_t generation;	/* never 0 */
 	bool	 used;
+	bool	 retired;	/* inode is base, and counted once */
 	uint32_t flags;		/* OPEN_* */
 	uint32_t uid, gid;
 	struct inode *inode;
 	struct inode *top;	/* of the attachment */
+	struct inode *base;	/* directory it was opened from */
 	uint64_t position;
 	uint64_t session;
 	uint32_t next_free;	/* index + 1, of a free one */
@@ -209,6 +211,9 @@ unsigned link_new(struct walk *walk, struct inode *inode);
 unsigned description_create(struct storage *storage,
     const struct description *base, struct inode *inode, unsigned flags,
     struct description **out_description);
+/* A retired description becomes one of the inode. */
+unsigned description_rebind(struct storage *storage,
+    struct description *description, struct inode *inode, unsigned flags);
 
 /* watch.c */
 /* Gives the inode a watch if one is free. Saves. */

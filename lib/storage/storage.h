@@ -128,6 +128,15 @@ struct storage_opened {
 unsigned storage_open(struct storage *storage, struct description *base,
     struct storage_path path, unsigned flags, uint32_t mode,
     struct description **out_description, struct storage_opened *out_opened);
+/*
+ * Retiring closes a description but keeps it, for the next opening: until then
+ * it is one of the directory it was opened from, as with OPEN_PATH.
+ */
+unsigned storage_retire(struct storage *storage,
+    struct description *description);
+unsigned storage_reopen(struct storage *storage,
+    struct description *description, struct storage_path path, unsigned flags,
+    uint32_t mode, struct storage_opened *out_opened);
 unsigned storage_set_flags(struct storage *storage,
     struct description *description, unsigned flags);
 

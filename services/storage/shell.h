@@ -47,6 +47,7 @@ status_t files_map_watches(cap_t memory);
 
 /* names.c */
 unsigned handle_open(struct request *request);
+unsigned handle_reopen(struct request *request);
 unsigned handle_mkdir(struct request *request);
 unsigned handle_mknod(struct request *request);
 unsigned handle_unlink(struct request *request);
