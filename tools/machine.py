@@ -46,7 +46,7 @@ def add_arguments(parser):
                         help="kernel command line")
     parser.add_argument("--debug", action="store_true",
                         help="boot the debug kernel: addresses are checked")
-    parser.set_defaults(image=None, firmware="bios")
+    parser.set_defaults(image=None, firmware="bios", kernel=None)
 
 
 def add_image_arguments(parser):
@@ -71,7 +71,7 @@ def check_arguments(parser, arguments):
 
 
 def kernel_image(arguments):
-    return DEBUG_KERNEL if arguments.debug else KERNEL
+    return arguments.kernel or (DEBUG_KERNEL if arguments.debug else KERNEL)
 
 
 def boot_source(arguments, module):
