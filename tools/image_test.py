@@ -97,6 +97,15 @@ class ImageTest(unittest.TestCase):
         self.assertIn(b"phoenix: all services are ready", done.stdout,
                       done.stderr)
         self.assertEqual(done.returncode, PASSED, done.stdout)
+        return done.stdout
+
+    def test_loader_passes_the_tables_of_the_firmware(self):
+        done = tool("run.py", "--print-command", "--cpus", "4", "--image",
+                    os.path.join(self.first, "bennu.iso"))
+        # CPUs of their own sockets are only found in ACPI's tables.
+        self.assertIn(" -smp 4 ", done.stdout)
+        line = done.stdout.strip().replace(" -smp 4 ", " -smp 4,sockets=4 ")
+        self.assertIn(b"bennu: 4 CPUs", self.boot(line))
 
     def test_printed_lines_boot(self):
         sources = [("--root", self.root, "--", "/busybox", "true")]
