@@ -714,8 +714,8 @@ prepare(void)
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",
-		"urandom", "tty", "console" };
-	for (unsigned i = 0; i < 7; i++) {
+		"urandom", "tty", "console", "control" };
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "dev/%s", names[i]);
