@@ -20,6 +20,7 @@ from mkarchive import host_file  # noqa: E402
 REGISTERS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rbp", "r8", "r9",
              "r10", "r11", "r12", "r13", "r14", "r15", "rip", "rflags", "rsp")
 PATH_MAX = 4096
+PAGE_SIZE = 4096
 
 
 def read_u64(address):
@@ -28,8 +29,13 @@ def read_u64(address):
 
 
 def read_string(address):
-    data = bytes(gdb.selected_inferior().read_memory(address, PATH_MAX))
-    return data.split(b"\0", 1)[0].decode("utf-8", "replace")
+    """Page by page: what lies behind the end may not be there."""
+    text = b""
+    while b"\0" not in text and len(text) < PATH_MAX:
+        length = PAGE_SIZE - (address + len(text)) % PAGE_SIZE
+        text += bytes(gdb.selected_inferior().read_memory(
+            address + len(text), length))
+    return text.split(b"\0", 1)[0].decode("utf-8", "replace")
 
 
 def symbol(name):
