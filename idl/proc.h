@@ -31,6 +31,7 @@
 #define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
 #define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
 #define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
+#define PROC_AFFINITY		0x0312	/* pid or 0, 1 to set, mask of CPUs -> mask before */
 
 #define LIMIT_CPU		0u
 #define LIMIT_FILE_SIZE		1u

@@ -129,6 +129,7 @@ struct process {
 	uint32_t stop_fetched;		/* it may ask to be stopped */
 	uint32_t queued;		/* signals in the queue */
 	int32_t	 nice;
+	uint64_t affinity;		/* mask of CPUs; 0: all */
 	uint64_t pending, ignored;	/* SIGNAL_BIT */
 	uint64_t alarm_ns, interval_ns;	/* since boot; 0: none */
 	uint64_t spent_ns;		/* CPU time, known when it has ended */
@@ -284,6 +285,10 @@ int proc_may_fork(const struct proc *proc, const struct process *process);
 /* As it was before. What is set has work INFO. */
 int proc_limit(struct proc *proc, const struct process *caller,
     const struct proc_limit *request, uint64_t out_before[2]);
+
+/* mask NULL only asks; the CPUs it names exist. */
+int proc_affinity(struct proc *proc, const struct process *caller,
+    uint64_t pid, const uint64_t *mask, uint64_t *out_before);
 
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);

@@ -107,6 +107,7 @@ process_inherit(struct process *process, const struct process *parent)
 	process->no_zombies = parent->no_zombies;
 	process->no_stops = parent->no_stops;
 	process->nice = parent->nice;
+	process->affinity = parent->affinity;
 	memcpy(process->limit, parent->limit, sizeof(process->limit));
 }
 
@@ -136,7 +137,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	if (error != 0)
 		return error;
 	return process_add_work(proc, process, PROC_WORK_START |
-	    (process->nice != 0 ? PROC_WORK_NICE : 0));
+	    ((process->nice | (int64_t)process->affinity) != 0 ?
+	    PROC_WORK_NICE : 0));
 }
 
 int

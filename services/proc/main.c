@@ -329,6 +329,7 @@ dispatch(struct root *root, struct service_call *call,
 	struct proc_call id = { call->id.reply, call->id.order };
 	uint64_t tag = call->message.word[0];
 	uint64_t a = call->message.word[1], b = call->message.word[2];
+	uint64_t before;
 	int error;
 
 	switch (tag) {
@@ -350,6 +351,11 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_alarm(call, process);
 	case PROC_LIMIT:
 		return handle_limit(call, process);
+	case PROC_AFFINITY:
+		error = proc_affinity(&proc, process, a, b != 0 ?
+		    &call->message.word[3] : NULL, &before);
+		reply(call, before, 0, 0);
+		return error;
 	case PROC_NICE:
 		return handle_nice(call, process);
 	case PROC_KILL:
@@ -412,7 +418,7 @@ work_on(struct process *process)
 	uint32_t work = process->work;
 
 	if (work & PROC_WORK_DESTROY) {
-		objects_destroy(process);
+		must(proc_spent(&proc, process, objects_destroy(process)));
 		must(proc_ended(&proc, process));
 		return;
 	}
