@@ -714,14 +714,14 @@ prepare(void)
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",
-		"urandom", "tty", "console" };
-	for (unsigned i = 0; i < 7; i++) {
+		"urandom", "tty", "console", "ptmx", "pts" };
+	for (unsigned i = 0; i < 9; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "dev/%s", names[i]);
 		fake_begin(&fake);
 		fake_end(&fake, storage_unlink(core(), slot[0].own,
-		    (struct storage_path){ name, strlen(name) }, false));
+		    (struct storage_path){ name, strlen(name) }, i == 8));
 	}
 	fake_begin(&fake);
 	fake_end(&fake, storage_unlink(core(), slot[0].own,

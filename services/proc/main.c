@@ -579,6 +579,8 @@ resume(void *arena_root, bool first)
 		.archive = request("archive:bennu"),
 		.trace = service_option("trace", value) == OK &&
 		    value[0] == '1',
+		.terminal = service_option("terminal", value) == OK &&
+		    value[0] == '1',
 	};
 	seed_start(service_info()->seed);
 	if (!root->started && !root->failed)

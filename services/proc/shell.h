@@ -37,6 +37,7 @@ struct granted {
 	cap_t	 users;		/* container of all processes */
 	cap_t	 storage, console, system, clock, archive;
 	bool	 trace;
+	bool	 terminal;	/* the host has one */
 };
 
 extern struct granted granted;
