@@ -64,6 +64,7 @@ open_device(struct file *file, uint32_t device, unsigned flags)
 	case DEVICE_FULL:
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
+	case DEVICE_CONTROL:
 		file->kind = FILE_DEVICE;
 		file->device = device;
 		return 0;

@@ -102,6 +102,10 @@ long file_read(struct file *file, void *buffer, uint64_t size,
 long file_write(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset);
 
+/* control.c: /dev/control */
+long control_write(const void *command, uint64_t size);
+long control_read(void *buffer, uint64_t size);
+
 /* random.c */
 void random_reseed(void);
 void random_fill(void *out, size_t size);

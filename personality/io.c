@@ -101,6 +101,8 @@ device_read(const struct file *file, void *buffer, uint64_t size)
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
 		return random_read(buffer, size);
+	case DEVICE_CONTROL:
+		return control_read(buffer, size);
 	default:
 		return user_zero(buffer, size) != 0 ? -E_FAULT : (long)size;
 	}
@@ -140,6 +142,8 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 		return console_write(file->device == CONSOLE_STREAM_ERR ?
 		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
 	case FILE_DEVICE:
+		if (file->device == DEVICE_CONTROL)
+			return control_write(buffer, size);
 		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);

@@ -99,6 +99,7 @@
 #define L_SIGTTOU	22
 #define L_SIGURG	23
 #define L_SIGWINCH	28
+#define L_SIGSYS	31
 #define L_NSIG		64
 
 #define L_SA_NOCLDSTOP	1ul

@@ -12,6 +12,7 @@
 #include "signals.h"
 
 #include "calls.h"
+#include "crash.h"
 #include "process.h"
 #include "service.h"
 #include "table.h"
@@ -217,8 +218,10 @@ signal_deliver(struct user_frame *frame, uint64_t number)
 		if (is_ignored(info.signo))
 			continue;
 		trace_signal(&info, frame->rip);
-		if (a->handler == L_SIG_DFL)
+		if (a->handler == L_SIG_DFL) {
+			crash_report(frame, &info);
 			process_exit_signal(info.signo);
+		}
 		if (!settled)
 			settle_call(frame, number, true,
 			    (a->flags & L_SA_RESTART) != 0);
@@ -250,8 +253,10 @@ force(struct user_frame *frame, const struct linux_siginfo *info)
 
 	trace_signal(info, frame->rip);
 	if (a->handler == L_SIG_DFL || a->handler == L_SIG_IGN ||
-	    (signal_state.blocked & SIGNAL_BIT(info->signo)) != 0)
+	    (signal_state.blocked & SIGNAL_BIT(info->signo)) != 0) {
+		crash_report(frame, info);
 		process_exit_signal(info->signo);
+	}
 	run_handler(frame, info);
 }
 

@@ -19,8 +19,8 @@ from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
 from machine import (Machine, add_arguments, check_arguments, kernel_image,
                      printable_command)
-from mkarchive import boot_module
-from symbolize import symbolize
+from mkarchive import boot_module, host_file, service_file
+from symbolize import Symbolizer
 
 EXIT_TIMEOUT = 124
 EXIT_MACHINE = 125
@@ -55,12 +55,15 @@ def write_all(line, data):
 
 
 class KernelLog:
-    """Keeps the end of the kernel's log, and all of it in a file if asked."""
+    """Keeps the end of the kernel's log, and all of it in a file if asked,
+    with functions and lines added to addresses."""
 
-    def __init__(self, path, image, coverage=None):
-        self.image = image
+    def __init__(self, path, image, root=None, coverage=None):
+        self.symbols = Symbolizer(image, service_file,
+                                  lambda name: host_file(name, root))
         self.coverage = coverage
         self.tail = b""
+        self.line = b""         # the last one, not yet complete
         self.panicked = False
         self.file = open(path, "wb", buffering=0) if path else None
 
@@ -77,11 +80,24 @@ class KernelLog:
         """A service's line can speak of panic without being one."""
         self.tail = (self.tail + data)[-LOG_TAIL:]
         if self.file:
-            self.file.write(data)
+            *lines, self.line = (self.line + data).split(b"\n")
+            for line in lines:
+                self.write(line + b"\n")
+
+    def write(self, line):
+        if b"0x" in line:
+            text = line.decode("utf-8", "replace").replace("\r", "")
+            line = self.symbols.text(text).encode() + b"\n"
+        self.file.write(line)
+
+    def close(self):
+        """Writes what the last line has so far."""
+        if self.file and self.line:
+            self.file.write(self.line)
 
     def report(self):
         text = self.tail.decode("utf-8", "replace").replace("\r", "")
-        lines = symbolize(text, self.image).splitlines()[-LOG_LINES:]
+        lines = self.symbols.text(text).splitlines()[-LOG_LINES:]
         if not lines:
             return "the kernel log is empty"
         return "end of the kernel log:\n" + "\n".join(lines)
@@ -377,13 +393,15 @@ def main(argv):
         return 0
     trace = open(arguments.trace, "wb") if arguments.trace else None
     coverage = CoverageLines() if arguments.coverage else None
-    log = KernelLog(arguments.kernel_log, kernel_image(arguments), coverage)
+    log = KernelLog(arguments.kernel_log, kernel_image(arguments),
+                    arguments.root, coverage)
     try:
         return boot(arguments, module, log, trace)
     except BrokenPipeError:
         # As a program whose reader is gone.
         return 128 + signal.SIGPIPE
     finally:
+        log.close()
         if trace:
             trace.close()
         if coverage and not coverage.write(arguments.coverage):
