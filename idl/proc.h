@@ -14,11 +14,11 @@
 
 #define PROC_FORK		0x0300	/* rip, rsp, rdi of the child, FORK_* -> child id. The child runs in a clone */
 #define PROC_EXIT		0x0301	/* wait status. Never answered */
-#define PROC_WAIT		0x0302	/* pid selector, WAIT_OPTION_* -> pid (0 none), wait status, user ns. Parks */
-#define PROC_KILL		0x0303	/* pid selector, signal (0 probes) */
+#define PROC_WAIT		0x0302	/* pid selector, WAIT_OPTION_* -> pid (0 none), wait status | uid << 32, CPU ns. Parks */
+#define PROC_KILL		0x0303	/* pid selector, signal (0 probes), code: 0 or SI_TKILL */
 #define PROC_SIGNAL_FETCH	0x0304	/* blocked mask -> signal or 0, code, pid, uid, value, pending left */
 #define PROC_SIGNAL_PENDING	0x0305	/* -> pending set */
-#define PROC_SIGNAL_IGNORE	0x0306	/* set of ignored signals, 1 if children need no wait */
+#define PROC_SIGNAL_IGNORE	0x0306	/* set of ignored signals, IGNORE_* */
 #define PROC_SETPGID		0x0307	/* pid or 0, pgid or 0 */
 #define PROC_SETSID		0x0308	/* -> sid */
 #define PROC_GET		0x0309	/* pid or 0 -> pid, ppid, pgid, sid, state */
@@ -26,6 +26,13 @@
 #define PROC_SIGNAL_WAIT	0x030b	/* blocked mask: parks until an unblocked signal is pending (pause, sigsuspend); answers E_INTR */
 #define PROC_ALARM		0x030c	/* 1 to set, ns from now (0 none), interval ns or 0 -> ns left before (0 none), interval. SIGALRM */
 #define PROC_NICE		0x030d	/* 1 to set, NICE_*, id (0 own), value -> value */
+
+#define PROC_STOP		0x030e	/* fetched stop signal: parks until continued; answered at once if it does not stop */
+#define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
+#define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
+
+#define IGNORE_NO_ZOMBIES	0x1u	/* children need no wait */
+#define IGNORE_NO_STOPS		0x2u	/* no SIGCHLD when they stop or go on */
 
 #define FORK_VFORK		0x1u	/* answer when the child execs or ends */
 
@@ -39,6 +46,7 @@
 #define WAIT_OPTION_UNTRACED	0x2u
 #define WAIT_OPTION_CONTINUED	0x8u
 #define WAIT_OPTION_NOWAIT	0x1000000u
+#define WAIT_OPTION_NOT_EXITED	0x2000000u	/* ended ones do not count */
 
 /* Well-known slots of a process's table; proc fills them afresh in a child. */
 #define PROCESS_TABLE		CAP_FIRST(0)

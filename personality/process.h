@@ -27,5 +27,5 @@ void table_report_unmapped(void);
 /* exec.c: the first program. */
 _Noreturn void exec_first(void);
 
-/* Resident time of children, for times and getrusage. */
-extern uint64_t process_children_ns;
+/* struct rusage of so much user time. 0 or -E_FAULT. */
+long usage_write(void *usage, uint64_t user_ns);

@@ -262,33 +262,6 @@ linux_setrlimit(unsigned resource, const uint64_t *in)
 	return linux_prlimit64(0, resource, in, NULL);
 }
 
-/* Own time is not measured yet and told as 0. */
-long
-linux_getrusage(int who, void *out)
-{
-	uint64_t ns = who == -1 ? process_children_ns : 0;
-	struct linux_timeval user = { (int64_t)(ns / NS),
-	    (int64_t)(ns / 1000 % 1000000) };
-
-	if (who < -1 || who > 1)
-		return -E_INVAL;
-	if (user_zero(out, 144) != 0)
-		return -E_FAULT;
-	return user_write(out, &user, sizeof(user));
-}
-
-#define TICK_NS	10000000ul
-
-long
-linux_times(int64_t *out)
-{
-	int64_t ticks[4] = { 0, 0, (int64_t)(process_children_ns / TICK_NS) };
-
-	if (out != NULL && user_write(out, ticks, sizeof(ticks)) != 0)
-		return -E_FAULT;
-	return (long)(time_now_ns() / TICK_NS);
-}
-
 long
 linux_sched_yield(void)
 {

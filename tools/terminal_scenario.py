@@ -3,8 +3,9 @@
 """Runs one file of tests/terminal: a person at a shell, on 1 and on 4 CPUs.
 
 A file defines TESTS, a list of (name, command, function): the function gets a
-Shell on which the command runs, and raises if something is wrong. With --host
-the same happens on this host, to see whether the test itself is right.
+Shell on which the command runs, and raises if something is wrong. Those that
+its list KILLED names run also while services are killed. With --host the same
+happens on this host, to see whether the test itself is right.
 """
 
 import importlib.util
@@ -19,6 +20,7 @@ from terminal import Missed, Terminal
 LOGS = os.path.join(ROOT, "build", "test-logs")
 FOLDER = os.path.join(ROOT, "tests", "terminal")
 VARIANTS = (["--cpus", "1"], ["--cpus", "4"])
+KILLS = (["--kill", "proc:40:3000"], ["--kill", "console:40:3000"])
 PROMPT = "ready> "
 SECONDS = 60            # for one test, booting included
 TAIL = 600
@@ -83,7 +85,8 @@ def on_host(command, function):
 
 
 def on_guest(name, command, function, options):
-    log = os.path.join(LOGS, f"terminal-{name}-{options[-1]}.kernel.log")
+    last = options[-1].replace(":", "-")
+    log = os.path.join(LOGS, f"terminal-{name}-{last}.kernel.log")
     with guest_shell(command, options, log) as shell:
         try:
             function(shell)
@@ -91,6 +94,17 @@ def on_guest(name, command, function, options):
             print("# the last of the terminal:",
                   ascii(shell.seen[-TAIL:].decode("utf-8", "replace")))
             raise
+    if options in KILLS:
+        check_kills(options[-1], log)
+
+
+def check_kills(kill, log):
+    """All of them must have happened, or the test has shown nothing."""
+    service, count = kill.split(":")[:2]
+    with open(log, "rb") as file:
+        text = file.read()
+    line = f"chaos done {service} incarnation {int(count) + 1}\n"
+    assert line.encode() in text, f"{log}: no {line!r}"
 
 
 def load(path):
@@ -109,7 +123,8 @@ def jobs(path, host):
             yield f"{name} on the host", \
                 lambda c=command, f=function: on_host(c, f)
             continue
-        for options in VARIANTS:
+        killed = name in getattr(module, "KILLED", ())
+        for options in VARIANTS + (KILLS if killed else ()):
             yield f"{name} {' '.join(options)}", \
                 lambda n=name, c=command, f=function, o=options: \
                 on_guest(n, c, f, o)

@@ -70,7 +70,7 @@ go_off(struct proc *proc, struct process *process, uint64_t now_ns)
 
 	if (alarm_drop(proc, process) != 0)
 		return E_NOMEM;
-	if (process->state != PROCESS_RUNNING)
+	if (!process_lives(process))
 		return 0;
 	if (interval != 0) {
 		due += ((now_ns - due) / interval + 1) * interval;
@@ -135,7 +135,7 @@ proc_nice(struct proc *proc, const struct process *caller,
 	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
 	*out_nice = NICE_MAX;
 	FOR_EACH_PROCESS(proc, process) {
-		if (process->state != PROCESS_RUNNING ||
+		if (!process_lives(process) ||
 		    !addressed(process, request->kind, request->id))
 			continue;
 		if (request->set)

@@ -18,7 +18,7 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		2u
+#define LAYOUT		3u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -183,8 +183,41 @@ handle_wait(struct service_call *call, struct process *process,
 	    &was_parked);
 	if (error != 0)
 		return error;
-	reply(call, waited.pid, waited.status, 0);
+	reply(call, waited.pid, waited.status, waited.spent_ns);
 	return was_parked ? PARKED : 0;
+}
+
+/* A cancelled one asks again: who is stopped stays so. */
+static int
+handle_stop(struct service_call *call, struct process *process,
+    struct proc_call id)
+{
+	bool was_parked;
+
+	if (call->cancelled)
+		return E_INTR;
+	int error = proc_stop(&proc, process, id, call->message.word[1],
+	    &was_parked);
+	if (error != 0)
+		return error;
+	reply(call, 0, 0, 0);
+	return was_parked ? PARKED : 0;
+}
+
+static int
+handle_queue(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	struct proc_signal signal = {
+		.signal = word[2] > SIGNAL_MAX ? SIGNAL_MAX + 1 :
+		    (uint32_t)word[2],
+		.code = (int32_t)word[3],
+		.value = word[4],
+		.pid = (uint32_t)word[5],
+		.uid = (uint32_t)(word[5] >> 32),
+	};
+
+	return proc_queue(&proc, process, word[1], &signal);
 }
 
 static int
@@ -287,6 +320,8 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_fetch(call, process);
 	case PROC_SIGNAL_WAIT:
 		return handle_signal_wait(call, process, id);
+	case PROC_STOP:
+		return handle_stop(call, process, id);
 	case PROC_GET:
 		return handle_get(call, process);
 	case PROC_ALARM:
@@ -294,13 +329,20 @@ dispatch(struct root *root, struct service_call *call,
 	case PROC_NICE:
 		return handle_nice(call, process);
 	case PROC_KILL:
-		error = proc_kill(&proc, process, (int64_t)a, b);
+		error = proc_kill(&proc, process, (int64_t)a, b,
+		    (int32_t)call->message.word[3]);
 		break;
+	case PROC_QUEUE:
+		error = handle_queue(call, process);
+		break;
+	case PROC_TIMES:
+		reply(call, process->children_ns, 0, 0);
+		return 0;
 	case PROC_SIGNAL_PENDING:
 		reply(call, process->pending, 0, 0);
 		return 0;
 	case PROC_SIGNAL_IGNORE:
-		error = proc_signal_ignore(&proc, process, a, b != 0);
+		error = proc_signal_ignore(&proc, process, a, b);
 		break;
 	case PROC_SETPGID:
 		error = proc_setpgid(&proc, process, a, b);
@@ -325,8 +367,10 @@ handle(void *root, struct service_call *call)
 	struct process *process = proc_find(&proc, call->badge);
 	int error = E_PERM;
 
-	/* Only processes call, and only while they live. */
-	if (process != NULL && process->state == PROCESS_RUNNING)
+	/* Only processes call, and only while they live and are not stopped. */
+	if (process != NULL && (process->state == PROCESS_RUNNING ||
+	    (process->state == PROCESS_STOPPED &&
+	    call->message.word[0] == PROC_STOP)))
 		error = dispatch(root, call, process);
 	if (error > 0) {
 		call->message.word[1] = (uint64_t)error;
@@ -357,7 +401,8 @@ work_on(struct process *process)
 		info_update(process);
 	if (work & PROC_WORK_NICE)
 		objects_schedule(process);
-	if (work & PROC_WORK_KICK)
+	/* Its answer makes who was stopped look. */
+	if ((work & PROC_WORK_KICK) && process->park != PARK_STOP)
 		sys_invoke(SYS_THREAD_KICK, process->handle[HANDLE_THREAD], 0,
 		    0, 0, 0, 0);
 	must(proc_work_done(&proc, process, work));
@@ -430,7 +475,8 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
-	if (process == NULL || process->state != PROCESS_RUNNING)
+	if (process == NULL || (process->state != PROCESS_RUNNING &&
+	    process->state != PROCESS_STOPPED))
 		return;
 	if (kind == EVENT_DEATH && sys_invoke(SYS_DEATH_READ,
 	    process->handle[HANDLE_DEATH], 0, 0, 0, 0, 0).status == OK) {

@@ -153,3 +153,4 @@ TESTS = [(f"{shell}-{function.__name__}", command, function)
          for shell, command in (("ash", ASH), ("bash", BASH))
          for function in (edits, canonical, interrupts, jobs, pipeline,
                           background, leaves, hangs_up)]
+KILLED = ("ash-canonical", "bash-edits", "bash-jobs")
