@@ -75,6 +75,7 @@
 #define PROCESS_CONSOLE		CAP_FIRST(9)	/* console endpoint */
 #define PROCESS_CLOCK		CAP_FIRST(10)	/* clock page memory */
 #define PROCESS_LIBOS_DATA	CAP_FIRST(11)	/* pristine libOS data, for clones */
+#define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands */
 #define PROCESS_FREE_SLOT	16
 
 /* Address layout of the libOS, outside anything a program is placed at. */
@@ -93,6 +94,7 @@ struct process_info {
 	uint32_t uid, euid, gid, egid;
 	uint64_t start_ns;
 	uint64_t trace;		/* 1: log each call to the trace stream */
+	uint64_t terminal;	/* 1: the console is a terminal (idl/terminal.h) */
 	uint8_t	 seed[32];	/* fresh per process */
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard; kept up to date */
 };

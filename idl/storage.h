@@ -85,8 +85,11 @@
 #define DEVICE_FULL		0x0107u
 #define DEVICE_RANDOM		0x0108u
 #define DEVICE_URANDOM		0x0109u
+#define DEVICE_CONTROL		0x0af0u	/* commands to phoenix */
 #define DEVICE_TTY		0x0500u
 #define DEVICE_CONSOLE		0x0501u
+#define DEVICE_PTMX		0x0502u
+#define DEVICE_PTS(n)		(0x8800u | (n))	/* n < 256 */
 
 struct storage_stat {
 	uint64_t inode;

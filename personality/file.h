@@ -29,6 +29,7 @@ enum file_kind {
 	FILE_DEVICE,		/* null, zero, full, random: served here */
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
+	FILE_TERMINAL,		/* terminal.h */
 };
 
 struct file {
@@ -37,9 +38,10 @@ struct file {
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
 	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
-	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
-	cap_t	 cap;		/* storage: the description; pipe: its end */
+	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
+	cap_t	 cap;		/* the description; pipe: its end */
 };
 
 /* fd.c */
@@ -98,6 +100,10 @@ long file_read(struct file *file, void *buffer, uint64_t size,
     uint64_t offset);
 long file_write(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset);
+
+/* control.c: /dev/control */
+long control_write(const void *command, uint64_t size);
+long control_read(void *buffer, uint64_t size);
 
 /* random.c */
 void random_reseed(void);

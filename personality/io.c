@@ -9,6 +9,7 @@
 #include "file.h"
 #include "pipe.h"
 #include "service.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <abi/utcb.h>
@@ -100,6 +101,8 @@ device_read(const struct file *file, void *buffer, uint64_t size)
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
 		return random_read(buffer, size);
+	case DEVICE_CONTROL:
+		return control_read(buffer, size);
 	default:
 		return user_zero(buffer, size) != 0 ? -E_FAULT : (long)size;
 	}
@@ -120,6 +123,8 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 		return device_read(file, buffer, size);
 	case FILE_PIPE:
 		return pipe_read(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_read(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -137,9 +142,13 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 		return console_write(file->device == CONSOLE_STREAM_ERR ?
 		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
 	case FILE_DEVICE:
+		if (file->device == DEVICE_CONTROL)
+			return control_write(buffer, size);
 		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_write(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -330,7 +339,8 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE)
+	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
+	    file->kind == FILE_TERMINAL)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;

@@ -29,6 +29,7 @@ PAGE = 4096
 GUEST = os.path.join(ROOT, "build", "guest")
 BUSYBOX = "/bin/busybox"
 BASH = "/bin/bash-static"
+ZSH = "/bin/zsh-static"
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
 GROUP = b"root:x:0:\n"
 DEFAULT_ENVIRONMENT = {
@@ -120,6 +121,10 @@ def applets():
     return sorted(names | {"sh"})
 
 
+# Programs of ours that are for use; the others are for tests.
+COMMANDS = ("ctl",)
+
+
 def pack_default_root(writer):
     for name in ("bin", "bin/tests", "dev", "etc", "proc", "root"):
         writer.folder(name)
@@ -128,10 +133,30 @@ def pack_default_root(writer):
     writer.file("etc/group", GROUP)
     writer.file("bin/busybox", read(BUSYBOX), 0o755)
     writer.file("bin/bash", read(BASH), 0o755)
+    writer.file("bin/zsh", read(ZSH), 0o755)
     for name in applets():
         writer.link("bin/" + name, "busybox")
     for path in programs():
-        writer.file("bin/tests/" + os.path.basename(path), read(path), 0o755)
+        name = os.path.basename(path)
+        folder = "bin/" if name in COMMANDS else "bin/tests/"
+        writer.file(folder + name, read(path), 0o755)
+
+
+def host_file(path, root=None):
+    """The file on the host that the guest has at an absolute path, or None."""
+    name = os.path.basename(path)
+    if root is not None:
+        found = os.path.join(root, path.lstrip("/"))
+    elif path in ("/bin/busybox", "/bin/bash", "/bin/zsh"):
+        found = {"busybox": BUSYBOX, "bash": BASH, "zsh": ZSH}[name]
+    else:
+        found = os.path.join(GUEST, "programs", name)
+    return found if os.path.isfile(found) else None
+
+
+def service_file(name):
+    found = os.path.join(GUEST, "bin", name + ".elf")
+    return found if os.path.isfile(found) else None
 
 
 def fingerprint(paths):
@@ -145,7 +170,7 @@ def fingerprint(paths):
 def default_root():
     """The default root archive, packed again only when a part changed."""
     cache = os.path.join(ROOT, "build", "root.cpio")
-    mark = fingerprint([BUSYBOX, BASH] + programs()).encode()
+    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()).encode()
     try:
         data = read(cache)
         if data.endswith(mark):

@@ -647,7 +647,10 @@ resume(void *arena_root, bool first)
 		.system = request("system:exit"),
 		.clock = request("clock"),
 		.archive = request("archive:bennu"),
+		.control = request("phoenix:control"),
 		.trace = service_option("trace", value) == OK &&
+		    value[0] == '1',
+		.terminal = service_option("terminal", value) == OK &&
 		    value[0] == '1',
 	};
 	seed_start(service_info()->seed);

@@ -35,8 +35,9 @@ struct root {
 /* What each incarnation asks phoenix for. */
 struct granted {
 	cap_t	 users;		/* container of all processes */
-	cap_t	 storage, console, system, clock, archive;
+	cap_t	 storage, console, system, clock, archive, control;
 	bool	 trace;
+	bool	 terminal;	/* the host has one */
 };
 
 extern struct granted granted;
