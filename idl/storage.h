@@ -103,6 +103,8 @@
 #define DEVICE_CONTROL		0x0af0u	/* commands to phoenix */
 #define DEVICE_TTY		0x0500u
 #define DEVICE_CONSOLE		0x0501u
+#define DEVICE_PTMX		0x0502u
+#define DEVICE_PTS(n)		(0x8800u | (n))	/* n < 256 */
 
 struct storage_stat {
 	uint64_t inode;

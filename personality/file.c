@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "service.h"
 #include "spare.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -43,10 +44,21 @@ open_flags(unsigned flags)
 	return out;
 }
 
+/* The terminal's description takes the place of the node's. */
+static long
+open_terminal(struct file *file, uint64_t device, unsigned flags)
+{
+	sys_cap_delete(0, file->cap);
+	file->cap = CAP_NONE;
+	return terminal_open(file, device, flags);
+}
+
 /* A device node: the number says who serves it. */
 static long
-open_device(struct file *file, uint32_t device)
+open_device(struct file *file, uint32_t device, unsigned flags)
 {
+	if (terminal_is_node(device))
+		return open_terminal(file, device, flags);
 	switch (device) {
 	case DEVICE_NULL:
 	case DEVICE_ZERO:
@@ -88,7 +100,7 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
-		error = open_device(file, (uint32_t)reply->word[2]);
+		error = open_device(file, (uint32_t)reply->word[2], flags);
 	else if (!path_only && (file->node == KIND_FIFO ||
 	    file->node == KIND_SOCKET))
 		error = -E_NXIO;

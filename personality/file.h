@@ -30,6 +30,7 @@ enum file_kind {
 	FILE_DEVICE,		/* null, zero, full, random: served here */
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
+	FILE_TERMINAL,		/* terminal.h */
 };
 
 struct file {
@@ -38,9 +39,10 @@ struct file {
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
 	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
-	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
-	cap_t	 cap;		/* storage: the description; pipe: its end */
+	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
+	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */

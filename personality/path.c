@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "file.h"
 #include "service.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/proc.h>
@@ -35,7 +36,8 @@ base_of(int base, bool allow_file, cap_t *out_base)
 	const struct file *file = fd_file((unsigned)base);
 	if (file == NULL)
 		return -E_BADF;
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
+	if (file->cap == CAP_NONE || file->kind == FILE_PIPE ||
+	    file->kind == FILE_TERMINAL)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;
@@ -210,6 +212,8 @@ own_link(const char *text, char *out)
 			return -E_NOENT;
 		if (file->kind == FILE_STORAGE || file->kind == FILE_PATH)
 			return path_of(file->cap, out, STORAGE_PATH_MAX);
+		if (file->kind == FILE_TERMINAL)
+			return (long)terminal_path(file, out);
 		answer = file->kind == FILE_DEVICE ? "/dev/null" :
 		    kinds[file->kind];
 	}
