@@ -30,6 +30,22 @@
 #define PROC_STOP		0x030e	/* fetched stop signal: parks until continued; answered at once if it does not stop */
 #define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
 #define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
+#define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
+
+#define LIMIT_CPU		0u
+#define LIMIT_FILE_SIZE		1u
+#define LIMIT_DATA		2u
+#define LIMIT_STACK		3u
+#define LIMIT_CORE		4u
+#define LIMIT_PROCESSES		6u
+#define LIMIT_FILES		7u
+#define LIMIT_SPACE		9u
+#define LIMIT_SIGNALS		11u
+#define LIMIT_NICE		13u
+#define LIMIT_PRIORITY		14u
+#define LIMIT_COUNT		16u
+#define LIMIT_NONE		(~0ul)
+#define LIMIT_FILES_MAX		1024u	/* as many numbers as a libOS has */
 
 #define IGNORE_NO_ZOMBIES	0x1u	/* children need no wait */
 #define IGNORE_NO_STOPS		0x2u	/* no SIGCHLD when they stop or go on */
@@ -80,6 +96,7 @@ struct process_info {
 	uint64_t trace;		/* 1: log each call to the trace stream */
 	uint64_t terminal;	/* 1: the console is a terminal (idl/terminal.h) */
 	uint8_t	 seed[32];	/* fresh per process */
+	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard; kept up to date */
 };
 
 /* First process: argv and environment, NUL separated, as offsets into text. */

@@ -2,6 +2,7 @@
 #include "file.h"
 
 #include "calls.h"
+#include "limit.h"
 #include "pipe.h"
 #include "process.h"
 #include "service.h"
@@ -22,7 +23,6 @@ struct fd {
 
 static struct fd fds[FD_MAX];
 static struct file files[FILE_MAX];
-static unsigned limit = FD_MAX;
 static unsigned fd_lowest_free;		/* hint: none below is free */
 
 /* One description for all three, as a login gives it. */
@@ -63,13 +63,9 @@ fd_init(void)
 unsigned
 fd_limit(void)
 {
-	return limit;
-}
+	uint64_t limit = limit_of(LIMIT_FILES);
 
-void
-fd_set_limit(unsigned new_limit)
-{
-	limit = new_limit < FD_MAX ? new_limit : FD_MAX;
+	return limit < FD_MAX ? (unsigned)limit : FD_MAX;
 }
 
 struct file *
@@ -116,7 +112,7 @@ lowest_free(unsigned low)
 bool
 fd_may_open(void)
 {
-	return lowest_free(0) < limit && file_new() != NULL;
+	return lowest_free(0) < fd_limit() && file_new() != NULL;
 }
 
 void
@@ -132,7 +128,7 @@ fd_install(struct file *take_file, unsigned low, bool close_on_exec)
 {
 	unsigned fd = lowest_free(low);
 
-	if (fd >= limit) {
+	if (fd >= fd_limit()) {
 		file_drop(take_file);
 		return -E_MFILE;
 	}
@@ -197,7 +193,7 @@ duplicate(unsigned fd, uint64_t low, bool close_on_exec)
 
 	if (file == NULL)
 		return -E_BADF;
-	if (low >= limit)
+	if (low >= fd_limit())
 		return -E_INVAL;
 	return fd_install(file, (unsigned)low, close_on_exec);
 }
@@ -213,7 +209,7 @@ duplicate_to(unsigned old, unsigned new, bool close_on_exec)
 {
 	struct file *file = fd_file(old);
 
-	if (file == NULL || new >= limit)
+	if (file == NULL || new >= fd_limit())
 		return -E_BADF;
 	if (fd_file(new) != NULL)
 		fd_close(new);

@@ -63,7 +63,6 @@ bool fd_may_open(void);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 unsigned fd_limit(void);
-void fd_set_limit(unsigned limit);
 
 /* path.c: paths are copied here before a server sees them. */
 

@@ -199,69 +199,6 @@ linux_set_robust_list(void *head, size_t size)
 	return size == 24 ? 0 : -E_INVAL;
 }
 
-#define LIMITS		16u
-#define LIMIT_CPU	0
-#define LIMIT_STACK	3
-#define LIMIT_CORE	4
-#define LIMIT_FILES	7
-#define NO_LIMIT	(~0ul)
-
-static uint64_t limits[LIMITS][2];
-static bool limits_ready;
-
-static void
-limits_init(void)
-{
-	if (limits_ready)
-		return;
-	memset(limits, 0xff, sizeof(limits));
-	limits[LIMIT_STACK][0] = 8ul << 20;
-	limits[LIMIT_CORE][0] = 0;
-	limits[LIMIT_FILES][0] = limits[LIMIT_FILES][1] = FD_MAX;
-	limits_ready = true;
-}
-
-long
-linux_prlimit64(int pid, unsigned resource, const uint64_t *in, uint64_t *out)
-{
-	uint64_t new[2], old[2];
-
-	limits_init();
-	if (resource >= LIMITS)
-		return -E_INVAL;
-	if (pid != 0 && pid != (int)INFO->pid)
-		return -E_PERM;
-	if (in != NULL && user_read(new, in, sizeof(new)) != 0)
-		return -E_FAULT;
-	memcpy(old, limits[resource], sizeof(old));
-	if (in != NULL) {
-		if (new[0] > new[1])
-			return -E_INVAL;
-		if (new[1] > old[1])
-			return -E_PERM;
-		memcpy(limits[resource], new, sizeof(new));
-		if (resource == LIMIT_FILES)
-			fd_set_limit((unsigned)new[0]);
-	}
-	if (out != NULL && user_write(out, old, sizeof(old)) != 0)
-		return -E_FAULT;
-	return 0;
-}
-
-long
-linux_getrlimit(unsigned resource, uint64_t *out)
-{
-	if (out == NULL)
-		return resource < LIMITS ? -E_FAULT : -E_INVAL;
-	return linux_prlimit64(0, resource, NULL, out);
-}
-
-long
-linux_setrlimit(unsigned resource, const uint64_t *in)
-{
-	return linux_prlimit64(0, resource, in, NULL);
-}
-
 long
 linux_sched_yield(void)
 {

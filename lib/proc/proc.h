@@ -144,6 +144,8 @@ struct process {
 	/* Set in the transaction that makes the process, then constant. */
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
+
+	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
 };
 
 struct proc_table {
@@ -186,6 +188,12 @@ struct proc_nice {
 	uint64_t kind, id;	/* NICE_* */
 	int64_t	 nice;
 	bool	 set;
+};
+
+struct proc_limit {
+	uint64_t pid, resource;		/* LIMIT_* */
+	bool	 set;
+	uint64_t soft, hard;
 };
 
 struct proc_fetched {
@@ -270,6 +278,12 @@ int proc_alarm_set(struct proc *proc, struct process *process, uint64_t due_ns,
 int proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most);
 int proc_nice(struct proc *proc, const struct process *caller,
     const struct proc_nice *request, int32_t *out_nice);
+
+/* May it have one more child? 0 or E_AGAIN; root always may. */
+int proc_may_fork(const struct proc *proc, const struct process *process);
+/* As it was before. What is set has work INFO. */
+int proc_limit(struct proc *proc, const struct process *caller,
+    const struct proc_limit *request, uint64_t out_before[2]);
 
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);

@@ -63,6 +63,7 @@ static bool
 queue_full(const struct proc *proc, const struct process *process)
 {
 	return process->queued >= PROC_QUEUE_MAX ||
+	    process->queued >= process->limit[LIMIT_SIGNALS][0] ||
 	    proc->table->queued >= PROC_QUEUE_ALL_MAX;
 }
 

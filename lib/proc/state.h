@@ -61,6 +61,8 @@ int process_add_work(struct proc *proc, struct process *process,
 int process_remove(struct proc *proc, struct process *process);
 /* A child has become a zombie, or is gone: the parent may be waiting. */
 int wait_check(struct proc *proc, struct process *parent);
+/* Those of the first process; a child has its parent's. */
+void limits_default(struct process *process);
 /* Takes it out of the list of alarms. */
 int alarm_drop(struct proc *proc, struct process *process);
 /* What a signal does when it is sent, also to who ignores or blocks it. */

@@ -4,6 +4,7 @@
  */
 #include <lib/proc/proc.h>
 
+#include <lib/base/string.h>
 #include <lib/proc/state.h>
 
 int
@@ -106,6 +107,7 @@ process_inherit(struct process *process, const struct process *parent)
 	process->no_zombies = parent->no_zombies;
 	process->no_stops = parent->no_stops;
 	process->nice = parent->nice;
+	memcpy(process->limit, parent->limit, sizeof(process->limit));
 }
 
 int
@@ -121,6 +123,7 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 		return E_NOMEM;
 	process->pid = process->pgid = process->sid = pid;
 	process->state = PROCESS_RUNNING;
+	limits_default(process);
 	if (parent != NULL) {
 		process_inherit(process, parent);
 		process->parent = parent;

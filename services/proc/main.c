@@ -126,8 +126,11 @@ handle_fork(struct root *root, struct service_call *call,
 	cap_t handle[HANDLE_COUNT];
 	struct process *child;
 	uint32_t pid;
-	int error = users_nearly_full() ? E_AGAIN : proc_pick_pid(&proc, &pid);
+	int error = users_nearly_full() ? E_AGAIN :
+	    proc_may_fork(&proc, process);
 
+	if (error == 0)
+		error = proc_pick_pid(&proc, &pid);
 	if (error != 0)
 		return error;
 	status_t status = objects_fork(&root->libos, process->handle, pid,
@@ -300,6 +303,25 @@ handle_nice(struct service_call *call, struct process *process)
 	return error;
 }
 
+/* Told in the info page before the answer, for the caller may look there. */
+static int
+handle_limit(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	struct proc_limit request = {
+		.pid = word[1], .resource = word[2], .set = word[3] != 0,
+		.soft = word[4], .hard = word[5],
+	};
+	uint64_t before[2];
+	int error = proc_limit(&proc, process, &request, before);
+
+	if (error == 0 && request.set &&
+	    (request.pid == 0 || request.pid == process->pid))
+		info_update(process);
+	reply(call, before[0], before[1], 0);
+	return error;
+}
+
 static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
@@ -326,6 +348,8 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_get(call, process);
 	case PROC_ALARM:
 		return handle_alarm(call, process);
+	case PROC_LIMIT:
+		return handle_limit(call, process);
 	case PROC_NICE:
 		return handle_nice(call, process);
 	case PROC_KILL:

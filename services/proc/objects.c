@@ -290,12 +290,13 @@ copy_to_memory(cap_t memory, uint64_t offset, const void *from, size_t length)
 }
 
 static void
-info_ids(const struct process *process, struct process_info *info)
+info_changing(const struct process *process, struct process_info *info)
 {
 	info->pid = process->pid;
 	info->ppid = proc_parent_pid(process);
 	info->pgid = process->pgid;
 	info->sid = process->sid;
+	memcpy(info->limit, process->limit, sizeof(info->limit));
 }
 
 status_t
@@ -308,7 +309,7 @@ info_write(const struct process *process)
 		.trace = granted.trace, .terminal = granted.terminal,
 	};
 
-	info_ids(process, &info);
+	info_changing(process, &info);
 	seed_next(info.seed);
 	return copy_to_memory(process->handle[HANDLE_INFO], 0, &info,
 	    sizeof(info));
@@ -319,7 +320,11 @@ info_update(const struct process *process)
 {
 	struct process_info info;
 
-	info_ids(process, &info);
-	return copy_to_memory(process->handle[HANDLE_INFO], 0, &info,
-	    offsetof(struct process_info, uid));
+	info_changing(process, &info);
+	status_t status = copy_to_memory(process->handle[HANDLE_INFO], 0,
+	    &info, offsetof(struct process_info, uid));
+	return status != OK ? status :
+	    copy_to_memory(process->handle[HANDLE_INFO],
+	    offsetof(struct process_info, limit), info.limit,
+	    sizeof(info.limit));
 }

@@ -72,7 +72,7 @@ void objects_schedule(const struct process *process);
 void objects_destroy(const struct process *process);
 
 status_t info_write(const struct process *process);
-/* pid, ppid, pgid, sid only. */
+/* Ids and limits only. */
 status_t info_update(const struct process *process);
 
 /* Makes the first process, in a transaction; a reason in *out_reason. */

@@ -5,6 +5,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -153,8 +154,16 @@ discards(void)
 	}
 	waitpid(pid, &status, 0);
 	say_status("child", status);
+}
+
+static void
+ignores(void)
+{
+	sigset_t set;
+	int status;
+
 	/* Blocked and ignored SIGCONT continues all the same. */
-	pid = fork();
+	pid_t pid = fork();
 	if (pid == 0) {
 		signal(SIGCONT, SIG_IGN);
 		sigemptyset(&set);
@@ -234,7 +243,8 @@ restarts_of_child(void)
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	stopper(getpid(), -1);
-	SAY("sigtimedwait", sigtimedwait(&set, NULL, &time));
+	/* The C library would hide that it was interrupted. */
+	SAY("sigtimedwait", syscall(SYS_rt_sigtimedwait, &set, NULL, &time, 8));
 	wait(NULL);
 	/* A handler of SIGCONT ends what is not restarted. */
 	install(SIGCONT, 0);
@@ -315,6 +325,7 @@ main(void)
 	if (pid == 0) {
 		reports();
 		discards();
+		ignores();
 		restarts();
 		orphans();
 		_exit(0);
