@@ -241,7 +241,7 @@ static service_outcome
 handle_put(struct service_call *call, struct console_call id)
 {
 	const uint64_t *word = call->message.word;
-	uint64_t value;
+	uint64_t value = 0;
 
 	if (call->trust < TRUST_SERVICE)
 		return refuse(call, E_PERM);
