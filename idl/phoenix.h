@@ -15,6 +15,17 @@
 #define PHOENIX_STATUS		0x0403	/* place index -> incarnation, state, deaths; name in words 4..7 */
 #define PHOENIX_OPTION		0x0404	/* 0; key -> value in words 2..7 (boot options); ERR_NOENT */
 
+/*
+ * A command of `ctl` (ctl.1), for holders of "phoenix:control". Cursor 0
+ * executes it and answers the first piece of the text, the cursor that came
+ * with a piece asks for the next. Word 7 gives the length of window 0, word 6
+ * that of window 1. ERR_STALE: somebody else's command came in between.
+ */
+#define PHOENIX_COMMAND		0x0405	/* cursor; command(in), text(out) -> bytes, next cursor or 0, 0 or ERR_* of the command */
+
+#define PHOENIX_COMMAND_MAX	255u	/* bytes of a command */
+#define PHOENIX_CONTROL_BADGE	0x10000ul
+
 #define PHOENIX_NAME_MAX	47u
 
 /* Well-known slots of a place's table; same in every incarnation. */
@@ -32,6 +43,7 @@
 #define PLACE_INFO		0x20000000ul	/* struct place_info, read only */
 #define PLACE_UTCB		0x20001000ul
 #define PLACE_CLOCK_PAGE	0x20002000ul	/* struct clock_page, read only */
+#define PLACE_TRACE		0x20003000ul	/* struct trace_page (idl/trace.h) */
 #define PLACE_STACK_TOP		0x30000000ul
 #define PLACE_ARENA_BASE	0x100000000ul
 #define PLACE_HEAP_BASE		0x200000000ul	/* free for mappings of the service */

@@ -76,6 +76,7 @@
 #define PROCESS_CONSOLE		CAP_FIRST(9)	/* console endpoint */
 #define PROCESS_CLOCK		CAP_FIRST(10)	/* clock page memory */
 #define PROCESS_LIBOS_DATA	CAP_FIRST(11)	/* pristine libOS data, for clones */
+#define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands */
 #define PROCESS_FREE_SLOT	16
 
 /* Address layout of the libOS, outside anything a program is placed at. */

@@ -18,7 +18,7 @@
 #include <stdint.h>
 
 #define STORAGE_OPEN		0x0001	/* flags, mode; path -> kind, device, size, inode; file */
-#define STORAGE_READ		0x0003	/* offset, length; buffer(out) -> done */
+#define STORAGE_READ		0x0003	/* offset, length; buffer(out) -> done, size, version (0 = none) */
 #define STORAGE_WRITE		0x0004	/* offset, length; buffer(in) -> done, position after */
 #define STORAGE_SEEK		0x0005	/* offset, whence 0 set 1 current 2 end -> position */
 #define STORAGE_STAT		0x0006	/* ; struct storage_stat(out) */
@@ -41,10 +41,25 @@
 #define STORAGE_STATFS		0x0017	/* ; struct storage_statfs(out) */
 #define STORAGE_SET_FLAGS	0x0018	/* OPEN_APPEND or 0 */
 #define STORAGE_PATH		0x0019	/* ; buffer(out) -> length: path of the open directory or file */
+#define STORAGE_WINDOW		0x001a	/* -> size, watch, version; memory object (read), watches (read) */
+#define STORAGE_RETIRE		0x001b	/* closes, keeps the handle: now one of the base it was opened from, as with OPEN_PATH */
+#define STORAGE_REOPEN		0x001c	/* flags, mode; path -> kind, device, size, inode: as OPEN, into the retired handle itself */
 #define STORAGE_ATTACH		0x0020	/* uid, gid -> ; root directory. Trust >= SERVICE */
 
 /* Offset of READ and WRITE: use and move the position of the description. */
 #define STORAGE_AT_POSITION	(~0ul)
+
+/* Bytes of one READ or WRITE; of more, these are done. */
+#define STORAGE_TRANSFER_MAX	(16ul << 20)
+
+/*
+ * Watches: a memory object of 64-bit words. That of a file changes before
+ * anything of the file does but its bytes: size, owners, times. While it shows
+ * the version that came with a size, the size is right, and a read of the
+ * memory object needs no request (docs/design/storage.md). 0: no watch is free,
+ * or the next READ has something to note.
+ */
+#define STORAGE_WATCHES		4096u
 
 /* Flags of OPEN. */
 #define OPEN_READ		0x001u
@@ -85,6 +100,7 @@
 #define DEVICE_FULL		0x0107u
 #define DEVICE_RANDOM		0x0108u
 #define DEVICE_URANDOM		0x0109u
+#define DEVICE_CONTROL		0x0af0u	/* commands to phoenix */
 #define DEVICE_TTY		0x0500u
 #define DEVICE_CONSOLE		0x0501u
 

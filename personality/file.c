@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "service.h"
+#include "spare.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -52,6 +53,7 @@ open_device(struct file *file, uint32_t device)
 	case DEVICE_FULL:
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
+	case DEVICE_CONTROL:
 		file->kind = FILE_DEVICE;
 		file->device = device;
 		return 0;
@@ -65,7 +67,8 @@ open_device(struct file *file, uint32_t device)
 }
 
 static long
-install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
+install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
+    cap_t base)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -80,6 +83,8 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
+		.base = base,
+		.lineage = file_lineage(),
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
@@ -98,7 +103,7 @@ long
 linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 {
 	struct path path;
-	cap_t caps[2];
+	cap_t cap, from;
 	long error = path_get(base, text, false, path_a, &path);
 
 	if (error != 0)
@@ -116,11 +121,10 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return -E_MFILE;
 	struct message m = { { STORAGE_OPEN, open_flags(flags),
 	    mode & 07777 & ~umask_bits } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = spare_open(&path, &m, &cap, &from);
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, caps[0]);
+	return install_opened(flags, &m, cap, from);
 }
 
 long

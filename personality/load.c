@@ -11,6 +11,7 @@
  * vDSO, mappings. A static-PIE program lies near PIE_BASE. The heap follows the
  * program.
  */
+#include "crash.h"
 #include "exec.h"
 
 #include "file.h"
@@ -334,6 +335,7 @@ program_start(struct program *p, const struct args *args)
 	    ((random_word() & STACK_RANDOM) << PAGE_SHIFT);
 	uint64_t bias = choose_bias(&p->image);
 
+	crash_load_bias = bias;
 	memory_reset(top - MEMORY_STACK_SIZE - GUARD);
 	for (unsigned i = 0; i < p->image.segment_count; i++)
 		load_segment(p, &p->image.segments[i], bias, &loaded_end);

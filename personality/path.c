@@ -145,7 +145,7 @@ linux_chdir(const char *text)
 long
 linux_fchdir(unsigned fd)
 {
-	const struct file *file = fd_file(fd);
+	struct file *file = fd_file(fd);
 	cap_t copy;
 
 	if (file == NULL)
@@ -160,6 +160,8 @@ linux_fchdir(unsigned fd)
 	if (status != OK)
 		return service_error(status);
 	set_working_directory(copy);
+	/* The description outlives the file: it must not be retired. */
+	file->lineage = 0;
 	return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "signals.h"
 
 #include "calls.h"
+#include "crash.h"
 #include "process.h"
 #include "service.h"
 #include "table.h"
@@ -254,8 +255,10 @@ signal_deliver(struct user_frame *frame, uint64_t number)
 			stop(info.signo);
 			continue;
 		}
-		if (a->handler == L_SIG_DFL)
+		if (a->handler == L_SIG_DFL) {
+			crash_report(frame, &info);
 			process_exit_signal(info.signo);
+		}
 		if (!settled)
 			settle_call(frame, number, true,
 			    (a->flags & L_SA_RESTART) != 0);
@@ -287,8 +290,10 @@ force(struct user_frame *frame, const struct linux_siginfo *info)
 
 	trace_signal(info, frame->rip);
 	if (a->handler == L_SIG_DFL || a->handler == L_SIG_IGN ||
-	    (signal_state.blocked & SIGNAL_BIT(info->signo)) != 0)
+	    (signal_state.blocked & SIGNAL_BIT(info->signo)) != 0) {
+		crash_report(frame, info);
 		process_exit_signal(info->signo);
+	}
 	run_handler(frame, info);
 }
 

@@ -120,6 +120,10 @@ def applets():
     return sorted(names | {"sh"})
 
 
+# Programs of ours that are for use; the others are for tests.
+COMMANDS = ("ctl",)
+
+
 def pack_default_root(writer):
     for name in ("bin", "bin/tests", "dev", "etc", "proc", "root"):
         writer.folder(name)
@@ -131,7 +135,26 @@ def pack_default_root(writer):
     for name in applets():
         writer.link("bin/" + name, "busybox")
     for path in programs():
-        writer.file("bin/tests/" + os.path.basename(path), read(path), 0o755)
+        name = os.path.basename(path)
+        folder = "bin/" if name in COMMANDS else "bin/tests/"
+        writer.file(folder + name, read(path), 0o755)
+
+
+def host_file(path, root=None):
+    """The file on the host that the guest has at an absolute path, or None."""
+    name = os.path.basename(path)
+    if root is not None:
+        found = os.path.join(root, path.lstrip("/"))
+    elif path in ("/bin/busybox", "/bin/bash"):
+        found = BUSYBOX if name == "busybox" else BASH
+    else:
+        found = os.path.join(GUEST, "programs", name)
+    return found if os.path.isfile(found) else None
+
+
+def service_file(name):
+    found = os.path.join(GUEST, "bin", name + ".elf")
+    return found if os.path.isfile(found) else None
 
 
 def fingerprint(paths):

@@ -17,10 +17,10 @@ import time
 
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
-from machine import (Machine, add_arguments, check_arguments, kernel_image,
-                     printable_command)
-from mkarchive import boot_module
-from symbolize import symbolize
+from machine import (Machine, add_arguments, add_image_arguments,
+                     check_arguments, kernel_image, printable_command)
+from mkarchive import boot_module, host_file, service_file
+from symbolize import Symbolizer
 
 EXIT_TIMEOUT = 124
 EXIT_MACHINE = 125
@@ -55,12 +55,15 @@ def write_all(line, data):
 
 
 class KernelLog:
-    """Keeps the end of the kernel's log, and all of it in a file if asked."""
+    """Keeps the end of the kernel's log, and all of it in a file if asked,
+    with functions and lines added to addresses."""
 
-    def __init__(self, path, image, coverage=None):
-        self.image = image
+    def __init__(self, path, image, root=None, coverage=None):
+        self.symbols = Symbolizer(image, service_file,
+                                  lambda name: host_file(name, root))
         self.coverage = coverage
         self.tail = b""
+        self.line = b""         # the last one, not yet complete
         self.panicked = False
         self.file = open(path, "wb", buffering=0) if path else None
 
@@ -77,11 +80,24 @@ class KernelLog:
         """A service's line can speak of panic without being one."""
         self.tail = (self.tail + data)[-LOG_TAIL:]
         if self.file:
-            self.file.write(data)
+            *lines, self.line = (self.line + data).split(b"\n")
+            for line in lines:
+                self.write(line + b"\n")
+
+    def write(self, line):
+        if b"0x" in line:
+            text = line.decode("utf-8", "replace").replace("\r", "")
+            line = self.symbols.text(text).encode() + b"\n"
+        self.file.write(line)
+
+    def close(self):
+        """Writes what the last line has so far."""
+        if self.file and self.line:
+            self.file.write(self.line)
 
     def report(self):
         text = self.tail.decode("utf-8", "replace").replace("\r", "")
-        lines = symbolize(text, self.image).splitlines()[-LOG_LINES:]
+        lines = self.symbols.text(text).splitlines()[-LOG_LINES:]
         if not lines:
             return "the kernel log is empty"
         return "end of the kernel log:\n" + "\n".join(lines)
@@ -276,6 +292,7 @@ def parse(argv):
         "/bin/sh) in it. Input, output and exit code are the program's. "
         "Exit 124: time is up. Exit 125: the machine failed.")
     add_arguments(parser)
+    add_image_arguments(parser)
     parser.add_argument("--root", metavar="DIR|CPIO",
                         help="root file system instead of the default one")
     parser.add_argument("--timeout", type=float, metavar="S",
@@ -290,7 +307,7 @@ def parse(argv):
                         help="write what ran of the kernel's code to FILE, "
                         "for tools/coverage.py; takes the debug kernel")
     parser.add_argument("--option", action="append", default=[],
-                        metavar="K=V", help="line for bennu/options")
+                        metavar="K=V", help="boot option, see bennu-boot(7)")
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
     parser.add_argument("--kernel-log", metavar="FILE")
     parser.add_argument("--print-command", action="store_true",
@@ -304,9 +321,23 @@ def parse(argv):
         arguments.append = f"{arguments.append} coverage=1".strip()
     check_arguments(parser, arguments)
     arguments.program += argv[split + 1:]
+    check_image(parser, arguments)
     arguments.program = arguments.program or ["/bin/sh"]
     check_texts(parser, arguments)
     return arguments
+
+
+def check_image(parser, arguments):
+    """What the boot archive or the loader of an image says is fixed."""
+    if not arguments.image:
+        return
+    if not os.path.isfile(arguments.image):
+        parser.error(f"--image {arguments.image}: no such file")
+    fixed = ("program", "root", "env", "option", "append", "kill", "trace",
+             "debug", "coverage")
+    for name in fixed:
+        if getattr(arguments, name):
+            parser.error(f"{name}: an image has its own, see ./bennu image")
 
 
 def check_texts(parser, arguments):
@@ -369,21 +400,23 @@ def main(argv):
         os.fstat(0)
     except OSError:
         os.open(os.devnull, os.O_RDONLY)
-    module = boot_module(arguments.program, arguments.env,
-                         options(arguments), arguments.root,
-                         arguments.icount)
+    module = None if arguments.image else boot_module(
+        arguments.program, arguments.env, options(arguments), arguments.root,
+        arguments.icount)
     if arguments.print_command:
         print(printable_command(arguments, module))
         return 0
     trace = open(arguments.trace, "wb") if arguments.trace else None
     coverage = CoverageLines() if arguments.coverage else None
-    log = KernelLog(arguments.kernel_log, kernel_image(arguments), coverage)
+    log = KernelLog(arguments.kernel_log, kernel_image(arguments),
+                    arguments.root, coverage)
     try:
         return boot(arguments, module, log, trace)
     except BrokenPipeError:
         # As a program whose reader is gone.
         return 128 + signal.SIGPIPE
     finally:
+        log.close()
         if trace:
             trace.close()
         if coverage and not coverage.write(arguments.coverage):

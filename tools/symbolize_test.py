@@ -8,7 +8,7 @@ import tempfile
 import unittest
 
 import ktap
-from symbolize import symbolize
+from symbolize import Symbolizer, symbolize
 
 SOURCE = """
 void first(void) { __asm__ volatile("nop; nop; nop; nop"); }
@@ -47,6 +47,23 @@ class SymbolizeTest(unittest.TestCase):
         # The first byte of _start, seen as a return address, is in first.
         text = f"backtrace: {self.symbols['_start']:#x}"
         self.assertIn("<first at", symbolize(text, self.image))
+
+    def test_addresses_of_a_service_come_from_its_image(self):
+        at = self.symbols["first"]
+        lines = f"phoenix: disk 3 back trace: {at:#x} {at + 1:#x}"
+        symbols = Symbolizer("/nonexistent", {"disk": self.image}.get)
+        self.assertEqual(symbols.text(lines).count("<first at"), 2)
+        self.assertNotIn("<", Symbolizer("/nonexistent").text(lines))
+
+    def test_addresses_of_a_program_come_from_the_file_it_ran(self):
+        at = self.symbols["first"]
+        lines = (f"libos: process 7 died: /bin/it signal 11 code 1 address\n"
+                 f"libos: process 8 back trace: {at:#x}\n"
+                 f"libos: process 7 back trace: {at:#x}")
+        symbols = Symbolizer("/nonexistent", None, {"/bin/it": self.image}.get)
+        got = symbols.text(lines).splitlines()
+        self.assertNotIn("<", got[1])
+        self.assertIn("<first at", got[2])
 
     def test_other_text_is_untouched(self):
         text = "no address\n0x400000\n0xffffffff00000000"

@@ -80,6 +80,9 @@ place_parts_create(struct place_parts *parts)
 	if (status == OK)
 		status = sys_object_create(OBJ_MEMORY, parts->container,
 		    PAGE_SIZE, 0, &parts->info);
+	if (status == OK)
+		status = sys_object_create(OBJ_MEMORY, parts->container,
+		    PAGE_SIZE, 0, &parts->trace);
 	return status;
 }
 
@@ -120,6 +123,9 @@ map_parts(const struct place_parts *parts, cap_t vspace)
 	if (status == OK)
 		status = sys_map(vspace, PLACE_INFO, parts->info, 0, PAGE_SIZE,
 		    MAP_READ);
+	if (status == OK)
+		status = sys_map(vspace, PLACE_TRACE, parts->trace, 0,
+		    PAGE_SIZE, MAP_READ | MAP_WRITE);
 	if (status == OK)
 		status = sys_map(vspace, PLACE_CLOCK_PAGE, parts->clock, 0,
 		    PAGE_SIZE, MAP_READ);

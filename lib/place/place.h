@@ -8,8 +8,8 @@
  * the pristine originals of which each incarnation gets a clone. Starting one
  * needs no file and no parser.
  *
- * The memory of stack, UTCB and info page belongs to the place and is used
- * again. Table, container and arena are the caller's affair.
+ * The memory of stack, UTCB, info and trace page belongs to the place and is
+ * used again. Table, container and arena are the caller's affair.
  */
 #pragma once
 
@@ -34,7 +34,7 @@ struct place_image {
 /* What all incarnations of a place share. Capabilities of the builder. */
 struct place_parts {
 	cap_t	 container, table;
-	cap_t	 stack, utcb, info;	/* memory */
+	cap_t	 stack, utcb, info, trace;	/* memory */
 	cap_t	 arena;			/* memory or CAP_NONE */
 	cap_t	 clock;			/* memory of the clock page */
 	cap_t	 death;
@@ -63,7 +63,7 @@ struct place_builder {
 status_t place_image_load(const struct place_builder *builder, cap_t container,
     const void *elf, size_t size, struct place_image *out_image);
 
-/* Memory of stack, UTCB and info page, charged to parts->container. */
+/* Memory of stack, UTCB, info and trace page, charged to parts->container. */
 status_t place_parts_create(struct place_parts *parts);
 
 /*

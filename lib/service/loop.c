@@ -26,6 +26,7 @@
 #include <lib/service/loop.h>
 
 #include <lib/service/book.h>
+#include <lib/service/trace.h>
 #include <kernel_calls.h>
 
 #include <idl/errno.h>
@@ -42,6 +43,7 @@ static struct loop {
 	uint32_t free_count;
 	uint32_t pending_count, pending_next;
 	uint64_t sweep_next;	/* slot; 0 = done */
+	struct trace_page *trace;
 
 	/* The answer that goes out with the next wait; NULL: none. */
 	const struct message *answer;
@@ -291,20 +293,31 @@ static void
 execute(uint32_t reply, const struct sys_received *in, bool resumed)
 {
 	struct service_call *call = &loop.call;
+	struct trace_page *trace = loop.trace;
+	struct trace_event *event;
 
 	fill_call(call, reply, in);
 	call->resumed = resumed;
+	trace->calls++;
+	event = trace_write(trace, TRACE_CALL, call->message.word[0],
+	    call->badge);
+	event->order = in->order;
 	service_crash_point("received");
 	begin(call->id);
 	switch (loop.service->handle(loop.root, call)) {
 	case SERVICE_REPLY:
 		finish_reply();
+		event->kind_outcome |= TRACE_REPLIED;
 		break;
 	case SERVICE_PARK:
 		finish_park();
+		event->kind_outcome |= TRACE_PARKED;
+		trace->parked++;
 		break;
 	default:
 		finish_error(call->message.word[1]);
+		event->kind_outcome |= TRACE_REFUSED;
+		trace->refused++;
 		break;
 	}
 }
@@ -325,6 +338,7 @@ drain_events(void)
 
 	while (kernel_event_next(&kind, &badge) == OK) {
 		service_crash_point("event");
+		trace_write(loop.trace, TRACE_EVENT, kind, badge);
 		if (kind == EVENT_CANCEL) {
 			struct parked_call id = { (uint32_t)badge, 0 };
 			if (badge < state->reply_count)
@@ -373,6 +387,8 @@ notified(uint64_t bits)
 	bits &= ~LOOP_EVENT_BIT;
 	if (bits == 0 || loop.service->notified == NULL)
 		return;
+	loop.trace->notified++;
+	trace_write(loop.trace, TRACE_NOTIFIED, bits, 0);
 	loop_transaction_begin();
 	loop.service->notified(loop.root, bits);
 	loop_transaction_end();
@@ -505,7 +521,7 @@ create_state(void)
 static void
 start(const struct service *service)
 {
-	loop = (struct loop){ .service = service };
+	loop = (struct loop){ .service = service, .trace = runtime_trace() };
 	loop.book.reply_limit = service->reply_objects;
 	loop.book.slot_limit = service->table_slots;
 	if (service->reply_objects == 0 ||
@@ -532,6 +548,8 @@ start(const struct service *service)
 	if (service->resume != NULL)
 		service->resume(loop.root, first);
 	find_pending();
+	trace_write(loop.trace, TRACE_START, service_info()->incarnation,
+	    loop.pending_count);
 }
 
 _Noreturn void

@@ -17,6 +17,9 @@ struct arena *runtime_open_arena(uint64_t layout_version);
 void runtime_keep_writable(void *start, size_t length);
 /* Something was saved in the arena since the last call. */
 bool runtime_take_dirty(void);
+struct trace_page;
+/* The page for the trace of this place. */
+struct trace_page *runtime_trace(void);
 /* Reads boot options. */
 void runtime_start(void);
 /* A crash point as in the boot option of that name; phoenix arms its own. */

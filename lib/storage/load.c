@@ -28,6 +28,7 @@ static const struct {
 } devices[] = {
 	{ "dev/null",	 0666, DEVICE_NULL },
 	{ "dev/zero",	 0666, DEVICE_ZERO },
+	{ "dev/control", 0600, DEVICE_CONTROL },
 	{ "dev/full",	 0666, DEVICE_FULL },
 	{ "dev/random",	 0666, DEVICE_RANDOM },
 	{ "dev/urandom", 0666, DEVICE_URANDOM },

@@ -714,8 +714,8 @@ prepare(void)
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",
-		"urandom", "tty", "console" };
-	for (unsigned i = 0; i < 7; i++) {
+		"urandom", "tty", "console", "control" };
+	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "dev/%s", names[i]);
@@ -751,7 +751,7 @@ TEST(test_results_and_trees_are_those_of_the_host)
 	for (unsigned i = 0; i < SLOTS; i++)
 		close_slot(i);
 	compare_all();
-	EXPECT_EQ(core()->root->descriptions, 0);
+	EXPECT_EQ(core()->root->places.descriptions, 0);
 	/* Whether the random operations reach what they should. */
 	for (unsigned i = 0; i < 256; i++)
 		if (outcomes[i] != 0)

@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		1u
+#define LAYOUT		2u
 #define INDEX_REPORT	(~0ul)	/* PHOENIX_STATUS: log the totals */
 
 static status_t
@@ -52,6 +52,8 @@ start(void *root)
 
 	if (status == OK)
 		status = create_timer(BIT_CHAOS, &phoenix->chaos_timer);
+	if (status == OK)
+		status = create_timer(BIT_REPORT, &phoenix->report_timer);
 	if (status != OK)
 		return status;
 	create_places(phoenix);
@@ -166,7 +168,10 @@ handle(void *root, struct service_call *call)
 {
 	struct phoenix *phoenix = root;
 
-	/* Badges are made here: place index + 1. */
+	/* Badges are made here: place index + 1, or that of a commander. */
+	if (call->badge == PHOENIX_CONTROL_BADGE &&
+	    call->message.word[0] == PHOENIX_COMMAND)
+		return handle_command(phoenix, call);
 	if (call->badge == 0 || call->badge > phoenix->place_count)
 		return finish(call, ERR_RIGHT);
 	struct place *from = &phoenix->place[call->badge - 1];
@@ -199,6 +204,8 @@ notified(void *root, uint64_t bits)
 		place_build_due(phoenix);
 	if ((bits & BIT_CHAOS) != 0)
 		chaos_due(phoenix);
+	if ((bits & BIT_REPORT) != 0)
+		report_details(phoenix);
 	place_next_group_if_up(phoenix);
 }
 

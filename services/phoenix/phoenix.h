@@ -21,6 +21,7 @@
 #include <lib/place/place.h>
 #include <lib/service/service.h>
 #include <idl/powers.h>
+#include <idl/trace.h>
 
 #define PLACES_MAX	16u
 #define PROVIDES_MAX	8u
@@ -40,6 +41,7 @@
 #define BIT_RESTART	0x1ul	/* a delayed place is due */
 #define BIT_CHAOS	0x2ul	/* time for the next kill */
 #define BIT_CHECK	0x4ul	/* a new incarnation of phoenix looks around */
+#define BIT_REPORT	0x8ul	/* there is time to write a report */
 
 /* From the manifest; constant. */
 struct manifest {
@@ -88,7 +90,7 @@ struct phoenix {
 	uint64_t group;			/* the last one that was started */
 	uint64_t all_ready;
 	cap_t	 users;			/* container of all programs */
-	cap_t	 restart_timer, chaos_timer;
+	cap_t	 restart_timer, chaos_timer, report_timer;
 	struct chaos chaos;
 	struct place place[PLACES_MAX];
 };
@@ -132,8 +134,21 @@ void chaos_due(struct phoenix *phoenix);
 status_t grant(struct phoenix *phoenix, const struct place *to,
     const char *name, cap_t *out_cap);
 
-/* report.c */
-void report_death(const struct place *place, const struct death_info *info);
+/* command.c */
+service_outcome handle_command(struct phoenix *phoenix,
+    struct service_call *call);
+
+/* report.c: what is known of a death, before the place gets a new life. */
+void report_death(const struct phoenix *phoenix, const struct place *place,
+    const struct death_info *info);
+/* The long part, once the place runs again. */
+void report_details(const struct phoenix *phoenix);
+const struct trace_page *report_trace(const struct phoenix *phoenix,
+    const struct place *place);
+/* From a time stamp, by the clock page; 0 if that lies before the boot. */
+uint64_t report_ns(uint64_t tsc);
+const char *report_kind(const struct trace_event *event);
+const char *report_outcome(const struct trace_event *event);
 void report_system(void);
 status_t system_info_read(struct system_info *out_info);
 

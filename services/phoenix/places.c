@@ -123,6 +123,8 @@ create_parts(struct place *place)
 		status = service_cap_keep(parts->utcb);
 	if (status == OK)
 		status = service_cap_keep(parts->info);
+	if (status == OK)
+		status = service_cap_keep(parts->trace);
 	return status;
 }
 
@@ -345,7 +347,7 @@ place_died(struct phoenix *phoenix, struct place *place)
 	info = *(const struct death_info *)utcb->data;
 	if (info.count == place->life.deaths)
 		return;
-	report_death(place, &info);
+	report_death(phoenix, place, &info);
 	SAVE(place->life);
 	place->life.deaths = info.count;
 	drop_incarnation(place);

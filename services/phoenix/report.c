@@ -1,9 +1,39 @@
 /* SPDX-License-Identifier: MIT */
-/* What phoenix writes into the log. */
+/*
+ * What phoenix writes into the log.
+ *
+ * A death has one line at once. What takes longer to write (registers, back
+ * trace, the last events) is copied then, and written when the place has had
+ * time to come back: a log line costs as much as many requests. The copy is
+ * lost if phoenix dies meanwhile.
+ */
 #include "phoenix.h"
+
+#include <abi/boot.h>
+#include <lib/base/format.h>
 
 #define SETTLE_NS	30000000ul	/* so long without a change */
 #define SETTLE_MAX_NS	1000000000ul
+#define DETAILS_NS	5000000ul	/* so long after the death */
+#define FRAMES_MAX	16u
+#define EVENTS_SHOWN	8u
+
+#define STACK_VIEW	(PLACE_HEAP_BASE + 0xa00000000ul)
+#define STACK_STRIDE	0x1000000ul	/* no stack is that large */
+#define TRACE_VIEW	(PLACE_HEAP_BASE + 0xb00000000ul)
+
+struct details {
+	bool	 due;
+	uint64_t incarnation;
+	struct death_info info;
+	uint64_t frame_count, event_count;
+	uint64_t frame[FRAMES_MAX];
+	struct trace_event event[EVENTS_SHOWN];	/* oldest first */
+};
+
+/* Of this incarnation of phoenix. */
+static struct details details[PLACES_MAX];
+static bool stack_mapped[PLACES_MAX], trace_mapped[PLACES_MAX];
 
 static const char *
 cause_name(uint64_t cause)
@@ -21,9 +51,116 @@ cause_name(uint64_t cause)
 	return cause < sizeof(name) / sizeof(name[0]) ? name[cause] : "?";
 }
 
-void
-report_death(const struct place *place, const struct death_info *info)
+const char *
+report_kind(const struct trace_event *event)
 {
+	static const char *const name[] = {
+		[TRACE_NONE] = "-",
+		[TRACE_CALL] = "call",
+		[TRACE_NOTIFIED] = "notified",
+		[TRACE_EVENT] = "event",
+		[TRACE_START] = "start",
+	};
+	uint64_t kind = event->kind_outcome >> 8;
+
+	return kind < sizeof(name) / sizeof(name[0]) ? name[kind] : "?";
+}
+
+const char *
+report_outcome(const struct trace_event *event)
+{
+	static const char *const name[] = {
+		[TRACE_OPEN] = "open",
+		[TRACE_REPLIED] = "replied",
+		[TRACE_REFUSED] = "refused",
+		[TRACE_PARKED] = "parked",
+	};
+	uint64_t outcome = event->kind_outcome & 0xff;
+
+	if (event->kind_outcome >> 8 != TRACE_CALL)
+		return "";
+	return outcome < sizeof(name) / sizeof(name[0]) ? name[outcome] : "?";
+}
+
+uint64_t
+report_ns(uint64_t tsc)
+{
+	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
+	const volatile struct clock_page *page =
+	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
+	uint64_t ago = (uint64_t)(((unsigned __int128)(now - tsc) *
+	    page->mult) >> 32);
+
+	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
+}
+
+/* Maps memory of a place once; false if it cannot be. */
+static bool
+view(bool *mapped, uint64_t address, cap_t memory, uint64_t length)
+{
+	if (!*mapped)
+		*mapped = sys_map(service_info()->vspace, address, memory, 0,
+		    length, MAP_READ) == OK;
+	return *mapped;
+}
+
+const struct trace_page *
+report_trace(const struct phoenix *phoenix, const struct place *place)
+{
+	uint64_t index = place_index(phoenix, place);
+	uint64_t address = TRACE_VIEW + index * PAGE_SIZE;
+
+	return view(&trace_mapped[index], address, place->parts.trace,
+	    PAGE_SIZE) ? (const struct trace_page *)address : NULL;
+}
+
+/* Services keep frame pointers: each points at the next and a return address. */
+static void
+take_frames(const struct phoenix *phoenix, const struct place *place,
+    struct details *to)
+{
+	uint64_t index = place_index(phoenix, place);
+	uint64_t size = place->parts.stack_size;
+	uint64_t low = PLACE_STACK_TOP - size;
+	uint64_t at = STACK_VIEW + index * STACK_STRIDE;
+	uint64_t rbp = to->info.frame.rbp, above = 0;
+
+	to->frame_count = 0;
+	if (!view(&stack_mapped[index], at, place->parts.stack, size))
+		return;
+	while (to->frame_count < FRAMES_MAX && rbp % 8 == 0 && rbp > above &&
+	    rbp >= low && rbp <= PLACE_STACK_TOP - 16) {
+		const uint64_t *frame =
+		    (const uint64_t *)(at + (rbp - low));
+		to->frame[to->frame_count++] = frame[1];
+		above = rbp;
+		rbp = frame[0];
+	}
+}
+
+static void
+take_events(const struct phoenix *phoenix, const struct place *place,
+    struct details *to)
+{
+	const struct trace_page *trace = report_trace(phoenix, place);
+	uint64_t next, count;
+
+	to->event_count = 0;
+	if (trace == NULL)
+		return;
+	next = trace->next;
+	count = next < EVENTS_SHOWN ? next : EVENTS_SHOWN;
+	for (uint64_t i = 0; i < count; i++)
+		to->event[to->event_count++] =
+		    trace->event[(next - count + i) % TRACE_EVENTS];
+}
+
+void
+report_death(const struct phoenix *phoenix, const struct place *place,
+    const struct death_info *info)
+{
+	struct details *to = &details[place_index(phoenix, place)];
+
 	service_log("%s %lu died: %s %lu at rip %lx address %lx rsp %lx",
 	    place->manifest.name, place->life.incarnation,
 	    cause_name(info->cause), info->code, info->frame.rip,
@@ -32,6 +169,67 @@ report_death(const struct place *place, const struct death_info *info)
 		service_log("%s served call %lu tag %lx badge %lx",
 		    place->manifest.name, info->request_order,
 		    info->request_tag, info->request_badge);
+	if (info->cause == DEATH_KILLED || info->cause == DEATH_EXIT)
+		return;
+	to->due = true;
+	to->incarnation = place->life.incarnation;
+	to->info = *info;
+	take_frames(phoenix, place, to);
+	take_events(phoenix, place, to);
+	sys_invoke(SYS_TIMER_SET, phoenix->report_timer,
+	    service_now_ns() + DETAILS_NS, 0, 0, 0, 0);
+}
+
+static void
+write_registers(const char *name, uint64_t incarnation,
+    const struct user_frame *f)
+{
+	service_log("%s %lu registers: rax %lx rbx %lx rcx %lx rdx %lx "
+	    "rsi %lx rdi %lx rbp %lx rflags %lx", name, incarnation, f->rax,
+	    f->rbx, f->rcx, f->rdx, f->rsi, f->rdi, f->rbp, f->rflags);
+	service_log("%s %lu registers: r8 %lx r9 %lx r10 %lx r11 %lx r12 %lx "
+	    "r13 %lx r14 %lx r15 %lx", name, incarnation, f->r8, f->r9, f->r10,
+	    f->r11, f->r12, f->r13, f->r14, f->r15);
+}
+
+static void
+write_frames(const char *name, const struct details *from)
+{
+	char text[200];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (uint64_t i = 0; i < from->frame_count &&
+	    used < sizeof(text) - 20; i++)
+		used += format_text(text + used, sizeof(text) - used, " 0x%lx",
+		    from->frame[i]);
+	service_log("%s %lu back trace: 0x%lx%s", name, from->incarnation,
+	    from->info.frame.rip, text);
+}
+
+static void
+write_details(const char *name, const struct details *from)
+{
+	write_registers(name, from->incarnation, &from->info.frame);
+	write_frames(name, from);
+	for (uint64_t i = 0; i < from->event_count; i++) {
+		const struct trace_event *event = &from->event[i];
+		service_log("%s %lu event: %lu us %s %lx badge %lx order %lu "
+		    "%s", name, from->incarnation,
+		    report_ns(event->tsc) / 1000, report_kind(event), event->a,
+		    event->b, event->order, report_outcome(event));
+	}
+}
+
+void
+report_details(const struct phoenix *phoenix)
+{
+	for (uint64_t i = 0; i < phoenix->place_count; i++) {
+		if (!details[i].due)
+			continue;
+		details[i].due = false;
+		write_details(phoenix->place[i].manifest.name, &details[i]);
+	}
 }
 
 status_t

@@ -164,6 +164,10 @@ fill_slots(const cap_t handle[HANDLE_COUNT], cap_t root_directory)
 		status = sys_cap_copy(granted.clock, table,
 		    CAP_INDEX(PROCESS_CLOCK), RIGHT_READ | RIGHT_COPY,
 		    TRUST_USER, 0, NULL);
+	if (status == OK)
+		status = sys_cap_copy(granted.control, table,
+		    CAP_INDEX(PROCESS_CONTROL), RIGHT_CALL | RIGHT_COPY,
+		    TRUST_USER, 0, NULL);
 	return status;
 }
 

@@ -653,6 +653,7 @@ resume(void *arena_root, bool first)
 		.system = request("system:exit"),
 		.clock = request("clock"),
 		.archive = request("archive:bennu"),
+		.control = request("phoenix:control"),
 		.trace = service_option("trace", value) == OK &&
 		    value[0] == '1',
 	};

@@ -35,7 +35,7 @@ struct root {
 /* What each incarnation asks phoenix for. */
 struct granted {
 	cap_t	 users;		/* container of all processes */
-	cap_t	 storage, console, system, clock, archive;
+	cap_t	 storage, console, system, clock, archive, control;
 	bool	 trace;
 };
 

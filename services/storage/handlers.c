@@ -120,6 +120,12 @@ handle_set_flags(struct request *request)
 }
 
 static unsigned
+handle_retire(struct request *request)
+{
+	return storage_retire(request->storage, request->self);
+}
+
+static unsigned
 handle_path(struct request *request)
 {
 	uint64_t room;
@@ -163,6 +169,9 @@ static const struct handler handlers[] = {
 	[STORAGE_STATFS] = { handle_statfs, 1 },
 	[STORAGE_SET_FLAGS] = { handle_set_flags, 0 },
 	[STORAGE_PATH] = { handle_path, 1 },
+	[STORAGE_WINDOW] = { handle_window, 0 },
+	[STORAGE_RETIRE] = { handle_retire, 0 },
+	[STORAGE_REOPEN] = { handle_reopen, 1 },
 	[STORAGE_ATTACH] = { handle_attach, 0 },
 };
 

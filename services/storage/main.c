@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		1u
+#define LAYOUT		2u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	64u
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
@@ -45,8 +45,14 @@ random_seed(void)
 static status_t
 start(void *root)
 {
+	cap_t watches;
+
 	prepare(root);
-	return storage_create(&storage, random_seed()) == 0 ? OK : ERR_NOMEM;
+	if (storage_create(&storage, random_seed()) != 0 ||
+	    files_make_watches(&watches) != OK ||
+	    storage_set_watch_memory(&storage, watches) != 0)
+		return ERR_NOMEM;
+	return OK;
 }
 
 /* Where the second archive lies in the mapped boot module. */
@@ -111,6 +117,8 @@ resume(void *root, bool first)
 {
 	(void)first;
 	prepare(root);
+	if (files_map_watches(storage_watch_memory(&storage)) != OK)
+		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
 }

@@ -40,9 +40,14 @@ void files_set_archive(cap_t memory, uint64_t offset);
 unsigned handle_read(struct request *request);
 unsigned handle_write(struct request *request);
 unsigned handle_map(struct request *request);
+unsigned handle_window(struct request *request);
+/* The memory of watches: made once, mapped by each incarnation. */
+status_t files_make_watches(cap_t *out_memory);
+status_t files_map_watches(cap_t memory);
 
 /* names.c */
 unsigned handle_open(struct request *request);
+unsigned handle_reopen(struct request *request);
 unsigned handle_mkdir(struct request *request);
 unsigned handle_mknod(struct request *request);
 unsigned handle_unlink(struct request *request);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <lib/service/fake/kernel.h>
 
+#include <idl/trace.h>
 #include <kernel_calls.h>
 #include <lib/service/loop.h>
 
@@ -54,6 +55,7 @@ static struct world {
 
 static jmp_buf out;
 static bool dirty;
+static struct trace_page trace;
 static uint8_t region[ARENA_SIZE] __attribute__((aligned(4096)));
 static struct place_info info = {
 	.name = "test", .vspace = CAP_FIRST(1), .thread = CAP_FIRST(2)
@@ -469,6 +471,12 @@ void
 service_ready(void)
 {
 	step();
+}
+
+struct trace_page *
+runtime_trace(void)
+{
+	return &trace;
 }
 
 void

@@ -214,6 +214,12 @@ runtime_arm(const char option[48])
 		runtime.crash_point = point;
 }
 
+struct trace_page *
+runtime_trace(void)
+{
+	return (struct trace_page *)PLACE_TRACE;
+}
+
 void
 runtime_start(void)
 {

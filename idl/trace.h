@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trace of a service: the last events of its loop, in a page of its place.
+ *
+ * The service writes, phoenix reads: for the report of a death and for
+ * `ctl trace` and `ctl stats`. The page outlives the incarnation. Nothing rests
+ * on it: a service that is out of its mind may write anything here, so readers
+ * check every number. One writer; an event that is being written while it is
+ * read may show parts of two.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define TRACE_EVENTS	64u		/* a power of two */
+
+/* Kinds. */
+#define TRACE_NONE	0u
+#define TRACE_CALL	1u		/* a = tag, b = badge, order; outcome */
+#define TRACE_NOTIFIED	2u		/* a = bits */
+#define TRACE_EVENT	3u		/* a = EVENT_*, b = badge */
+#define TRACE_START	4u		/* a = incarnation, b = calls found */
+
+/* Outcomes of a call. */
+#define TRACE_OPEN	0u		/* not ended, or the service died in it */
+#define TRACE_REPLIED	1u
+#define TRACE_REFUSED	2u		/* answered with an error */
+#define TRACE_PARKED	3u
+
+struct trace_event {
+	uint64_t tsc;
+	uint64_t kind_outcome;		/* kind << 8 | outcome */
+	uint64_t a, b;
+	uint64_t order;			/* of the call */
+};
+
+struct trace_page {
+	uint64_t next;			/* events ever written */
+	uint64_t calls, refused, parked, notified;	/* since boot */
+	uint64_t reserved[3];
+	struct trace_event event[TRACE_EVENTS];
+};
+
+_Static_assert(sizeof(struct trace_page) <= 4096, "one page");

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * /dev/control: a write is a command to phoenix, reads give its text (ctl.1).
+ *
+ * The command and its text belong to the process, not to the open file. A
+ * write fails with EINVAL for what is no command or names no service, ESRCH
+ * for a service that cannot be killed now; its text says why in any case.
+ */
+#include "file.h"
+
+#include "linux.h"
+#include "service.h"
+#include "user.h"
+
+#include <abi/utcb.h>
+#include <idl/phoenix.h>
+#include <idl/proc.h>
+#include <lib/base/string.h>
+#include <lib/sys/sys.h>
+
+#define PIECE	4096u
+
+static char command[PHOENIX_COMMAND_MAX];
+static uint64_t command_length;
+static uint8_t piece[PIECE];
+static uint64_t piece_used, piece_length, next_cursor;
+
+static long
+take_piece(uint64_t cursor, uint64_t *out_result)
+{
+	struct message m = { { PHOENIX_COMMAND, cursor } };
+
+	service_window(0, command, command_length, WINDOW_READ);
+	service_window(1, piece, sizeof(piece), WINDOW_WRITE);
+	piece_used = piece_length = next_cursor = 0;
+	long error = service_call(PROCESS_CONTROL, &m, 2, 0, NULL);
+	if (error == -(long)ERR_STALE)
+		return -E_STALE;
+	if (error != 0)
+		return error == -RESTART_ALWAYS ? error : -E_IO;
+	if (m.word[1] > sizeof(piece))
+		return -E_IO;
+	piece_length = m.word[1];
+	next_cursor = m.word[2];
+	*out_result = m.word[3];
+	return 0;
+}
+
+static long
+error_of(uint64_t result)
+{
+	switch (result) {
+	case OK:
+		return 0;
+	case ERR_STATE:
+	case ERR_GONE:
+		return -E_SRCH;
+	case ERR_ARG:
+	case ERR_NOSYS:
+	case ERR_NOENT:
+		return -E_INVAL;
+	default:
+		return -E_IO;
+	}
+}
+
+long
+control_write(const void *from, uint64_t size)
+{
+	uint64_t result = OK;
+
+	if (size > sizeof(command))
+		return -E_INVAL;
+	if (user_read(command, from, size) != 0)
+		return -E_FAULT;
+	command_length = size;
+	long error = take_piece(0, &result);
+	if (error == 0)
+		error = error_of(result);
+	return error != 0 ? error : (long)size;
+}
+
+long
+control_read(void *buffer, uint64_t size)
+{
+	uint64_t result;
+
+	if (piece_used == piece_length && next_cursor != 0) {
+		long error = take_piece(next_cursor, &result);
+		if (error != 0)
+			return error;
+	}
+	uint64_t length = piece_length - piece_used;
+	if (length > size)
+		length = size;
+	if (user_write(buffer, piece + piece_used, length) != 0)
+		return -E_FAULT;
+	piece_used += length;
+	return (long)length;
+}
