@@ -15,6 +15,7 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/message.h>
 #include <idl/storage.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -99,6 +100,12 @@ struct path {
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
+/* A request whose only window is the path, and which uses words 1 and 2. */
+long path_request(const struct path *path, struct message *message,
+    cap_t *out_caps);
+/* The same to another handle than the path's base. */
+long path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const char *text);
 cap_t path_working_directory(void);
