@@ -241,14 +241,15 @@ static service_outcome
 handle_put(struct service_call *call, struct console_call id)
 {
 	const uint64_t *word = call->message.word;
-	uint64_t value = 0;
+	uint64_t value;
 
 	if (call->trust < TRUST_SERVICE)
 		return refuse(call, E_PERM);
 	if (call->windows < 1 || word[2] > CONSOLE_WRITE_MAX)
 		return refuse(call, E_INVAL);
-	return finish(call, console_put(&line, id, word[1], word[2], &value),
-	    value);
+	console_outcome outcome = console_put(&line, id, word[1], word[2],
+	    &value);
+	return finish(call, outcome, value);
 }
 
 static service_outcome
