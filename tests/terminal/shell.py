@@ -27,6 +27,17 @@ def edits(t):
     t.ask("pwd", "[\r\n]/root\r\n")
 
 
+def early(t):
+    """Signals from the terminal while the first program is being loaded."""
+    for i in range(1000):
+        t.resize(24 + i % 2, 80)
+        t.read(0.005)
+        if b"ready> " in t.seen:
+            break
+    t.prompt()
+    t.ask("echo th''ere", "there\r\n")
+
+
 def canonical(t):
     """The terminal's own line editing, under cat."""
     t.prompt()
@@ -162,6 +173,6 @@ def hangs_up_job(t):
 
 TESTS = [(f"{shell}-{function.__name__}", command, function)
          for shell, command in (("ash", ASH), ("bash", BASH))
-         for function in (edits, canonical, interrupts, jobs, pipeline,
+         for function in (early, edits, canonical, interrupts, jobs, pipeline,
                           background, leaves, hangs_up, hangs_up_job)]
 KILLED = ("ash-canonical", "bash-edits", "bash-jobs")
