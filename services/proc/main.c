@@ -470,7 +470,6 @@ notified(void *arena_root, uint64_t bits)
 	terminals_begin();
 	if (bits & BIT_CONSOLE)
 		pump();
-	terminals_serve();
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	if (!root->started && !root->failed)
 		start_first(root);
@@ -482,6 +481,7 @@ notified(void *arena_root, uint64_t bits)
 			break;
 		work_on(process);
 	}
+	terminals_serve();
 	ask_for_work();
 }
 
