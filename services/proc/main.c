@@ -467,8 +467,12 @@ notified(void *arena_root, uint64_t bits)
 
 	(void)bits;
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
-	if (!root->started && !root->failed)
+	/* What runs must have been committed: its work is done next time. */
+	if (!root->started && !root->failed) {
 		start_first(root);
+		ask_for_work();
+		return;
+	}
 	if (root->failed)
 		return;		/* no process was built; idle() ends it all */
 	for (unsigned i = 0; i < WORK_AT_ONCE; i++) {
