@@ -95,6 +95,7 @@ struct process_info {
 	uint32_t uid, euid, gid, egid;
 	uint64_t start_ns;
 	uint64_t trace;		/* 1: log each call to the trace stream */
+	uint64_t terminal;	/* 1: the console is a terminal (idl/terminal.h) */
 	uint8_t	 seed[32];	/* fresh per process */
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard; kept up to date */
 };

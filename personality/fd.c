@@ -4,8 +4,10 @@
 #include "calls.h"
 #include "limit.h"
 #include "pipe.h"
+#include "process.h"
 #include "service.h"
 #include "spare.h"
+#include "terminal.h"
 #include "thread.h"
 #include "user.h"
 #include "window.h"
@@ -27,9 +29,29 @@ static unsigned fd_lowest_free;		/* hint: none below is free */
 static unsigned files_end;		/* none above was ever used */
 static uint32_t lineage = 1;		/* forks so far, and one */
 
+/* One description for all three, as a login gives it. */
+static bool
+init_terminal(void)
+{
+	struct file *f = file_new();
+
+	*f = (struct file){ .can_read = true, .can_write = true,
+	    .flags = L_O_RDWR };
+	if (terminal_open(f, DEVICE_CONSOLE, L_O_RDWR) != 0) {
+		*f = (struct file){ .kind = FILE_FREE };
+		process_log("libos: the console is no terminal\n");
+		return false;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		fd_install(f, i, false);
+	return true;
+}
+
 void
 fd_init(void)
 {
+	if (INFO->terminal != 0 && init_terminal())
+		return;
 	for (unsigned i = 0; i < 3; i++) {
 		struct file *f = file_new();
 		*f = (struct file){
@@ -348,7 +370,6 @@ bytes_waiting(struct file *file, int *out)
 	return user_write(out, &(int){ (int)count }, sizeof(int));
 }
 
-/* No terminal yet: everything a terminal would answer is ENOTTY. */
 long
 linux_ioctl(unsigned fd, unsigned request, void *argument)
 {
@@ -368,9 +389,11 @@ linux_ioctl(unsigned fd, unsigned request, void *argument)
 		file->flags = value != 0 ? file->flags | L_O_NONBLOCK :
 		    file->flags & ~(uint32_t)L_O_NONBLOCK;
 		return 0;
-	case IOCTL_FIONREAD:
-		return bytes_waiting(file, argument);
 	default:
-		return -E_NOTTY;
+		break;
 	}
+	if (file->kind == FILE_TERMINAL)
+		return terminal_ioctl(file, request, argument);
+	return request == IOCTL_FIONREAD ? bytes_waiting(file, argument) :
+	    -E_NOTTY;
 }

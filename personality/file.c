@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "service.h"
 #include "spare.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -15,38 +16,46 @@
 static unsigned umask_bits = 022;
 
 static unsigned
+flag_of(unsigned flags, unsigned linux_flag, unsigned storage_flag)
+{
+	return (flags & linux_flag) != 0 ? storage_flag : 0;
+}
+
+static unsigned
 open_flags(unsigned flags)
 {
-	static const struct {
-		unsigned linux_flag, storage_flag;
-	} map[] = {
-		{ L_O_CREAT, OPEN_CREATE }, { L_O_EXCL, OPEN_EXCLUSIVE },
-		{ L_O_TRUNC, OPEN_TRUNCATE }, { L_O_APPEND, OPEN_APPEND },
-		{ L_O_DIRECTORY, OPEN_DIRECTORY },
-		{ L_O_NOFOLLOW, OPEN_NOFOLLOW },
-	};
-	unsigned access = flags & L_O_ACCMODE, out = 0;
+	unsigned access = flags & L_O_ACCMODE;
+	unsigned out = flag_of(flags, L_O_DIRECTORY, OPEN_DIRECTORY) |
+	    flag_of(flags, L_O_NOFOLLOW, OPEN_NOFOLLOW);
 
 	if ((flags & L_O_PATH) != 0)
-		return OPEN_PATH |
-		    ((flags & L_O_DIRECTORY) != 0 ? OPEN_DIRECTORY : 0) |
-		    ((flags & L_O_NOFOLLOW) != 0 ? OPEN_NOFOLLOW : 0);
-	out = access == L_O_WRONLY ? OPEN_WRITE :
+		return OPEN_PATH | out;
+	out |= access == L_O_WRONLY ? OPEN_WRITE :
 	    access == L_O_RDWR ? OPEN_READ | OPEN_WRITE : OPEN_READ;
-	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if ((flags & map[i].linux_flag) != 0)
-			out |= map[i].storage_flag;
-	}
+	out |= flag_of(flags, L_O_CREAT, OPEN_CREATE) |
+	    flag_of(flags, L_O_TRUNC, OPEN_TRUNCATE) |
+	    flag_of(flags, L_O_APPEND, OPEN_APPEND);
 	/* Without CREAT, EXCL means nothing. */
-	if ((flags & L_O_CREAT) == 0)
-		out &= ~OPEN_EXCLUSIVE;
+	if ((flags & L_O_CREAT) != 0)
+		out |= flag_of(flags, L_O_EXCL, OPEN_EXCLUSIVE);
 	return out;
+}
+
+/* The terminal's description takes the place of the node's. */
+static long
+open_terminal(struct file *file, uint64_t device, unsigned flags)
+{
+	sys_cap_delete(0, file->cap);
+	file->cap = CAP_NONE;
+	return terminal_open(file, device, flags);
 }
 
 /* A device node: the number says who serves it. */
 static long
-open_device(struct file *file, uint32_t device)
+open_device(struct file *file, uint32_t device, unsigned flags)
 {
+	if (terminal_is_node(device))
+		return open_terminal(file, device, flags);
 	switch (device) {
 	case DEVICE_NULL:
 	case DEVICE_ZERO:
@@ -88,7 +97,7 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
-		error = open_device(file, (uint32_t)reply->word[2]);
+		error = open_device(file, (uint32_t)reply->word[2], flags);
 	else if (!path_only && (file->node == KIND_FIFO ||
 	    file->node == KIND_SOCKET))
 		error = -E_NXIO;
@@ -212,6 +221,9 @@ file_at(int base, const char *text, bool allow_empty, uint64_t tag,
 	if (error != 0)
 		return error;
 	struct message m = { { tag, words[0], words[1], words[2] } };
+	/* The others need the words that a short path is carried in. */
+	if (tag != STORAGE_CHOWN_AT && tag != STORAGE_UTIMENS_AT)
+		return path_request(&path, &m, NULL);
 	path_window(0, &path);
 	return service_call(path.base, &m, 1, 0, NULL);
 }

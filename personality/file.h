@@ -15,6 +15,7 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/message.h>
 #include <idl/storage.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,6 +31,7 @@ enum file_kind {
 	FILE_DEVICE,		/* null, zero, full, random: served here */
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
+	FILE_TERMINAL,		/* terminal.h */
 };
 
 struct file {
@@ -38,9 +40,10 @@ struct file {
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
 	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
-	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
-	cap_t	 cap;		/* storage: the description; pipe: its end */
+	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
+	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
@@ -97,6 +100,12 @@ struct path {
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
+/* A request whose only window is the path, and which uses words 1 and 2. */
+long path_request(const struct path *path, struct message *message,
+    cap_t *out_caps);
+/* The same to another handle than the path's base. */
+long path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const char *text);
 cap_t path_working_directory(void);

@@ -9,6 +9,7 @@
 #include "file.h"
 #include "pipe.h"
 #include "service.h"
+#include "terminal.h"
 #include "user.h"
 #include "window.h"
 
@@ -171,6 +172,8 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 		return device_read(file, buffer, size);
 	case FILE_PIPE:
 		return pipe_read(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_read(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -192,6 +195,8 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_write(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -395,7 +400,8 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE)
+	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
+	    file->kind == FILE_TERMINAL)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;

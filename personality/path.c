@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "file.h"
 #include "service.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/proc.h>
@@ -35,7 +36,8 @@ base_of(int base, bool allow_file, cap_t *out_base)
 	const struct file *file = fd_file((unsigned)base);
 	if (file == NULL)
 		return -E_BADF;
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
+	if (file->cap == CAP_NONE || file->kind == FILE_PIPE ||
+	    file->kind == FILE_TERMINAL)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;
@@ -68,6 +70,27 @@ path_window(unsigned index, const struct path *path)
 	service_window(index, path->text, path->length, WINDOW_READ);
 }
 
+/* Every buffer of a path is longer than a short path. */
+long
+path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps)
+{
+	if (path->length > STORAGE_SHORT_MAX) {
+		path_window(0, path);
+		return service_call(target, message, 1, 0, out_caps);
+	}
+	memcpy(&message->word[3], path->text, STORAGE_SHORT_MAX);
+	message->word[7] = STORAGE_SHORT | path->length;
+	return service_call(target, message, 0, 0, out_caps);
+}
+
+long
+path_request(const struct path *path, struct message *message,
+    cap_t *out_caps)
+{
+	return path_request_at(path->base, path, message, out_caps);
+}
+
 static const char *
 after_prefix(const char *text, const char *prefix)
 {
@@ -86,6 +109,9 @@ path_descriptor(const char *text)
 	const char *digits = after_prefix(text, "/proc/self/fd/");
 	int fd = 0;
 
+	/* Most paths are no descriptor's: see that soon. */
+	if (text[0] != '/' || (text[1] != 'd' && text[1] != 'p'))
+		return -1;
 	for (int i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0)
 			return i;
@@ -129,8 +155,7 @@ linux_chdir(const char *text)
 	if (error != 0)
 		return error;
 	struct message m = { { STORAGE_OPEN, OPEN_PATH | OPEN_DIRECTORY, 0 } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
 	error = may_search(caps[0]);
@@ -210,6 +235,8 @@ own_link(const char *text, char *out)
 			return -E_NOENT;
 		if (file->kind == FILE_STORAGE || file->kind == FILE_PATH)
 			return path_of(file->cap, out, STORAGE_PATH_MAX);
+		if (file->kind == FILE_TERMINAL)
+			return (long)terminal_path(file, out);
 		answer = file->kind == FILE_DEVICE ? "/dev/null" :
 		    kinds[file->kind];
 	}

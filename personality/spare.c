@@ -57,10 +57,9 @@ spare_open(const struct path *path, struct message *message, cap_t *out_cap,
 	cap_t caps[4];
 	long error;
 
-	path_window(0, path);
 	if (i < count) {
 		reopen.word[0] = STORAGE_REOPEN;
-		error = service_call(spares[i].cap, &reopen, 1, 0, NULL);
+		error = path_request_at(spares[i].cap, path, &reopen, NULL);
 		if (error == 0) {
 			*message = reopen;
 			*out_cap = spares[i].cap;
@@ -72,7 +71,7 @@ spare_open(const struct path *path, struct message *message, cap_t *out_cap,
 			return error;
 		forget(i);
 	}
-	error = service_call(path->base, message, 1, 0, caps);
+	error = path_request(path, message, caps);
 	*out_cap = caps[0];
 	*out_base = lasting_base(path->base);
 	return error;

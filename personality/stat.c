@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "file.h"
 #include "service.h"
+#include "terminal.h"
 #include "thread.h"
 #include "user.h"
 
@@ -33,17 +34,36 @@ local_status(const struct file *file, struct storage_stat *out)
 	};
 }
 
+/* That of the node it was opened as; such a node need not exist. */
+static long
+terminal_status(const struct file *file, struct storage_stat *out)
+{
+	struct message m = { { STORAGE_STAT_AT } };
+	char path[TERMINAL_PATH_MAX];
+
+	service_window(0, path, terminal_path(file, path), WINDOW_READ);
+	service_window(1, out, sizeof(*out), WINDOW_WRITE);
+	long error = service_call(PROCESS_ROOT, &m, 2, 0, NULL);
+	if (error == -E_NOENT)
+		local_status(file, out);
+	return error == -E_NOENT ? 0 : error;
+}
+
 long
 file_status(const struct file *file, struct storage_stat *out)
 {
 	struct message m = { { STORAGE_STAT } };
 
+	if (file->kind == FILE_TERMINAL)
+		return terminal_status(file, out);
 	if (file->cap == CAP_NONE || file->kind == FILE_PIPE) {
 		local_status(file, out);
 		return 0;
 	}
-	service_window(0, out, sizeof(*out), WINDOW_WRITE);
-	return service_call(file->cap, &m, 1, 0, NULL);
+	long error = service_request(file->cap, &m);
+	if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
+	return error;
 }
 
 /* The status of a path, or of base itself when the path is empty. */
@@ -73,9 +93,10 @@ status_at(int base, const char *text, unsigned flags,
 	struct message m = { { STORAGE_STAT_AT,
 	    ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
 	    (path.length == 0 ? AT_HANDLE : 0) } };
-	path_window(0, &path);
-	service_window(1, out, sizeof(*out), WINDOW_WRITE);
-	return service_call(path.base, &m, 2, 0, NULL);
+	error = path_request(&path, &m, NULL);
+	if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
+	return error;
 }
 
 static uint64_t
@@ -244,6 +265,11 @@ change_open(unsigned fd, uint64_t tag, const uint64_t words[3])
 	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
 		return -E_PERM;
 	struct message m = { { tag, words[0], words[1], words[2] } };
+	if (file->kind == FILE_TERMINAL) {
+		service_window(0, path_a, terminal_path(file, path_a),
+		    WINDOW_READ);
+		return service_call(PROCESS_ROOT, &m, 1, 0, NULL);
+	}
 	service_window(0, path_a, 0, WINDOW_READ);
 	return service_call(file->cap, &m, 1, 0, NULL);
 }

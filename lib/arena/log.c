@@ -198,6 +198,17 @@ tx_add(struct arena *arena, void *pointer, size_t length)
 }
 
 void
+tx_unused(struct arena *arena, void *pointer, size_t length)
+{
+	if (!arena->open)
+		arena_fail(arena, "tx_unused outside a transaction");
+	if (!may_change(arena->header, (uintptr_t)pointer -
+	    (uintptr_t)arena->header, length))
+		arena_fail(arena, "tx_unused of foreign memory");
+	expose(arena, pointer, length);
+}
+
+void
 log_commit(struct arena *arena)
 {
 	struct arena_header *header = arena->header;

@@ -96,7 +96,11 @@ TEST(test_devices_are_there_at_the_start)
 	EXPECT_EQ(storage_stat_at(core(), top, PATH("dev/console"), 0, &stat),
 	    0);
 	EXPECT_EQ(stat.mode, KIND_CHARACTER << 12 | 0600);
+	EXPECT_EQ(storage_stat_at(core(), top, PATH("dev/ptmx"), 0, &stat), 0);
+	EXPECT_EQ(stat.device, DEVICE_PTMX);
 	EXPECT_EQ(storage_stat_at(core(), top, PATH("/dev"), 0, &stat), 0);
+	EXPECT_EQ(stat.links, 3);
+	EXPECT_EQ(storage_stat_at(core(), top, PATH("/dev/pts"), 0, &stat), 0);
 	EXPECT_EQ(stat.links, 2);
 	finish();
 }

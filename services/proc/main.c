@@ -18,7 +18,7 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		3u
+#define LAYOUT		4u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -91,8 +91,6 @@ error_of(status_t status)
 }
 
 /* -- requests; each returns 0, an E_* code, or PARKED -- */
-
-#define PARKED (-1)
 
 static void
 reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
@@ -381,6 +379,12 @@ dispatch(struct root *root, struct service_call *call,
 		error = proc_setsid(&proc, process);
 		reply(call, process->sid, 0, 0);
 		return error;
+	case TERMINAL_OPEN:
+	case TERMINAL_SET_GROUP:
+	case TERMINAL_ACQUIRE:
+	case TERMINAL_RELEASE:
+	case TERMINAL_STOP_GROUP:
+		return terminals_session(call, process);
 	case PROC_EXEC_DONE:
 		error = proc_exec_done(&proc, process);
 		break;
@@ -397,6 +401,9 @@ handle(void *root, struct service_call *call)
 	struct process *process = proc_find(&proc, call->badge);
 	int error = E_PERM;
 
+	terminals_begin();
+	if (call->badge >= TERMINALS_BADGE)
+		error = terminals_request(call);
 	/* Only processes call, and only while they live and are not stopped. */
 	if (process != NULL && (process->state == PROCESS_RUNNING ||
 	    (process->state == PROCESS_STOPPED &&
@@ -406,6 +413,7 @@ handle(void *root, struct service_call *call)
 		call->message.word[1] = (uint64_t)error;
 		return SERVICE_ERROR;
 	}
+	terminals_end();
 	ask_for_work();
 	return error == PARKED ? SERVICE_PARK : SERVICE_REPLY;
 }
@@ -465,7 +473,10 @@ notified(void *arena_root, uint64_t bits)
 	struct root *root = arena_root;
 	struct process *process;
 
-	(void)bits;
+	terminals_begin();
+	if (bits & BIT_CONSOLE)
+		pump();
+	terminals_serve();
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	/* What runs must have been committed: its work is done next time. */
 	if (!root->started && !root->failed) {
@@ -509,6 +520,13 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
+	terminals_begin();
+	if (badge >= TERMINALS_BADGE) {
+		terminals_closed(badge);
+		terminals_end();
+		ask_for_work();
+		return;
+	}
 	if (process == NULL || (process->state != PROCESS_RUNNING &&
 	    process->state != PROCESS_STOPPED))
 		return;
@@ -529,6 +547,11 @@ cancel(void *root, struct parked_call id)
 	bool found;
 
 	(void)root;
+	terminals_begin();
+	if (terminals_cancel(id)) {
+		terminals_end();
+		return;
+	}
 	must(proc_cancel(&proc, (struct proc_call){ id.reply, id.order },
 	    &found));
 	/* Left by a process that has ended: only the object matters. */
@@ -563,8 +586,10 @@ static uint64_t timer_ns = DEADLINE_NEVER;
 static void
 set_timer(const struct root *root)
 {
-	uint64_t due = proc_alarm_next(&proc);
+	uint64_t due = proc_alarm_next(&proc), read = terminals_due();
 
+	if (due == 0 || (read != 0 && read < due))
+		due = read;
 	if (due == 0)
 		due = DEADLINE_NEVER;
 	if (due == timer_ns && due > service_now_ns())
@@ -583,7 +608,8 @@ idle(void *arena_root)
 
 	if (root->failed)
 		shut_down((uint32_t)root->failed);
-	if (!root->table.finished || root->table.count > 0)
+	if (!root->table.finished || root->table.count > 0 ||
+	    !pump_is_done())
 		return;
 	shut_down((status & 0x7f) == 0 ? status >> 8 & 0xff :
 	    128 + (status & 0x7f));
@@ -628,6 +654,9 @@ start(void *arena_root)
 		status = service_cap_keep(root->timer);
 	if (status != OK)
 		return status;
+	status = terminals_start(&root->terminals);
+	if (status != OK)
+		return status;
 	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
 }
 
@@ -642,6 +671,7 @@ resume(void *arena_root, bool first)
 		.table = &root->table,
 		.arena = service_arena(),
 		.answer = answer,
+		.session_ended = terminals_session_ended,
 	};
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
@@ -660,7 +690,12 @@ resume(void *arena_root, bool first)
 		.control = request("phoenix:control"),
 		.trace = service_option("trace", value) == OK &&
 		    value[0] == '1',
+		.terminal = service_option("terminal", value) == OK &&
+		    value[0] == '1',
 	};
+	loop_transaction_begin();
+	terminals_resume(&root->terminals);
+	loop_transaction_end();
 	seed_start(service_info()->seed);
 	if (!root->started && !root->failed)
 		root_directory = attach();

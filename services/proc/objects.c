@@ -310,7 +310,7 @@ info_write(const struct process *process)
 		.uid = process->uid, .euid = process->euid,
 		.gid = process->gid, .egid = process->egid,
 		.start_ns = process->start_ns,
-		.trace = granted.trace,
+		.trace = granted.trace, .terminal = granted.terminal,
 	};
 
 	info_changing(process, &info);

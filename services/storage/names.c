@@ -193,7 +193,7 @@ handle_stat_at(struct request *request)
 		error = storage_stat_at(request->storage, request->self, path,
 		    (unsigned)request->word[1], &stat);
 	if (error == 0)
-		error = window_put(request, 1, &stat, sizeof(stat));
+		storage_stat_words(&stat, request->out);
 	return error;
 }
 

@@ -25,6 +25,7 @@ typedef unsigned handler_function(struct request *request);
 struct handler {
 	handler_function *run;
 	unsigned windows;		/* that must come with it */
+	bool	 may_be_short;		/* or a path in its words */
 };
 
 /* handlers.c; NULL: no such request. */
