@@ -147,6 +147,9 @@ struct process {
 	uint64_t start_ns;
 
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
+	/* Name, path and arguments of its program, each with a NUL. */
+	char	*names;			/* NULL: not told yet */
+	uint64_t names_length;		/* at most NAMES_MAX */
 };
 
 struct proc_table {
@@ -222,6 +225,9 @@ int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 int proc_vfork(struct proc *proc, struct process *parent,
     struct process *child, struct proc_call call);
 int proc_exec_done(struct proc *proc, struct process *process);
+/* What it runs; too long or malformed: E_INVAL. */
+int proc_set_names(struct proc *proc, struct process *process,
+    const char *names, uint64_t length);
 
 /* Ends a running process; no-op on one that has. */
 int proc_end(struct proc *proc, struct process *process, uint32_t status);

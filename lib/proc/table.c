@@ -128,7 +128,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	if (parent != NULL) {
 		process_inherit(process, parent);
 		process->parent = parent;
-		if (arena_list_append(arena, &parent->children,
+		if (names_copy(proc, process, parent) != 0 ||
+		    arena_list_append(arena, &parent->children,
 		    &process->sibling) != OK)
 			return E_NOMEM;
 	}
@@ -241,6 +242,9 @@ process_free(struct proc *proc, struct process *process)
 	    arena_list_remove(proc->arena, &process->all) != OK)
 		return E_NOMEM;
 	table->count--;
+	if (process->names != NULL && arena_free(proc->arena,
+	    process->names) != OK)
+		return E_NOMEM;
 	return from_status(arena_free(proc->arena, process));
 }
 
