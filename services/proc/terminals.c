@@ -15,6 +15,7 @@
 #define INFO_MASTER	1u
 #define INFO_LOCKED	2u
 #define INFO_PACKET	4u
+#define HANG_UP_STEPS	3u
 
 struct terminals *terminals;
 
@@ -154,7 +155,7 @@ terminals_hang_up(struct terminal *terminal)
 			service_panic("no memory for a signal");
 	}
 	part(terminal);
-	must(TX_SET(service_arena(), terminal->hanging, 1));
+	must(TX_SET(service_arena(), terminal->hanging, HANG_UP_STEPS));
 	port_again(NULL);
 }
 
@@ -665,10 +666,16 @@ terminals_cancel(struct parked_call id)
 	return false;
 }
 
+/* Kicked callers are cancelled between two steps, before they find the end. */
 static void
-finish_hang_up(struct terminal *terminal)
+go_on_with_hang_up(struct terminal *terminal)
 {
-	must(TX_SET(service_arena(), terminal->hanging, 0));
+	must(TX_SET(service_arena(), terminal->hanging,
+	    terminal->hanging - 1));
+	if (terminal->hanging > 0) {
+		port_again(NULL);
+		return;
+	}
 	terminal_hang_up(&terminal_core, terminal);
 	if (terminal->number == 0 && pump_input_ended())
 		terminal_input_end(&terminal_core, terminal);
@@ -683,7 +690,7 @@ terminals_serve(void)
 		if (terminal == NULL)
 			continue;
 		if (terminal->hanging && proc_work_next(&proc) == NULL)
-			finish_hang_up(terminal);
+			go_on_with_hang_up(terminal);
 		terminal_serve(&terminal_core, terminal);
 	}
 }
