@@ -340,7 +340,7 @@ def parse(argv):
     parser.add_argument("--kernel-log", metavar="FILE")
     parser.add_argument("--terminal", action=argparse.BooleanOptionalAction,
                         help="the guest gets this terminal, raw (default if "
-                        "input and output are one); Ctrl-A ? lists the keys "
+                        "all three streams are one); Ctrl-A ? lists the keys "
                         "of this tool")
     parser.add_argument("--print-command", action="store_true",
                         help="print QEMU's command line and do not run it")
@@ -379,7 +379,8 @@ def settle_terminal(parser, arguments):
     if arguments.terminal and not both:
         parser.error("--terminal: input and output are no terminal")
     if arguments.terminal is None:
-        arguments.terminal = both
+        # Who sends errors elsewhere wants them apart from the output.
+        arguments.terminal = both and os.isatty(2)
     # What an image was made with decides whether it wants one.
     if not arguments.terminal or arguments.image:
         return
