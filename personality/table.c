@@ -13,6 +13,7 @@
 #include "thread.h"
 
 #include <lib/base/string.h>
+#include <stdbool.h>
 
 #define CALL_RSEQ	334u
 #define CALL_CLONE3	435u
