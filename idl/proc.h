@@ -22,7 +22,7 @@
 #define PROC_SETPGID		0x0307	/* pid or 0, pgid or 0 */
 #define PROC_SETSID		0x0308	/* -> sid */
 #define PROC_GET		0x0309	/* pid or 0 -> pid, ppid, pgid, sid, state */
-#define PROC_EXEC_DONE		0x030a	/* ; name(in): releases a vfork parent */
+#define PROC_EXEC_DONE		0x030a	/* length; names(in): name, path, arguments, each with a NUL, cut at NAMES_MAX. Releases a vfork parent */
 #define PROC_SIGNAL_WAIT	0x030b	/* blocked mask: parks until an unblocked signal is pending (pause, sigsuspend); answers E_INTR */
 #define PROC_ALARM		0x030c	/* 1 to set, ns from now (0 none), interval ns or 0 -> ns left before (0 none), interval. SIGALRM */
 #define PROC_NICE		0x030d	/* 1 to set, NICE_*, id (0 own), value -> value */
@@ -31,6 +31,9 @@
 #define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
 #define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
 #define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
+#define PROC_AFFINITY		0x0312	/* pid or 0, 1 to set, mask of CPUs -> mask before */
+
+#define NAMES_MAX		1024u
 
 #define LIMIT_CPU		0u
 #define LIMIT_FILE_SIZE		1u

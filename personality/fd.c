@@ -6,9 +6,11 @@
 #include "pipe.h"
 #include "process.h"
 #include "service.h"
+#include "spare.h"
 #include "terminal.h"
 #include "thread.h"
 #include "user.h"
+#include "window.h"
 
 #include <idl/console.h>
 #include <lib/sys/sys.h>
@@ -24,6 +26,9 @@ struct fd {
 static struct fd fds[FD_MAX];
 static struct file files[FILE_MAX];
 static unsigned fd_lowest_free;		/* hint: none below is free */
+static unsigned fds_end;		/* none above was ever open */
+static unsigned files_end;		/* none above was ever used */
+static uint32_t lineage = 1;		/* forks so far, and one */
 
 /* One description for all three, as a login gives it. */
 static bool
@@ -80,10 +85,54 @@ struct file *
 file_new(void)
 {
 	for (unsigned i = 0; i < FILE_MAX; i++) {
-		if (files[i].kind == FILE_FREE)
-			return &files[i];
+		if (files[i].kind != FILE_FREE)
+			continue;
+		if (i >= files_end)
+			files_end = i + 1;
+		return &files[i];
 	}
 	return NULL;
+}
+
+uint32_t
+file_lineage(void)
+{
+	return lineage;
+}
+
+bool
+file_is_own(const struct file *file)
+{
+	return file->lineage == lineage && file->kind == FILE_STORAGE &&
+	    file->node == KIND_REGULAR;
+}
+
+long
+file_position(const struct file *file, uint64_t *out_position)
+{
+	struct message m = { { STORAGE_SEEK, 0, 1 } };
+	long error = 0;
+
+	*out_position = file->position;
+	if (!file_is_own(file)) {
+		error = service_request(file->cap, &m);
+		*out_position = m.word[1];
+	}
+	return error;
+}
+
+void
+file_share_all(void)
+{
+	for (unsigned i = 0; i < files_end; i++) {
+		struct file *file = &files[i];
+		struct message m = { { STORAGE_SEEK, file->position, 0 } };
+		if (file->moved && file_is_own(file))
+			service_insist(file->cap, &m, 0);
+		file->moved = false;
+	}
+	spare_drop_all();
+	lineage++;
 }
 
 void
@@ -91,10 +140,11 @@ file_drop(struct file *file)
 {
 	if (file->references != 0)
 		return;
+	window_drop(file);
 	if (file->kind == FILE_PIPE)
 		pipe_close(file);
 	else if (file->cap != CAP_NONE)
-		sys_cap_delete(0, file->cap);
+		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
 }
 
@@ -118,6 +168,8 @@ fd_may_open(void)
 void
 fd_set(unsigned fd, struct file *file, bool close_on_exec)
 {
+	if (fd >= fds_end)
+		fds_end = fd + 1;
 	fds[fd].file = (uint16_t)(file - files + 1);
 	fds[fd].close_on_exec = close_on_exec;
 	file->references++;
@@ -153,7 +205,7 @@ fd_close(unsigned fd)
 void
 fd_close_on_exec(void)
 {
-	for (unsigned fd = 0; fd < FD_MAX; fd++) {
+	for (unsigned fd = 0; fd < fds_end; fd++) {
 		if (fds[fd].file != 0 && fds[fd].close_on_exec != 0)
 			fd_close(fd);
 	}
@@ -307,12 +359,12 @@ bytes_waiting(struct file *file, int *out)
 		count = m.word[1];
 	} else if (file->kind == FILE_STORAGE && file->node == KIND_REGULAR) {
 		struct storage_stat st;
-		struct message m = { { STORAGE_SEEK, 0, 1 } };
+		uint64_t position = 0;
 		error = file_status(file, &st);
 		if (error == 0)
-			error = service_request(file->cap, &m);
-		if (error == 0 && st.size > m.word[1])
-			count = st.size - m.word[1];
+			error = file_position(file, &position);
+		if (error == 0 && st.size > position)
+			count = st.size - position;
 	} else {
 		return -E_NOTTY;
 	}

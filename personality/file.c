@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "service.h"
+#include "spare.h"
 #include "terminal.h"
 #include "user.h"
 
@@ -15,31 +16,28 @@
 static unsigned umask_bits = 022;
 
 static unsigned
+flag_of(unsigned flags, unsigned linux_flag, unsigned storage_flag)
+{
+	return (flags & linux_flag) != 0 ? storage_flag : 0;
+}
+
+static unsigned
 open_flags(unsigned flags)
 {
-	static const struct {
-		unsigned linux_flag, storage_flag;
-	} map[] = {
-		{ L_O_CREAT, OPEN_CREATE }, { L_O_EXCL, OPEN_EXCLUSIVE },
-		{ L_O_TRUNC, OPEN_TRUNCATE }, { L_O_APPEND, OPEN_APPEND },
-		{ L_O_DIRECTORY, OPEN_DIRECTORY },
-		{ L_O_NOFOLLOW, OPEN_NOFOLLOW },
-	};
-	unsigned access = flags & L_O_ACCMODE, out = 0;
+	unsigned access = flags & L_O_ACCMODE;
+	unsigned out = flag_of(flags, L_O_DIRECTORY, OPEN_DIRECTORY) |
+	    flag_of(flags, L_O_NOFOLLOW, OPEN_NOFOLLOW);
 
 	if ((flags & L_O_PATH) != 0)
-		return OPEN_PATH |
-		    ((flags & L_O_DIRECTORY) != 0 ? OPEN_DIRECTORY : 0) |
-		    ((flags & L_O_NOFOLLOW) != 0 ? OPEN_NOFOLLOW : 0);
-	out = access == L_O_WRONLY ? OPEN_WRITE :
+		return OPEN_PATH | out;
+	out |= access == L_O_WRONLY ? OPEN_WRITE :
 	    access == L_O_RDWR ? OPEN_READ | OPEN_WRITE : OPEN_READ;
-	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if ((flags & map[i].linux_flag) != 0)
-			out |= map[i].storage_flag;
-	}
+	out |= flag_of(flags, L_O_CREAT, OPEN_CREATE) |
+	    flag_of(flags, L_O_TRUNC, OPEN_TRUNCATE) |
+	    flag_of(flags, L_O_APPEND, OPEN_APPEND);
 	/* Without CREAT, EXCL means nothing. */
-	if ((flags & L_O_CREAT) == 0)
-		out &= ~OPEN_EXCLUSIVE;
+	if ((flags & L_O_CREAT) != 0)
+		out |= flag_of(flags, L_O_EXCL, OPEN_EXCLUSIVE);
 	return out;
 }
 
@@ -78,7 +76,8 @@ open_device(struct file *file, uint32_t device, unsigned flags)
 }
 
 static long
-install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
+install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
+    cap_t base)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -93,6 +92,8 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
+		.base = base,
+		.lineage = file_lineage(),
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
@@ -111,7 +112,7 @@ long
 linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 {
 	struct path path;
-	cap_t caps[2];
+	cap_t cap, from;
 	long error = path_get(base, text, false, path_a, &path);
 
 	if (error != 0)
@@ -129,11 +130,10 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return -E_MFILE;
 	struct message m = { { STORAGE_OPEN, open_flags(flags),
 	    mode & 07777 & ~umask_bits } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = spare_open(&path, &m, &cap, &from);
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, caps[0]);
+	return install_opened(flags, &m, cap, from);
 }
 
 long
@@ -221,6 +221,9 @@ file_at(int base, const char *text, bool allow_empty, uint64_t tag,
 	if (error != 0)
 		return error;
 	struct message m = { { tag, words[0], words[1], words[2] } };
+	/* The others need the words that a short path is carried in. */
+	if (tag != STORAGE_CHOWN_AT && tag != STORAGE_UTIMENS_AT)
+		return path_request(&path, &m, NULL);
 	path_window(0, &path);
 	return service_call(path.base, &m, 1, 0, NULL);
 }

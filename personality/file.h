@@ -5,7 +5,8 @@
  * A struct file is this process's part of an open file description: the
  * capability, the flags, and how many local descriptors use it. The position
  * lives in the server (storage) or in the shared ring (pipe), so it is shared
- * with children as it must be. Status flags are local: a change by F_SETFL is
+ * with children as it must be; only that of a regular file which no other
+ * process can have lives here, until the next fork (file_is_own). Status flags are local: a change by F_SETFL is
  * not seen by other processes, except O_APPEND, which storage keeps.
  *
  * Everything here is plain data without pointers into other processes; fork
@@ -14,6 +15,7 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/message.h>
 #include <idl/storage.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -42,6 +44,12 @@ struct file {
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
+	cap_t	 base;		/* see spare.h */
+	uint64_t position;	/* of an own file */
+	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
+	bool	 moved;		/* storage has another position */
+	uint8_t	 window;	/* window.c: index + 1 */
+	uint8_t	 small_reads;	/* without a window */
 };
 
 /* fd.c */
@@ -62,6 +70,17 @@ void fd_close_on_exec(void);
 bool fd_may_open(void);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
+/*
+ * A regular file that was opened by this process and not shared by a fork
+ * since: nobody else moves its position.
+ */
+bool file_is_own(const struct file *file);
+/* For what is opened now. */
+uint32_t file_lineage(void);
+/* Position of any file of storage; 0 or -E_*. */
+long file_position(const struct file *file, uint64_t *out_position);
+/* Before a fork: from now on all files are shared. */
+void file_share_all(void);
 unsigned fd_limit(void);
 
 /* path.c: paths are copied here before a server sees them. */
@@ -81,6 +100,12 @@ struct path {
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
+/* A request whose only window is the path, and which uses words 1 and 2. */
+long path_request(const struct path *path, struct message *message,
+    cap_t *out_caps);
+/* The same to another handle than the path's base. */
+long path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const char *text);
 cap_t path_working_directory(void);

@@ -70,6 +70,27 @@ path_window(unsigned index, const struct path *path)
 	service_window(index, path->text, path->length, WINDOW_READ);
 }
 
+/* Every buffer of a path is longer than a short path. */
+long
+path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps)
+{
+	if (path->length > STORAGE_SHORT_MAX) {
+		path_window(0, path);
+		return service_call(target, message, 1, 0, out_caps);
+	}
+	memcpy(&message->word[3], path->text, STORAGE_SHORT_MAX);
+	message->word[7] = STORAGE_SHORT | path->length;
+	return service_call(target, message, 0, 0, out_caps);
+}
+
+long
+path_request(const struct path *path, struct message *message,
+    cap_t *out_caps)
+{
+	return path_request_at(path->base, path, message, out_caps);
+}
+
 static const char *
 after_prefix(const char *text, const char *prefix)
 {
@@ -88,6 +109,9 @@ path_descriptor(const char *text)
 	const char *digits = after_prefix(text, "/proc/self/fd/");
 	int fd = 0;
 
+	/* Most paths are no descriptor's: see that soon. */
+	if (text[0] != '/' || (text[1] != 'd' && text[1] != 'p'))
+		return -1;
 	for (int i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0)
 			return i;
@@ -131,8 +155,7 @@ linux_chdir(const char *text)
 	if (error != 0)
 		return error;
 	struct message m = { { STORAGE_OPEN, OPEN_PATH | OPEN_DIRECTORY, 0 } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
 	error = may_search(caps[0]);
@@ -147,7 +170,7 @@ linux_chdir(const char *text)
 long
 linux_fchdir(unsigned fd)
 {
-	const struct file *file = fd_file(fd);
+	struct file *file = fd_file(fd);
 	cap_t copy;
 
 	if (file == NULL)
@@ -162,6 +185,8 @@ linux_fchdir(unsigned fd)
 	if (status != OK)
 		return service_error(status);
 	set_working_directory(copy);
+	/* The description outlives the file: it must not be retired. */
+	file->lineage = 0;
 	return 0;
 }
 

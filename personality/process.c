@@ -17,6 +17,7 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "window.h"
 
 #include <idl/console.h>
 #include <lib/base/string.h>
@@ -137,6 +138,7 @@ process_child(void)
 {
 	random_reseed();
 	signal_after_fork();
+	window_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },
@@ -164,6 +166,7 @@ do_fork(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
 		child_frame.fs_base = thread_block.r8;
 	child_id_address = (flags & L_CLONE_CHILD_SETTID) != 0 ? child_id :
 	    NULL;
+	file_share_all();
 	struct message m = { { PROC_FORK, (uint64_t)child_entry,
 	    LIBOS_STACK_TOP, 0, fork_flags } };
 	long error = service_request(PROCESS_PROC, &m);

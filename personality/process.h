@@ -27,5 +27,7 @@ void table_report_unmapped(void);
 /* exec.c: the first program. */
 _Noreturn void exec_first(void);
 
+/* CPU time of this process. */
+uint64_t usage_own_ns(void);
 /* struct rusage of so much user time. 0 or -E_FAULT. */
 long usage_write(void *usage, uint64_t user_ns);

@@ -60,8 +60,10 @@ file_status(const struct file *file, struct storage_stat *out)
 		local_status(file, out);
 		return 0;
 	}
-	service_window(0, out, sizeof(*out), WINDOW_WRITE);
-	return service_call(file->cap, &m, 1, 0, NULL);
+	long error = service_request(file->cap, &m);
+	if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
+	return error;
 }
 
 /* The status of a path, or of base itself when the path is empty. */
@@ -91,9 +93,10 @@ status_at(int base, const char *text, unsigned flags,
 	struct message m = { { STORAGE_STAT_AT,
 	    ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
 	    (path.length == 0 ? AT_HANDLE : 0) } };
-	path_window(0, &path);
-	service_window(1, out, sizeof(*out), WINDOW_WRITE);
-	return service_call(path.base, &m, 2, 0, NULL);
+	error = path_request(&path, &m, NULL);
+	if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
+	return error;
 }
 
 static uint64_t

@@ -209,9 +209,10 @@ linux_sched_yield(void)
 long
 linux_getcpu(unsigned *cpu, unsigned *node)
 {
-	unsigned zero = 0;
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO, 0, 0, 0, 0, 0, 0);
+	unsigned zero = 0, now = (unsigned)(r.value[1] >> 16);
 
-	if (cpu != NULL && user_write(cpu, &zero, sizeof(zero)) != 0)
+	if (cpu != NULL && user_write(cpu, &now, sizeof(now)) != 0)
 		return -E_FAULT;
 	if (node != NULL && user_write(node, &zero, sizeof(zero)) != 0)
 		return -E_FAULT;

@@ -11,6 +11,7 @@
 #include "user.h"
 
 #include <idl/proc.h>
+#include <lib/sys/sys.h>
 
 #define NS		1000000000ul
 #define TICK_NS		10000000ul
@@ -41,11 +42,18 @@ children_ns(uint64_t *out_ns)
 	return error;
 }
 
-/* Own time is not measured yet and told as 0. */
+uint64_t
+usage_own_ns(void)
+{
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO, 0, 0, 0, 0, 0, 0);
+
+	return r.status == OK ? r.value[0] : 0;
+}
+
 long
 linux_getrusage(int who, void *out)
 {
-	uint64_t ns = 0;
+	uint64_t ns = usage_own_ns();
 	long error = 0;
 
 	if (who < USAGE_CHILDREN || who > USAGE_THREAD)
@@ -64,6 +72,7 @@ linux_times(int64_t *out)
 
 	if (error != 0)
 		return error;
+	ticks[0] = (int64_t)(usage_own_ns() / TICK_NS);
 	ticks[2] = (int64_t)(children / TICK_NS);
 	if (out != NULL && user_write(out, ticks, sizeof(ticks)) != 0)
 		return -E_FAULT;

@@ -207,7 +207,20 @@ def script_terminal(guest):
 def script_bench(guest):
     guest.hello()
     guest.frame("O", b"warming up\nrow null 78 80 80\n"
-                b"row ipc_call_reply 500 510 400 cr3=2 msr=1\n")
+                b"row ipc_call_reply 500 510 420 cr3=2 msr=1\n"
+                b"row getpid 90 91 0\nskip futex_round_trip no answer\n")
+    guest.exit(0)
+
+
+def script_badgoal(guest):
+    guest.hello()
+    guest.frame("O", b"row null 70 71 81\n")
+    guest.exit(0)
+
+
+def script_strange(guest):
+    guest.hello()
+    guest.frame("O", b"row dance 70 71 0\n")
     guest.exit(0)
 
 

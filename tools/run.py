@@ -18,8 +18,8 @@ import time
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
 from host_terminal import Quit, Terminal
-from machine import (Machine, add_arguments, check_arguments, kernel_image,
-                     printable_command)
+from machine import (Machine, add_arguments, add_image_arguments,
+                     check_arguments, kernel_image, printable_command)
 from mkarchive import boot_module, host_file, service_file
 from symbolize import Symbolizer
 
@@ -320,6 +320,7 @@ def parse(argv):
         "/bin/sh) in it. Input, output and exit code are the program's. "
         "Exit 124: time is up. Exit 125: the machine failed.")
     add_arguments(parser)
+    add_image_arguments(parser)
     parser.add_argument("--root", metavar="DIR|CPIO",
                         help="root file system instead of the default one")
     parser.add_argument("--timeout", type=float, metavar="S",
@@ -334,7 +335,7 @@ def parse(argv):
                         help="write what ran of the kernel's code to FILE, "
                         "for tools/coverage.py; takes the debug kernel")
     parser.add_argument("--option", action="append", default=[],
-                        metavar="K=V", help="line for bennu/options")
+                        metavar="K=V", help="boot option, see bennu-boot(7)")
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
     parser.add_argument("--kernel-log", metavar="FILE")
     parser.add_argument("--terminal", action=argparse.BooleanOptionalAction,
@@ -352,10 +353,24 @@ def parse(argv):
         arguments.append = f"{arguments.append} coverage=1".strip()
     check_arguments(parser, arguments)
     arguments.program += argv[split + 1:]
+    check_image(parser, arguments)
     check_texts(parser, arguments)
     settle_terminal(parser, arguments)
     arguments.program = arguments.program or ["/bin/sh"]
     return arguments
+
+
+def check_image(parser, arguments):
+    """What the boot archive or the loader of an image says is fixed."""
+    if not arguments.image:
+        return
+    if not os.path.isfile(arguments.image):
+        parser.error(f"--image {arguments.image}: no such file")
+    fixed = ("program", "root", "env", "option", "append", "kill", "trace",
+             "debug", "coverage")
+    for name in fixed:
+        if getattr(arguments, name):
+            parser.error(f"{name}: an image has its own, see ./bennu image")
 
 
 def settle_terminal(parser, arguments):
@@ -366,7 +381,8 @@ def settle_terminal(parser, arguments):
     if arguments.terminal is None:
         # Who sends errors elsewhere wants them apart from the output.
         arguments.terminal = both and os.isatty(2)
-    if not arguments.terminal:
+    # What an image was made with decides whether it wants one.
+    if not arguments.terminal or arguments.image:
         return
     # LINES and COLUMNS would be believed before the terminal's own size.
     arguments.env.insert(0, "TERM=" + (os.environ.get("TERM") or "linux"))
@@ -467,9 +483,9 @@ def main(argv):
         os.fstat(0)
     except OSError:
         os.open(os.devnull, os.O_RDONLY)
-    module = boot_module(arguments.program, arguments.env,
-                         options(arguments), arguments.root,
-                         arguments.icount)
+    module = None if arguments.image else boot_module(
+        arguments.program, arguments.env, options(arguments), arguments.root,
+        arguments.icount)
     if arguments.print_command:
         print(printable_command(arguments, module))
         return 0

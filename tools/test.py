@@ -29,7 +29,7 @@ RESULT = re.compile(r"^(ok|not ok) \d+(?: -)? ?(.*?)(?:\s+# SKIP\b(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 TAIL = 30
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector")
+          "vector", "figures")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800

@@ -129,6 +129,7 @@ struct process {
 	uint32_t stop_fetched;		/* it may ask to be stopped */
 	uint32_t queued;		/* signals in the queue */
 	int32_t	 nice;
+	uint64_t affinity;		/* mask of CPUs; 0: all */
 	uint64_t pending, ignored;	/* SIGNAL_BIT */
 	uint64_t alarm_ns, interval_ns;	/* since boot; 0: none */
 	uint64_t spent_ns;		/* CPU time, known when it has ended */
@@ -146,6 +147,9 @@ struct process {
 	uint64_t start_ns;
 
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
+	/* Name, path and arguments of its program, each with a NUL. */
+	char	*names;			/* NULL: not told yet */
+	uint64_t names_length;		/* at most NAMES_MAX */
 };
 
 struct proc_table {
@@ -221,6 +225,9 @@ int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 int proc_vfork(struct proc *proc, struct process *parent,
     struct process *child, struct proc_call call);
 int proc_exec_done(struct proc *proc, struct process *process);
+/* What it runs; too long or malformed: E_INVAL. */
+int proc_set_names(struct proc *proc, struct process *process,
+    const char *names, uint64_t length);
 
 /* Ends a running process; no-op on one that has. */
 int proc_end(struct proc *proc, struct process *process, uint32_t status);
@@ -284,6 +291,10 @@ int proc_may_fork(const struct proc *proc, const struct process *process);
 /* As it was before. What is set has work INFO. */
 int proc_limit(struct proc *proc, const struct process *caller,
     const struct proc_limit *request, uint64_t out_before[2]);
+
+/* mask NULL only asks; the CPUs it names exist. */
+int proc_affinity(struct proc *proc, const struct process *caller,
+    uint64_t pid, const uint64_t *mask, uint64_t *out_before);
 
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);

@@ -353,11 +353,20 @@ test_end_of_process_1_ends_all(void)
 	KTAP_CHECK(make(NULL) == NULL);
 }
 
+static int
+name_by(struct process *process, const char *names, uint64_t length)
+{
+	begin();
+	return end(proc_set_names(&proc, process, names, length));
+}
+
 static void
 test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
 {
 	struct process *init = boot();
+	char names[NAMES_MAX] = "x";
 
+	KTAP_EQUAL(name_by(init, names, NAMES_MAX), 0);
 	for (unsigned i = 1; i < PROC_MAX; i++)
 		KTAP_REQUIRE(make(init) != NULL);
 	for (unsigned i = 1; i <= PROC_MAX; i += 64) {
@@ -468,6 +477,30 @@ test_nice_is_inherited_and_bounded(void)
 	    true }, &nice), E_ACCES);
 	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ NICE_PROCESS, b->pid, 4,
 	    true }, &nice), E_PERM);
+}
+
+static void
+test_names_are_copied_to_children_and_bounded(void)
+{
+	static const char text[] = "sh\0/bin/sh\0sh\0-c", other[] = "a\0/a";
+	struct process *init = boot(), *parent = make(init);
+	char full[NAMES_MAX + 1] = "x";
+
+	KTAP_CHECK(make(parent)->names == NULL);
+	KTAP_EQUAL(name_by(parent, text, sizeof(text)), 0);
+	struct process *child = make(parent);
+	KTAP_EQUAL(name_by(parent, other, sizeof(other)), 0);
+	KTAP_EQUAL(child->names_length, sizeof(text));
+	KTAP_EQUAL(memcmp(child->names, text, sizeof(text)), 0);
+	KTAP_EQUAL(parent->names_length, sizeof(other));
+	/* No end, no path, too long. */
+	KTAP_EQUAL(name_by(child, text, sizeof(text) - 1), E_INVAL);
+	KTAP_EQUAL(name_by(child, text, 3), E_INVAL);
+	KTAP_EQUAL(name_by(child, text, 0), E_INVAL);
+	KTAP_EQUAL(name_by(child, full, NAMES_MAX + 1), E_INVAL);
+	KTAP_EQUAL(name_by(child, full, NAMES_MAX), 0);
+	finish(child, 0);
+	KTAP_CHECK(wait_for(parent, -1, 0, new_call(), NULL) > 0);
 }
 
 static int
@@ -603,6 +636,7 @@ main(void)
 	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
 		KTAP_TEST(test_alarms_go_off_in_order),
 		KTAP_TEST(test_nice_is_inherited_and_bounded),
+		KTAP_TEST(test_names_are_copied_to_children_and_bounded),
 		KTAP_TEST(test_limits_are_inherited_and_only_root_raises_them),
 		KTAP_TEST(test_limit_and_reuse_of_pids),
 		KTAP_TEST(test_skipped_pids_are_left_out),

@@ -63,6 +63,9 @@ int process_remove(struct proc *proc, struct process *process);
 int wait_check(struct proc *proc, struct process *parent);
 /* Those of the first process; a child has its parent's. */
 void limits_default(struct process *process);
+/* A copy, for a child. */
+int names_copy(struct proc *proc, struct process *process,
+    const struct process *parent);
 /* Takes it out of the list of alarms. */
 int alarm_drop(struct proc *proc, struct process *process);
 /* What a signal does when it is sent, also to who ignores or blocks it. */

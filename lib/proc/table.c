@@ -107,6 +107,7 @@ process_inherit(struct process *process, const struct process *parent)
 	process->no_zombies = parent->no_zombies;
 	process->no_stops = parent->no_stops;
 	process->nice = parent->nice;
+	process->affinity = parent->affinity;
 	memcpy(process->limit, parent->limit, sizeof(process->limit));
 }
 
@@ -127,7 +128,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	if (parent != NULL) {
 		process_inherit(process, parent);
 		process->parent = parent;
-		if (arena_list_append(arena, &parent->children,
+		if (names_copy(proc, process, parent) != 0 ||
+		    arena_list_append(arena, &parent->children,
 		    &process->sibling) != OK)
 			return E_NOMEM;
 	}
@@ -136,7 +138,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	if (error != 0)
 		return error;
 	return process_add_work(proc, process, PROC_WORK_START |
-	    (process->nice != 0 ? PROC_WORK_NICE : 0));
+	    ((process->nice | (int64_t)process->affinity) != 0 ?
+	    PROC_WORK_NICE : 0));
 }
 
 int
@@ -239,6 +242,9 @@ process_free(struct proc *proc, struct process *process)
 	    arena_list_remove(proc->arena, &process->all) != OK)
 		return E_NOMEM;
 	table->count--;
+	if (process->names != NULL && arena_free(proc->arena,
+	    process->names) != OK)
+		return E_NOMEM;
 	return from_status(arena_free(proc->arena, process));
 }
 

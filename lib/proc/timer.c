@@ -149,3 +149,28 @@ proc_nice(struct proc *proc, const struct process *caller,
 	}
 	return error;
 }
+
+int
+proc_affinity(struct proc *proc, const struct process *caller, uint64_t pid,
+    const uint64_t *mask, uint64_t *out_before)
+{
+	struct process *process = proc_find(proc, pid == 0 ? caller->pid : pid);
+
+	*out_before = ~0ul;
+	if (process == NULL)
+		return E_SRCH;
+	if (process->affinity != 0)
+		*out_before = process->affinity;
+	if (mask == NULL)
+		return 0;
+	if (*mask == 0)
+		return E_INVAL;
+	if (caller->euid != 0 && caller->euid != process->uid &&
+	    caller->euid != process->euid)
+		return E_PERM;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->affinity = *mask;
+	return process_lives(process) ?
+	    process_add_work(proc, process, PROC_WORK_NICE) : 0;
+}

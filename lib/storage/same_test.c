@@ -753,7 +753,7 @@ TEST(test_results_and_trees_are_those_of_the_host)
 	for (unsigned i = 0; i < SLOTS; i++)
 		close_slot(i);
 	compare_all();
-	EXPECT_EQ(core()->root->descriptions, 0);
+	EXPECT_EQ(core()->root->places.descriptions, 0);
 	/* Whether the random operations reach what they should. */
 	for (unsigned i = 0; i < 256; i++)
 		if (outcomes[i] != 0)

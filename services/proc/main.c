@@ -18,7 +18,7 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		4u
+#define LAYOUT		5u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -320,6 +320,23 @@ handle_limit(struct service_call *call, struct process *process)
 	return error;
 }
 
+/* Names that make no sense are left out: exec has happened all the same. */
+static int
+handle_exec_done(struct service_call *call, struct process *process)
+{
+	static char names[NAMES_MAX];
+	uint64_t length = call->message.word[1];
+	int error = proc_exec_done(&proc, process);
+
+	reply(call, 0, 0, 0);
+	if (error != 0 || call->windows == 0 || length > sizeof(names) ||
+	    sys_window_copy(call->reply, 0 | WINDOW_FROM_CALLER, 0, CAP_NONE,
+	    (uint64_t)names, length, NULL) != OK)
+		return error;
+	error = proc_set_names(&proc, process, names, length);
+	return error == E_INVAL ? 0 : error;
+}
+
 static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
@@ -327,6 +344,7 @@ dispatch(struct root *root, struct service_call *call,
 	struct proc_call id = { call->id.reply, call->id.order };
 	uint64_t tag = call->message.word[0];
 	uint64_t a = call->message.word[1], b = call->message.word[2];
+	uint64_t before;
 	int error;
 
 	switch (tag) {
@@ -348,6 +366,11 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_alarm(call, process);
 	case PROC_LIMIT:
 		return handle_limit(call, process);
+	case PROC_AFFINITY:
+		error = proc_affinity(&proc, process, a, b != 0 ?
+		    &call->message.word[3] : NULL, &before);
+		reply(call, before, 0, 0);
+		return error;
 	case PROC_NICE:
 		return handle_nice(call, process);
 	case PROC_KILL:
@@ -380,8 +403,7 @@ dispatch(struct root *root, struct service_call *call,
 	case TERMINAL_STOP_GROUP:
 		return terminals_session(call, process);
 	case PROC_EXEC_DONE:
-		error = proc_exec_done(&proc, process);
-		break;
+		return handle_exec_done(call, process);
 	default:
 		return E_NOSYS;
 	}
@@ -420,7 +442,7 @@ work_on(struct process *process)
 	uint32_t work = process->work;
 
 	if (work & PROC_WORK_DESTROY) {
-		objects_destroy(process);
+		must(proc_spent(&proc, process, objects_destroy(process)));
 		must(proc_ended(&proc, process));
 		return;
 	}
@@ -471,8 +493,12 @@ notified(void *arena_root, uint64_t bits)
 	if (bits & BIT_CONSOLE)
 		pump();
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
-	if (!root->started && !root->failed)
+	/* What runs must have been committed: its work is done next time. */
+	if (!root->started && !root->failed) {
 		start_first(root);
+		ask_for_work();
+		return;
+	}
 	if (root->failed)
 		return;		/* no process was built; idle() ends it all */
 	for (unsigned i = 0; i < WORK_AT_ONCE; i++) {

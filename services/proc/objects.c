@@ -254,17 +254,20 @@ void
 objects_schedule(const struct process *process)
 {
 	sys_invoke(SYS_THREAD_SCHEDULE, process->handle[HANDLE_THREAD],
-	    CLASS_NORMAL | weight_of(process->nice) << 8, 0, 0, 0, 0);
+	    CLASS_NORMAL | weight_of(process->nice) << 8,
+	    process->affinity, 0, 0, 0);
 }
 
-void
+uint64_t
 objects_destroy(const struct process *process)
 {
 	/* Never built; and without a handle the own table would be cleared. */
 	if (process->handle[HANDLE_TABLE] == CAP_NONE)
-		return;
+		return 0;
 	sys_invoke(SYS_THREAD_KILL, process->handle[HANDLE_THREAD], 0, 0, 0, 0,
 	    0);
+	struct sys_result used = sys_invoke(SYS_THREAD_INFO,
+	    process->handle[HANDLE_THREAD], 0, 0, 0, 0, 0);
 	sys_invoke(SYS_TABLE_CLEAR, process->handle[HANDLE_TABLE], 0, 0, 0, 0,
 	    0);
 	sys_unmap(process->handle[HANDLE_VSPACE], USER_LOW,
@@ -273,6 +276,7 @@ objects_destroy(const struct process *process)
 		if (service_cap_drop(process->handle[i]) != OK)
 			service_panic("effect list full");
 	}
+	return used.status == OK ? used.value[0] : 0;
 }
 
 status_t

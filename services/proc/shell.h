@@ -91,7 +91,8 @@ status_t objects_adopt(struct process *process,
 /* Work of lib/proc. Each may be done again. */
 status_t objects_start(const struct process *process);
 void objects_schedule(const struct process *process);
-void objects_destroy(const struct process *process);
+/* Returns what its thread has used, in ns. */
+uint64_t objects_destroy(const struct process *process);
 
 status_t info_write(const struct process *process);
 /* Ids and limits only. */
