@@ -42,9 +42,10 @@ terminal_status(const struct file *file, struct storage_stat *out)
 	char path[TERMINAL_PATH_MAX];
 
 	service_window(0, path, terminal_path(file, path), WINDOW_READ);
-	service_window(1, out, sizeof(*out), WINDOW_WRITE);
-	long error = service_call(PROCESS_ROOT, &m, 2, 0, NULL);
-	if (error == -E_NOENT)
+	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
+	if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
+	else if (error == -E_NOENT)
 		local_status(file, out);
 	return error == -E_NOENT ? 0 : error;
 }
