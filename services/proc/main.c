@@ -441,8 +441,9 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY) {
+	if (work & PROC_WORK_DESTROY)
 		must(proc_spent(&proc, process, objects_destroy(process)));
+	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
 	}
