@@ -417,6 +417,23 @@ test_any_number_of_zombies_is_left_in_steps_that_fit(void)
 	KTAP_EQUAL(proc.table->final_status, 3 << 8);
 }
 
+/* As a terminal raises them, one for each key typed. */
+static void
+test_signals_that_are_pending_fill_no_undo_log(void)
+{
+	static const struct proc_signal signal = { .signal = 2 };
+	struct process *init = boot();
+
+	for (unsigned i = 0; i < 200; i++)
+		KTAP_EQUAL(setpgid_by(init, make(init)->pid, 2), 0);
+	begin();
+	for (unsigned i = 0; i < 8192; i++)
+		KTAP_REQUIRE(proc_signal_group(&proc, 2, &signal) == 0);
+	KTAP_EQUAL(end(0), 0);
+	KTAP_EQUAL(fetch(proc_find(&proc, 201), 0).signal, 2);
+	KTAP_EQUAL(fetch(proc_find(&proc, 201), 0).signal, 0);
+}
+
 static void
 set_alarm(struct process *process, uint64_t due, uint64_t interval)
 {
@@ -663,6 +680,7 @@ main(void)
 	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
 		KTAP_TEST(
 		    test_any_number_of_zombies_is_left_in_steps_that_fit),
+		KTAP_TEST(test_signals_that_are_pending_fill_no_undo_log),
 		KTAP_TEST(test_alarms_go_off_in_order),
 		KTAP_TEST(test_nice_is_inherited_and_bounded),
 		KTAP_TEST(test_names_are_copied_to_children_and_bounded),
