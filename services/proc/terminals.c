@@ -16,6 +16,7 @@
 #define INFO_LOCKED	2u
 #define INFO_PACKET	4u
 #define HANG_UP_STEPS	3u
+#define OPEN_MAX	8192u	/* handles are needed for processes, too */
 
 struct terminals *terminals;
 
@@ -319,8 +320,10 @@ open_terminal(struct service_call *call, struct process *process)
 	bool master = word[1] == TERMINAL_MASTER;
 	uint32_t how = (uint32_t)word[3];
 	struct terminal *terminal;
-	int error = choose(process, word, &terminal);
+	int error = E_NFILE;
 
+	if (arena_map_count(terminals->open) < OPEN_MAX)
+		error = choose(process, word, &terminal);
 	if (error != 0)
 		return error;
 	struct open_terminal *open = arena_alloc(service_arena(),
