@@ -27,6 +27,18 @@
 #define PROC_ALARM		0x030c	/* 1 to set, ns from now (0 none), interval ns or 0 -> ns left before (0 none), interval. SIGALRM */
 #define PROC_NICE		0x030d	/* 1 to set, NICE_*, id (0 own), value -> value */
 
+/*
+ * /proc. Through its session a process sends requests of idl/storage.h, with
+ * paths relative to /proc: OPEN, STAT_AT, READLINK_AT, ACCESS_AT, and what
+ * would change something. A description that OPEN gave answers READ, SEEK,
+ * READDIR, STAT, PATH, STATFS, SYNC, and ACCESS_AT of itself; its badge has
+ * PROC_BADGE_FILE set. A path that leads out of /proc is E_REMOTE.
+ */
+#define PROC_LEAVE		0x0340	/* length, room; path(in and out) -> length: where that path leads */
+#define PROC_MACHINE		0x0341	/* -> pages, free pages, processes, CPUs */
+
+#define PROC_BADGE_FILE		(1ul << 33)
+
 #define FORK_VFORK		0x1u	/* answer when the child execs or ends */
 
 #define NICE_PROCESS		0u

@@ -41,6 +41,7 @@
 #define STORAGE_STATFS		0x0017	/* ; struct storage_statfs(out) */
 #define STORAGE_SET_FLAGS	0x0018	/* OPEN_APPEND or 0 */
 #define STORAGE_PATH		0x0019	/* ; buffer(out) -> length: path of the open directory or file */
+#define STORAGE_DESCRIBE	0x001a	/* badge, object id of a description; buffer(out) -> length of its path. Trust >= SERVICE */
 #define STORAGE_ATTACH		0x0020	/* uid, gid -> ; root directory. Trust >= SERVICE */
 
 /* Offset of READ and WRITE: use and move the position of the description. */
@@ -94,7 +95,7 @@ struct storage_stat {
 	uint32_t mode;		/* kind << 12 | permission bits */
 	uint32_t links;
 	uint32_t uid, gid;
-	uint64_t device;	/* of a device node */
+	uint64_t device;	/* of a device node; else where it lies, 0 storage */
 	uint64_t size;
 	uint64_t blocks;	/* of 512 bytes */
 	uint64_t atime_ns, mtime_ns, ctime_ns;	/* since 1970 */

@@ -103,10 +103,9 @@ linux_execve(const char *text, char *const *arguments,
 	struct path path;
 	long error = path_get(L_AT_FDCWD, text, false, path_a, &path);
 
-	if (error == 0 && strcmp(path_a, "/proc/self/exe") == 0) {
-		path.length = strlen(process_path);
-		memcpy(path_a, process_path, path.length + 1);
-	}
+	/* What lies in /proc is no program, but links may lead to one. */
+	while (error == 0 && path.base == PROCESS_PROC)
+		error = path_leave_proc(&path);
 	return error != 0 ? error : execute(&path, arguments, environment);
 }
 

@@ -66,7 +66,8 @@ open_device(struct file *file, uint32_t device)
 }
 
 static long
-install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
+install_opened(unsigned flags, const struct message *reply,
+    enum path_place place, cap_t take_cap)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -81,6 +82,7 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap)
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
+		.place = (uint8_t)place,
 	};
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
@@ -106,7 +108,7 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return error;
 	if ((flags & L_O_TMPFILE) != 0)
 		return -E_OPNOTSUPP;
-	int own = path_descriptor(path_a);
+	int own = path_descriptor(&path);
 	if (own >= 0 && (flags & L_O_PATH) == 0) {
 		long copy = linux_fcntl((unsigned)own,
 		    (flags & L_O_CLOEXEC) != 0 ? L_F_DUPFD_CLOEXEC : L_F_DUPFD,
@@ -117,11 +119,11 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return -E_MFILE;
 	struct message m = { { STORAGE_OPEN, open_flags(flags),
 	    mode & 07777 & ~umask_bits } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = path_call(&path, &m, 1, caps);
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, caps[0]);
+	return install_opened(flags, &m, path_place_of(&path, m.word[4]),
+	    caps[0]);
 }
 
 long
@@ -209,8 +211,7 @@ file_at(int base, const char *text, bool allow_empty, uint64_t tag,
 	if (error != 0)
 		return error;
 	struct message m = { { tag, words[0], words[1], words[2] } };
-	path_window(0, &path);
-	return service_call(path.base, &m, 1, 0, NULL);
+	return path_call(&path, &m, 1, NULL);
 }
 
 long
@@ -278,6 +279,9 @@ two_paths(int old_base, const char *old, int new_base, const char *new,
 		error = path_get(new_base, new, false, path_b, &to);
 	if (error != 0)
 		return error;
+	/* Nothing in /proc gets a name, or another one. */
+	if (from.base == PROCESS_PROC || to.base == PROCESS_PROC)
+		return from.base == to.base ? -E_PERM : -E_XDEV;
 	path_window(0, &from);
 	path_window(1, &to);
 	((volatile struct utcb *)LIBOS_UTCB)->caps_out[0] = to.base;
@@ -410,8 +414,7 @@ linux_truncate(const char *text, int64_t size)
 	if (size < 0)
 		return -E_INVAL;
 	struct message m = { { STORAGE_OPEN, OPEN_WRITE, 0 } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = path_call(&path, &m, 1, caps);
 	if (error != 0)
 		return error;
 	if (m.word[1] == KIND_REGULAR) {

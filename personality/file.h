@@ -14,6 +14,8 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/libos.h>
+#include <idl/message.h>
 #include <idl/storage.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +33,13 @@ enum file_kind {
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 };
 
+/* What a path relative to a directory needs to know of that. */
+enum path_place {
+	PATH_STORAGE,
+	PATH_TOP,		/* the root directory: /proc lies in it */
+	PATH_PROC,		/* served by proc */
+};
+
 struct file {
 	uint8_t	 kind;		/* enum file_kind */
 	uint8_t	 node;		/* KIND_* */
@@ -40,6 +49,7 @@ struct file {
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
 	cap_t	 cap;		/* storage: the description; pipe: its end */
+	uint8_t	 place;		/* FILE_STORAGE, FILE_PATH: enum path_place */
 };
 
 /* fd.c */
@@ -58,6 +68,8 @@ void fd_close(unsigned fd);
 /* exec: closes what is marked. */
 void fd_close_on_exec(void);
 bool fd_may_open(void);
+/* Where the tables are, for /proc. */
+void fd_show(struct libos_view *view);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 unsigned fd_limit(void);
@@ -68,8 +80,8 @@ void fd_set_limit(unsigned limit);
 extern char path_a[STORAGE_PATH_MAX], path_b[STORAGE_PATH_MAX];
 
 struct path {
-	cap_t	 base;
-	const char *text;
+	cap_t	 base;		/* PROCESS_PROC: text is below /proc */
+	char	*text;		/* in a buffer of STORAGE_PATH_MAX */
 	uint64_t length;	/* 0: the base itself */
 };
 
@@ -80,9 +92,27 @@ struct path {
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
+/*
+ * A request with the path in window 0, on to other servers as links of /proc
+ * lead there. *path says where it ended.
+ */
+long path_call(struct path *path, struct message *message, unsigned windows,
+    cap_t *out_caps);
+/* What was opened, for the next relative path. inode: of a directory, or 0. */
+enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
-int path_descriptor(const char *text);
+int path_descriptor(const struct path *path);
 cap_t path_working_directory(void);
+
+/* procpath.c */
+
+/*
+ * Gives the path to proc if it leads to /proc, by the letter: links that lead
+ * there are not seen. It is taken from a directory of that place.
+ */
+long path_enter_proc(struct path *path, enum path_place place);
+/* Where a path given to proc leads: it has to lead out of /proc. */
+long path_leave_proc(struct path *path);
 
 /* file.c */
 

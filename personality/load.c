@@ -22,6 +22,7 @@
 #include "stack.h"
 #include "thread.h"
 #include "user.h"
+#include "view.h"
 
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -353,6 +354,7 @@ program_start(struct program *p, const struct args *args)
 	random_fill(in.random, sizeof(in.random));
 	fill_aux(&in, &p->image, bias, vdso);
 	uint64_t sp = make_stack(&in, top);
+	view_new_program(&in, sp);
 
 	fd_close_on_exec();
 	signal_after_exec();

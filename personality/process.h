@@ -19,6 +19,9 @@ void process_log(const char *text);
 
 /* system.c: what PR_GET_NAME tells. */
 void process_set_name(const char *name);
+/* Where the limits are, for /proc. */
+struct libos_view;
+void system_show(struct libos_view *view);
 
 /* table.c */
 void table_select(int traced);

@@ -32,6 +32,7 @@
 
 #define PROC_MAX		4096u	/* processes, zombies included */
 #define PROC_PID_MAX		4194303u
+#define PROC_NAME_SIZE		16u
 #define PROC_HANDLES		8u	/* for the shell */
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
 
@@ -115,6 +116,8 @@ struct process {
 	/* Set in the transaction that makes the process, then constant. */
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
+
+	char	 name[PROC_NAME_SIZE];	/* of the program, with a NUL */
 };
 
 struct proc_table {
@@ -174,6 +177,8 @@ int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 /* The parent's call is answered with the pid when child execs or ends. */
 int proc_vfork(struct proc *proc, struct process *parent,
     struct process *child, struct proc_call call);
+int proc_set_name(struct proc *proc, struct process *process,
+    const char name[PROC_NAME_SIZE]);
 int proc_exec_done(struct proc *proc, struct process *process);
 
 /* Ends a running process; no-op on one that has. */

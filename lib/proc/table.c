@@ -106,6 +106,8 @@ process_inherit(struct process *process, const struct process *parent)
 	process->ignored = parent->ignored;
 	process->no_zombies = parent->no_zombies;
 	process->nice = parent->nice;
+	for (unsigned i = 0; i < PROC_NAME_SIZE; i++)
+		process->name[i] = parent->name[i];
 }
 
 int
@@ -162,6 +164,17 @@ vfork_release(struct proc *proc, struct process *child)
 	parent->park = PARK_NONE;
 	proc->answer(proc->context, parent->call, 0,
 	    (const uint64_t[3]){ child->pid });
+	return 0;
+}
+
+int
+proc_set_name(struct proc *proc, struct process *process,
+    const char name[PROC_NAME_SIZE])
+{
+	if (tx_add(proc->arena, process->name, sizeof(process->name)) != OK)
+		return E_NOMEM;
+	for (unsigned i = 0; i < PROC_NAME_SIZE - 1; i++)
+		process->name[i] = name[i];
 	return 0;
 }
 

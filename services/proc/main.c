@@ -18,7 +18,7 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		2u
+#define LAYOUT		3u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -268,6 +268,35 @@ handle_nice(struct service_call *call, struct process *process)
 }
 
 static int
+handle_machine(const struct root *root, struct service_call *call)
+{
+	const struct system_info *info =
+	    (const struct system_info *)own_utcb()->data;
+
+	if (sys_invoke(SYS_SYSTEM_INFO, granted.system, 0, 0, 0, 0, 0).status !=
+	    OK)
+		return E_IO;
+	call->message = (struct message){ { TAG_REPLY_OK, info->frames_total,
+	    info->frames_free, root->table.count, info->cpus } };
+	return 0;
+}
+
+/* A name that cannot be read is none: the exec has happened. */
+static int
+handle_exec_done(struct service_call *call, struct process *process)
+{
+	char name[PROC_NAME_SIZE] = "";
+	uint64_t length = at_most(call->message.word[7], sizeof(name) - 1);
+
+	if (call->windows > 0 && sys_window_copy(call->reply,
+	    WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)name, length,
+	    NULL) != OK)
+		name[0] = 0;
+	int error = proc_set_name(&proc, process, name);
+	return error != 0 ? error : proc_exec_done(&proc, process);
+}
+
+static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
 {
@@ -309,14 +338,39 @@ dispatch(struct root *root, struct service_call *call,
 		error = proc_setsid(&proc, process);
 		reply(call, process->sid, 0, 0);
 		return error;
+	case PROC_MACHINE:
+		return handle_machine(root, call);
 	case PROC_EXEC_DONE:
-		error = proc_exec_done(&proc, process);
+		error = handle_exec_done(call, process);
 		break;
 	default:
 		return E_NOSYS;
 	}
 	reply(call, 0, 0, 0);
 	return error;
+}
+
+/* Requests about /proc have the tags of storage. */
+static int
+dispatch_file(struct service_call *call, const struct process *process)
+{
+	const struct message in = call->message;
+	struct message out = { { TAG_REPLY_OK } };
+	const struct files_request request = { call, in.word, &out.word[1] };
+	int error = process == NULL ? files_request(&request, call->badge) :
+	    names_request(&request, process);
+
+	if (error == 0)
+		call->message = out;
+	else
+		call->reply_caps = 0;
+	return error;
+}
+
+static bool
+is_file_request(uint64_t tag)
+{
+	return tag < TAG_SOCKET || tag == PROC_LEAVE;
 }
 
 static service_outcome
@@ -326,8 +380,12 @@ handle(void *root, struct service_call *call)
 	int error = E_PERM;
 
 	/* Only processes call, and only while they live. */
-	if (process != NULL && process->state == PROCESS_RUNNING)
-		error = dispatch(root, call, process);
+	if ((call->badge & PROC_BADGE_FILE) != 0)
+		error = dispatch_file(call, NULL);
+	else if (process != NULL && process->state == PROCESS_RUNNING)
+		error = is_file_request(call->message.word[0]) ?
+		    dispatch_file(call, process) :
+		    dispatch(root, call, process);
 	if (error > 0) {
 		call->message.word[1] = (uint64_t)error;
 		return SERVICE_ERROR;
@@ -430,6 +488,8 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
+	if ((badge & PROC_BADGE_FILE) != 0 && kind == EVENT_PEER_GONE)
+		files_close(badge);
 	if (process == NULL || process->state != PROCESS_RUNNING)
 		return;
 	if (kind == EVENT_DEATH && sys_invoke(SYS_DEATH_READ,
@@ -546,9 +606,28 @@ start(void *arena_root)
 	    PLACE_NOTIFICATION, BIT_TIMER, &root->timer);
 	if (status == OK)
 		status = service_cap_keep(root->timer);
+	if (status == OK)
+		status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER,
+		    INSPECT_MAX, 0, &root->scratch);
+	if (status == OK)
+		status = service_cap_keep(root->scratch);
 	if (status != OK)
 		return status;
+	if (files_create(root) != 0)
+		return ERR_NOMEM;
 	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
+}
+
+static int
+choose_boot_id(struct root *root)
+{
+	uint8_t random[32];
+
+	seed_next(random);
+	if (tx_add(service_arena(), root->boot_id, sizeof(root->boot_id)) != OK)
+		return E_NOMEM;
+	memcpy(root->boot_id, random, sizeof(root->boot_id));
+	return 0;
 }
 
 static void
@@ -565,11 +644,15 @@ resume(void *arena_root, bool first)
 	};
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
-	if (root->started) {
-		loop_transaction_begin();
+	seed_start(service_info()->seed);
+	loop_transaction_begin();
+	if (root->started)
 		must(proc_skip_pid(&proc));
-		loop_transaction_end();
-	}
+	else
+		must(choose_boot_id(root));
+	must(files_start(root));
+	loop_transaction_end();
+	inspect_start(root);
 	granted = (struct granted){
 		.users = request("container:users"),
 		.storage = request("storage:open"),
@@ -581,7 +664,6 @@ resume(void *arena_root, bool first)
 		.trace = service_option("trace", value) == OK &&
 		    value[0] == '1',
 	};
-	seed_start(service_info()->seed);
 	if (!root->started && !root->failed)
 		root_directory = attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);

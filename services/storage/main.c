@@ -148,7 +148,7 @@ run(struct service_call *call, uint64_t *out)
 	if (call->windows < handler->windows)
 		return E_INVAL;
 	/* Everybody but phoenix's customers comes through a description. */
-	if (in.word[0] != STORAGE_ATTACH) {
+	if (in.word[0] != STORAGE_ATTACH && in.word[0] != STORAGE_DESCRIBE) {
 		request.self = storage_find(&storage, call->badge);
 		if (request.self == NULL)
 			return E_STALE;

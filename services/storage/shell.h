@@ -42,6 +42,8 @@ unsigned handle_write(struct request *request);
 unsigned handle_map(struct request *request);
 
 /* names.c */
+/* The kernel's number of the object, and the badge if not NULL; 0: none. */
+uint64_t object_id(cap_t cap, uint64_t *out_badge);
 unsigned handle_open(struct request *request);
 unsigned handle_mkdir(struct request *request);
 unsigned handle_mknod(struct request *request);
