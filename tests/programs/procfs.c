@@ -55,6 +55,8 @@ own_stat(void)
 	char state = 0, name[64] = "";
 	int pid = 0, parent = 0, group = 0, session = 0, fields = 3;
 
+	SAY("comm after exec", slurp("/proc/self/comm"));
+	fputs(text, stdout);
 	prctl(PR_SET_NAME, "od) R (d");
 	CHECK(slurp("/proc/self/stat") > 0);
 	char *end = strrchr(text, ')');
