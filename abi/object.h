@@ -100,6 +100,13 @@ typedef uint64_t cap_t;
 #define CLASS_COUNT		6u
 #define WEIGHT_DEFAULT		1024u	/* share inside CLASS_NORMAL: 1..65535 */
 
+/* Where a thread is in its life (thread_info). */
+#define STATE_STOPPED		0u	/* not started yet */
+#define STATE_READY		1u	/* waits for a CPU */
+#define STATE_RUNNING		2u
+#define STATE_BLOCKED		3u
+#define STATE_DEAD		4u
+
 /* Notification wait modes. */
 #define WAIT_BITS		0u	/* take and clear the word when not 0 */
 #define WAIT_COUNT		1u	/* until the signal count differs from seen */

@@ -83,11 +83,13 @@
 #define SYS_LOG_READ		51	/* system, position -> next position, length; text in UTCB data */
 #define SYS_CONTAINER_INFO	52	/* container: struct container_info into UTCB data */
 #define SYS_CONTAINER_LIMIT	53	/* container, frames, objects, parent container */
-#define SYS_SYSTEM_INFO		54	/* system: struct system_info into UTCB data */
+#define SYS_SYSTEM_INFO		54	/* system or container: struct system_info into UTCB data */
 #define SYS_SYSTEM_CONTROL	55	/* system, SYSTEM_*, value */
 #define SYS_RANDOM		56	/* system: 32 bytes of seed material into UTCB data */
 #define SYS_ENDPOINT_CLOSE	57	/* endpoint: all callers, now and later, get ERR_GONE */
-#define SYSCALL_COUNT		58
+#define SYS_THREAD_INFO		58	/* thread or 0 -> run time ns, STATE_* | class << 8 | CPU << 16, affinity mask */
+#define SYS_CPU_INFO		59	/* system or container, CPU number: struct cpu_info into UTCB data */
+#define SYSCALL_COUNT		60
 
 /* CALL RSI: how much of the UTCB transfer area counts. */
 #define IPC_CAPS_MASK		0x7ul		/* 0..4 capabilities to pass */

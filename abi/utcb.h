@@ -110,6 +110,21 @@ struct system_info {
 	uint64_t boot_user_tsc;	/* TSC at the first user instruction */
 };
 
+/*
+ * CPU_INFO result. latency counts, by class, how long threads of it waited
+ * for this CPU from ready to running: bucket b from 2^b TSC ticks up, the
+ * last one all that waited longer.
+ */
+#define LATENCY_BUCKETS		32
+
+struct cpu_info {
+	uint64_t idle_ns;	/* nothing to run, since boot */
+	uint64_t time_ns;	/* now, since boot */
+	uint64_t queue_length;	/* threads ready, without the running one */
+	uint64_t context_switches;
+	uint32_t latency[CLASS_COUNT][LATENCY_BUCKETS];
+};
+
 #define CPU_FEATURE_PKU		0x1u
 #define CPU_FEATURE_FSGSBASE	0x2u
 #define CPU_FEATURE_XSAVE	0x4u

@@ -16,6 +16,14 @@ set_source_files_properties(core/ipc_fast.c PROPERTIES
 
 if(BENNU_DEBUG)
 	include(${BENNU_CMAKE_DIR}/kernel_debug.cmake)
+else()
+	# The kernel as one unit: 5 % less code. Not what the compiler itself
+	# calls. Warnings of single files, where the code can answer them.
+	set(BENNU_KERNEL_LINK -flto=1 -flto-partition=none
+		-Wno-maybe-uninitialized)
+	target_compile_options(kernel PRIVATE -flto=1)
+	set_source_files_properties(core/string.c core/panic.c PROPERTIES
+		COMPILE_OPTIONS -fno-lto)
 endif()
 
 if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/arch/x86_64/CMakeLists.txt)
@@ -37,7 +45,7 @@ target_include_directories(bennu.elf PRIVATE ${CMAKE_SOURCE_DIR}
 target_link_options(bennu.elf PRIVATE
 	-static -no-pie -nostdlib -T ${script}
 	LINKER:-z,max-page-size=4096 LINKER:-z,noexecstack
-	LINKER:--gc-sections
+	LINKER:--gc-sections ${BENNU_KERNEL_FLAGS} ${BENNU_KERNEL_LINK}
 	LINKER:--build-id=none ${BENNU_KERNEL_WRAPS})
 set_target_properties(bennu.elf PROPERTIES
 	LINKER_LANGUAGE C

@@ -4,13 +4,19 @@
  * Bennu and on Linux. It counts with the time stamp counter, which under the
  * emulator's -icount is the number of instructions.
  *
- *	row NAME MEDIAN P99 GOAL
+ *	row NAME MEDIAN P99 0		instructions
+ *	skip NAME WHY			the system cannot do it
  *
- * Goals are those of docs/performance.md. Arguments name rows to measure.
+ * Goals are in tests/bench/rows.toml. Arguments name rows to measure; without
+ * any all are measured but those of --many (hundreds of processes) and --boot
+ * (time since the machine was turned on).
  */
+#include "linux-bench.h"
+
+#include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,20 +26,37 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_SAMPLES 1000
+#define MAX_SAMPLES	1000
+#define PAGE		4096
+#define TOUCH_SAMPLES	400
+#define NO_CALL		100000	/* a number that no system gives to a call */
+
+char *bench_self;
 
 static uint64_t samples[MAX_SAMPLES], empty;
-static int file = -1, pipe_in[2], pipe_out[2], self_pipe[2];
-static char page[4096];
-static char *self_path;
+static int file = -1, out_file = -1, self_pipe[2];
+static char page[PAGE];
+static char *untouched;
+static volatile sig_atomic_t handled;
+static int names;
+static char **name_list;
 
-static uint64_t
-ticks(void)
+uint64_t
+bench_ticks(void)
 {
 	uint32_t low, high;
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
+}
+
+void
+bench_must(int ok, const char *what)
+{
+	if (ok)
+		return;
+	perror(what);
+	exit(1);
 }
 
 static int
@@ -45,12 +68,42 @@ compare(const void *a, const void *b)
 }
 
 static void
-must(int ok, const char *what)
+take_samples(unsigned count, void (*run)(void))
 {
-	if (ok)
-		return;
-	perror(what);
-	exit(1);
+	for (unsigned i = 0; i < count / 10 + 2; i++)
+		run();
+	for (unsigned i = 0; i < count; i++) {
+		uint64_t before = bench_ticks();
+		run();
+		samples[i] = bench_ticks() - before - empty;
+	}
+	qsort(samples, count, sizeof(samples[0]), compare);
+}
+
+void
+bench_measure(const char *name, unsigned count, unsigned parts,
+    void (*run)(void))
+{
+	take_samples(count, run);
+	printf("row %s %llu %llu 0\n", name,
+	    (unsigned long long)samples[count / 2] / parts,
+	    (unsigned long long)samples[count * 99 / 100] / parts);
+	fflush(stdout);
+}
+
+void
+bench_value(const char *name, uint64_t value)
+{
+	printf("row %s %llu %llu 0\n", name, (unsigned long long)value,
+	    (unsigned long long)value);
+	fflush(stdout);
+}
+
+void
+bench_skip(const char *name, const char *why)
+{
+	printf("skip %s %s\n", name, why);
+	fflush(stdout);
 }
 
 static void
@@ -66,11 +119,47 @@ do_getpid(void)
 }
 
 static void
+do_getppid(void)
+{
+	syscall(SYS_getppid);
+}
+
+static void
+do_no_call(void)
+{
+	syscall(NO_CALL);
+}
+
+static void
+do_sigprocmask(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	bench_must(sigprocmask(SIG_SETMASK, &set, NULL) == 0, "sigprocmask");
+}
+
+static void
+on_signal(int number)
+{
+	handled = number;
+}
+
+static void
+do_signal(void)
+{
+	handled = 0;
+	kill(getpid(), SIGUSR1);
+	bench_must(handled == SIGUSR1, "signal");
+}
+
+static void
 do_stat(void)
 {
 	struct stat status;
 
-	must(stat("/bin/busybox", &status) == 0, "stat");
+	bench_must(stat("/bin/busybox", &status) == 0, "stat");
 }
 
 static void
@@ -78,20 +167,26 @@ do_open_close(void)
 {
 	int fd = open("/bin/busybox", O_RDONLY);
 
-	must(fd >= 0, "open");
+	bench_must(fd >= 0, "open");
 	close(fd);
 }
 
 static void
 do_pread(void)
 {
-	must(pread(file, page, sizeof(page), 4096) == sizeof(page), "pread");
+	bench_must(pread(file, page, PAGE, PAGE) == PAGE, "pread");
 }
 
 static void
 do_pread_1(void)
 {
-	must(pread(file, page, 1, 4096) == 1, "pread");
+	bench_must(pread(file, page, 1, PAGE) == 1, "pread");
+}
+
+static void
+do_pwrite(void)
+{
+	bench_must(pwrite(out_file, page, PAGE, PAGE) == PAGE, "pwrite");
 }
 
 static void
@@ -99,28 +194,40 @@ do_self_pipe(void)
 {
 	char byte = 1;
 
-	must(write(self_pipe[1], &byte, 1) == 1, "write");
-	must(read(self_pipe[0], &byte, 1) == 1, "read");
+	bench_must(write(self_pipe[1], &byte, 1) == 1, "write");
+	bench_must(read(self_pipe[0], &byte, 1) == 1, "read");
 }
 
-static void
-do_pipe_round_trip(void)
+static char *
+map_page(void)
 {
-	char byte = 1;
-
-	must(write(pipe_out[1], &byte, 1) == 1, "write");
-	must(read(pipe_in[0], &byte, 1) == 1, "read");
-}
-
-static void
-do_mmap(void)
-{
-	char *p = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	char *p = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	must(p != MAP_FAILED, "mmap");
+	bench_must(p != MAP_FAILED, "mmap");
+	return p;
+}
+
+static void
+do_map(void)
+{
+	munmap(map_page(), PAGE);
+}
+
+static void
+do_map_touch(void)
+{
+	char *p = map_page();
+
 	*(volatile char *)p = 1;
-	munmap(p, 4096);
+	munmap(p, PAGE);
+}
+
+static void
+do_touch(void)
+{
+	*(volatile char *)untouched = 1;
+	untouched += PAGE;
 }
 
 static void
@@ -128,9 +235,9 @@ do_create_unlink(void)
 {
 	int fd = open("/tmp/bench-file", O_CREAT | O_WRONLY | O_EXCL, 0600);
 
-	must(fd >= 0, "create");
+	bench_must(fd >= 0, "create");
 	close(fd);
-	must(unlink("/tmp/bench-file") == 0, "unlink");
+	bench_must(unlink("/tmp/bench-file") == 0, "unlink");
 }
 
 static void
@@ -141,7 +248,7 @@ do_fork(void)
 
 	if (child == 0)
 		_exit(0);
-	must(child > 0 && waitpid(child, &status, 0) == child, "fork");
+	bench_must(child > 0 && waitpid(child, &status, 0) == child, "fork");
 }
 
 static void
@@ -151,11 +258,11 @@ spawn(int vforked)
 	int status;
 
 	if (child == 0) {
-		execl(self_path, self_path, "--exit", (char *)0);
+		execl(bench_self, bench_self, "--exit", (char *)0);
 		_exit(127);
 	}
-	must(child > 0 && waitpid(child, &status, 0) == child && status == 0,
-	    "spawn");
+	bench_must(child > 0 && waitpid(child, &status, 0) == child &&
+	    status == 0, "spawn");
 }
 
 static void
@@ -170,103 +277,129 @@ do_fork_exec(void)
 	spawn(0);
 }
 
-static void
-echo_bytes(void)
+static void *
+thread_end(void *argument)
 {
-	char byte;
+	return argument;
+}
 
-	while (read(pipe_out[0], &byte, 1) == 1)
-		if (write(pipe_in[1], &byte, 1) != 1)
-			break;
-	_exit(0);
+static void
+do_thread(void)
+{
+	pthread_t thread;
+
+	bench_must(pthread_create(&thread, NULL, thread_end, NULL) == 0 &&
+	    pthread_join(thread, NULL) == 0, "thread");
+}
+
+/* Whether a thread can be made at all; measures nothing. */
+static int
+has_threads(void)
+{
+	pthread_t thread;
+	int error = pthread_create(&thread, NULL, thread_end, NULL);
+
+	if (error == 0)
+		pthread_join(thread, NULL);
+	errno = error;
+	return error == 0;
 }
 
 static void
 prepare(void)
 {
 	file = open("/bin/busybox", O_RDONLY);
-	must(file >= 0, "/bin/busybox");
-	must(pipe(pipe_in) == 0 && pipe(pipe_out) == 0 && pipe(self_pipe) == 0,
-	    "pipe");
+	bench_must(file >= 0, "/bin/busybox");
+	out_file = open("/tmp/bench-out", O_CREAT | O_RDWR, 0600);
+	bench_must(out_file >= 0, "/tmp/bench-out");
+	bench_must(pipe(self_pipe) == 0, "pipe");
+	signal(SIGUSR1, on_signal);
+	take_samples(MAX_SAMPLES, do_nothing);
+	empty = samples[MAX_SAMPLES / 2];
 }
 
+/* The pages are gone before anything forks: a fork would pay for them. */
 static void
-measure(const char *name, uint64_t goal, unsigned count, void (*run)(void))
+measure_touch(void)
 {
-	for (unsigned i = 0; i < count / 10 + 2; i++)
-		run();
-	for (unsigned i = 0; i < count; i++) {
-		uint64_t before = ticks();
-		run();
-		samples[i] = ticks() - before - empty;
-	}
-	qsort(samples, count, sizeof(samples[0]), compare);
-	if (goal != 0 || strcmp(name, "empty") != 0)
-		printf("row %s %llu %llu %llu\n", name,
-		    (unsigned long long)samples[count / 2],
-		    (unsigned long long)samples[count * 99 / 100],
-		    (unsigned long long)goal);
-	fflush(stdout);
+	size_t size = (TOUCH_SAMPLES * 11 / 10 + 2) * PAGE;
+	/* Less than a large page, so that Linux cannot use one. */
+	char *start = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	bench_must(start != MAP_FAILED, "mmap");
+	untouched = start;
+	bench_measure("page_touch", TOUCH_SAMPLES, 1, do_touch);
+	munmap(start, size);
 }
 
-struct row {
+static const struct row {
 	const char *name;
-	uint64_t goal;
 	unsigned count;
 	void (*run)(void);
-};
-
-static const struct row rows[] = {
-	{ "getpid", 60, 1000, do_getpid },
-	{ "pread_4k", 800, 400, do_pread },
-	{ "pread_1", 200, 400, do_pread_1 },
-	{ "stat", 2000, 400, do_stat },
-	{ "open_close", 4000, 400, do_open_close },
-	{ "create_close_unlink", 9000, 400, do_create_unlink },
-	{ "pipe_write_read", 400, 400, do_self_pipe },
-	{ "mmap_touch_munmap", 6000, 400, do_mmap },
-	{ "fork_exit_wait", 80000, 100, do_fork },
-	{ "vfork_exec_wait", 150000, 100, do_vfork_exec },
-	{ "fork_exec_wait", 200000, 100, do_fork_exec },
+	int (*possible)(void);		/* NULL: always */
+} rows[] = {
+	{ "getpid", 1000, do_getpid, NULL },
+	{ "getppid", 1000, do_getppid, NULL },
+	{ "no_call", 400, do_no_call, NULL },
+	{ "sigprocmask", 400, do_sigprocmask, NULL },
+	{ "signal_self", 400, do_signal, NULL },
+	{ "pread_4k", 400, do_pread, NULL },
+	{ "pread_1", 400, do_pread_1, NULL },
+	{ "pwrite_4k", 400, do_pwrite, NULL },
+	{ "stat", 400, do_stat, NULL },
+	{ "open_close", 400, do_open_close, NULL },
+	{ "create_close_unlink", 400, do_create_unlink, NULL },
+	{ "pipe_write_read", 400, do_self_pipe, NULL },
+	{ "mmap_munmap", 400, do_map, NULL },
+	{ "mmap_touch_munmap", 400, do_map_touch, NULL },
+	{ "fork_exit_wait", 100, do_fork, NULL },
+	{ "vfork_exec_wait", 100, do_vfork_exec, NULL },
+	{ "fork_exec_wait", 100, do_fork_exec, NULL },
+	{ "thread_create_join", 400, do_thread, has_threads },
 };
 
 static int
-wanted(const char *name, int argc, char **argv)
+wanted(const char *name)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], name) == 0)
+	for (int i = 0; i < names; i++)
+		if (strcmp(name_list[i], name) == 0)
 			return 1;
-	return argc == 1;
-}
-
-static void
-measure_pipe_round_trip(void)
-{
-	pid_t child = fork();
-
-	must(child >= 0, "fork");
-	if (child == 0)
-		echo_bytes();
-	measure("pipe_round_trip", 4000, 400, do_pipe_round_trip);
-	close(pipe_out[1]);
-	kill(child, 9);
-	waitpid(child, NULL, 0);
+	return names == 0;
 }
 
 int
 main(int argc, char **argv)
 {
+	uint64_t start = bench_ticks();
+
+	bench_self = argv[0];
 	if (argc == 2 && strcmp(argv[1], "--exit") == 0)
 		_exit(0);
-	self_path = argv[0];
+	if (argc == 2 && strcmp(argv[1], "--boot") == 0) {
+		bench_value("boot_to_program", start);
+		bench_boot();
+		return 0;
+	}
+	int many = argc > 1 && strcmp(argv[1], "--many") == 0;
+	names = argc - 1 - many;
+	name_list = argv + 1 + many;
 	prepare();
-	measure("empty", 0, MAX_SAMPLES, do_nothing);
-	empty = samples[MAX_SAMPLES / 2];
-	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		if (wanted(rows[i].name, argc, argv))
-			measure(rows[i].name, rows[i].goal, rows[i].count,
-			    rows[i].run);
-	if (wanted("pipe_round_trip", argc, argv))
-		measure_pipe_round_trip();
+	if (many) {
+		bench_many(wanted);
+		return 0;
+	}
+	if (wanted("page_touch"))
+		measure_touch();
+	for (const struct row *row = rows;
+	    row < rows + sizeof(rows) / sizeof(rows[0]); row++) {
+		if (!wanted(row->name))
+			continue;
+		if (row->possible == NULL || row->possible())
+			bench_measure(row->name, row->count, 1, row->run);
+		else
+			bench_skip(row->name, strerror(errno));
+	}
+	bench_pairs(wanted);
 	return 0;
 }

@@ -19,7 +19,7 @@
  */
 #define CONSOLE_LISTEN		0x0214	/* bits; ; notification: signalled when input comes, output makes room, the size changes, input ends */
 #define CONSOLE_PUT		0x0215	/* position, length; buffer(in) -> position reached. Takes what there is room for, never parks */
-#define CONSOLE_TAKE		0x0216	/* position, length; buffer(out) -> done, rows | columns << 16, 1 if input has ended. Frees what lies before position */
+#define CONSOLE_TAKE		0x0216	/* position, length; buffer(out) -> done, rows | columns << 16, 1 if input has ended, position of the first byte (as asked, unless the console lost it). Frees what lies before position */
 
 #define CONSOLE_STREAM_OUT	1u
 #define CONSOLE_STREAM_ERR	2u

@@ -46,14 +46,12 @@ _Static_assert(sizeof(struct libos_header) == 64, "fixed layout");
  * the process; nothing in it is relied on.
  */
 #define LIBOS_NAME_SIZE		16u
-#define LIBOS_LIMITS		16u
 
 struct libos_view {
 	uint64_t fds;		/* struct libos_fd[fd_count] */
 	uint64_t files;		/* file_size bytes each, a libos_file in front */
 	uint64_t maps;		/* struct libos_map[] */
 	uint64_t map_count;	/* address of a uint32_t */
-	uint64_t limits;	/* uint64_t[LIBOS_LIMITS][2], as getrlimit tells */
 	uint64_t path;		/* of the program: a string */
 	uint32_t fd_count, file_count, file_size;
 	uint32_t path_size, handler_size, reserved;
@@ -76,14 +74,17 @@ struct libos_fd {
 #define LIBOS_FILE_DEVICE	3u
 #define LIBOS_FILE_PIPE		4u
 #define LIBOS_FILE_PATH		5u
+#define LIBOS_FILE_TERMINAL	6u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */
 	uint8_t	 node;		/* KIND_* */
 	uint8_t	 can_read, can_write;
 	uint16_t references, pipe;
+	uint16_t terminal;	/* 0: the console, else of /dev/pts and 1 */
+	uint16_t reserved;
 	uint32_t flags;
-	uint32_t device;	/* DEVICE_* of a device */
+	uint32_t device;	/* DEVICE_* */
 	cap_t	 cap;		/* in the table of the process */
 };
 

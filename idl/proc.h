@@ -14,18 +14,24 @@
 
 #define PROC_FORK		0x0300	/* rip, rsp, rdi of the child, FORK_* -> child id. The child runs in a clone */
 #define PROC_EXIT		0x0301	/* wait status. Never answered */
-#define PROC_WAIT		0x0302	/* pid selector, WAIT_OPTION_* -> pid (0 none), wait status, user ns. Parks */
-#define PROC_KILL		0x0303	/* pid selector, signal (0 probes) */
+#define PROC_WAIT		0x0302	/* pid selector, WAIT_OPTION_* -> pid (0 none), wait status | uid << 32, CPU ns. Parks */
+#define PROC_KILL		0x0303	/* pid selector, signal (0 probes), code: 0 or SI_TKILL */
 #define PROC_SIGNAL_FETCH	0x0304	/* blocked mask -> signal or 0, code, pid, uid, value, pending left */
 #define PROC_SIGNAL_PENDING	0x0305	/* -> pending set */
-#define PROC_SIGNAL_IGNORE	0x0306	/* set of ignored signals, 1 if children need no wait */
+#define PROC_SIGNAL_IGNORE	0x0306	/* set of ignored signals, IGNORE_* */
 #define PROC_SETPGID		0x0307	/* pid or 0, pgid or 0 */
 #define PROC_SETSID		0x0308	/* -> sid */
 #define PROC_GET		0x0309	/* pid or 0 -> pid, ppid, pgid, sid, state */
-#define PROC_EXEC_DONE		0x030a	/* ; name(in): releases a vfork parent */
+#define PROC_EXEC_DONE		0x030a	/* length; names(in): name, path, arguments, each with a NUL, cut at NAMES_MAX. Releases a vfork parent */
 #define PROC_SIGNAL_WAIT	0x030b	/* blocked mask: parks until an unblocked signal is pending (pause, sigsuspend); answers E_INTR */
 #define PROC_ALARM		0x030c	/* 1 to set, ns from now (0 none), interval ns or 0 -> ns left before (0 none), interval. SIGALRM */
 #define PROC_NICE		0x030d	/* 1 to set, NICE_*, id (0 own), value -> value */
+
+#define PROC_STOP		0x030e	/* fetched stop signal: parks until continued; answered at once if it does not stop */
+#define PROC_QUEUE		0x030f	/* pid, signal, code, value, pid and uid << 32 to tell: sigqueue */
+#define PROC_TIMES		0x0310	/* -> CPU ns of children that were waited for */
+#define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
+#define PROC_AFFINITY		0x0312	/* pid or 0, 1 to set, mask of CPUs -> mask before */
 
 /*
  * /proc. Through its session a process sends requests of idl/storage.h, with
@@ -39,6 +45,26 @@
 
 #define PROC_BADGE_FILE		(1ul << 33)
 
+#define NAMES_MAX		1024u
+
+#define LIMIT_CPU		0u
+#define LIMIT_FILE_SIZE		1u
+#define LIMIT_DATA		2u
+#define LIMIT_STACK		3u
+#define LIMIT_CORE		4u
+#define LIMIT_PROCESSES		6u
+#define LIMIT_FILES		7u
+#define LIMIT_SPACE		9u
+#define LIMIT_SIGNALS		11u
+#define LIMIT_NICE		13u
+#define LIMIT_PRIORITY		14u
+#define LIMIT_COUNT		16u
+#define LIMIT_NONE		(~0ul)
+#define LIMIT_FILES_MAX		1024u	/* as many numbers as a libOS has */
+
+#define IGNORE_NO_ZOMBIES	0x1u	/* children need no wait */
+#define IGNORE_NO_STOPS		0x2u	/* no SIGCHLD when they stop or go on */
+
 #define FORK_VFORK		0x1u	/* answer when the child execs or ends */
 
 #define NICE_PROCESS		0u
@@ -51,6 +77,7 @@
 #define WAIT_OPTION_UNTRACED	0x2u
 #define WAIT_OPTION_CONTINUED	0x8u
 #define WAIT_OPTION_NOWAIT	0x1000000u
+#define WAIT_OPTION_NOT_EXITED	0x2000000u	/* ended ones do not count */
 
 /* Well-known slots of a process's table; proc fills them afresh in a child. */
 #define PROCESS_TABLE		CAP_FIRST(0)
@@ -82,7 +109,9 @@ struct process_info {
 	uint32_t uid, euid, gid, egid;
 	uint64_t start_ns;
 	uint64_t trace;		/* 1: log each call to the trace stream */
+	uint64_t terminal;	/* 1: the console is a terminal (idl/terminal.h) */
 	uint8_t	 seed[32];	/* fresh per process */
+	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard; kept up to date */
 };
 
 /* First process: argv and environment, NUL separated, as offsets into text. */

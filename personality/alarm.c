@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * alarm and setitimer: proc holds the time, for it survives exec and is not
- * passed on by fork. The timers of CPU time are not served: nobody measures it.
+ * passed on by fork. The timers of CPU time are not served: nobody looks when it is due.
  */
 #include "calls.h"
 #include "process.h"

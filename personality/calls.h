@@ -211,6 +211,17 @@ long linux_rt_sigpending(uint64_t *out, size_t size);
 long linux_rt_sigsuspend(const uint64_t *mask, size_t size);
 long linux_rt_sigtimedwait(const uint64_t *set, struct linux_siginfo *info,
     const struct linux_timespec *timeout, size_t size);
+long linux_sched_setscheduler(int pid, int policy, const int *parameter);
+long linux_sched_getscheduler(int pid);
+long linux_sched_setparam(int pid, const int *parameter);
+long linux_sched_getparam(int pid, int *out_parameter);
+long linux_sched_get_priority_max(int policy);
+long linux_sched_get_priority_min(int policy);
+long linux_sched_rr_get_interval(int pid, struct linux_timespec *out);
+long linux_rt_sigqueueinfo(int pid, int number,
+    const struct linux_siginfo *info);
+long linux_rt_tgsigqueueinfo(int pid, int thread, int number,
+    const struct linux_siginfo *info);
 long linux_rt_sigreturn(void);
 long linux_sigaltstack(const struct linux_stack *new, struct linux_stack *old);
 long linux_kill(int pid, int number);

@@ -2,10 +2,15 @@
 #include "file.h"
 
 #include "calls.h"
+#include "limit.h"
 #include "pipe.h"
+#include "process.h"
 #include "service.h"
+#include "spare.h"
+#include "terminal.h"
 #include "thread.h"
 #include "user.h"
+#include "window.h"
 
 #include <idl/console.h>
 #include <lib/sys/sys.h>
@@ -15,12 +20,33 @@
 
 static struct libos_fd fds[FD_MAX];
 static struct file files[FILE_MAX];
-static unsigned limit = FD_MAX;
 static unsigned fd_lowest_free;		/* hint: none below is free */
+static unsigned files_end;		/* none above was ever used */
+static uint32_t lineage = 1;		/* forks so far, and one */
+
+/* One description for all three, as a login gives it. */
+static bool
+init_terminal(void)
+{
+	struct file *f = file_new();
+
+	*f = (struct file){ .can_read = true, .can_write = true,
+	    .flags = L_O_RDWR };
+	if (terminal_open(f, DEVICE_CONSOLE, L_O_RDWR) != 0) {
+		*f = (struct file){ .kind = FILE_FREE };
+		process_log("libos: the console is no terminal\n");
+		return false;
+	}
+	for (unsigned i = 0; i < 3; i++)
+		fd_install(f, i, false);
+	return true;
+}
 
 void
 fd_init(void)
 {
+	if (INFO->terminal != 0 && init_terminal())
+		return;
 	for (unsigned i = 0; i < 3; i++) {
 		struct file *f = file_new();
 		*f = (struct file){
@@ -46,13 +72,9 @@ fd_show(struct libos_view *view)
 unsigned
 fd_limit(void)
 {
-	return limit;
-}
+	uint64_t limit = limit_of(LIMIT_FILES);
 
-void
-fd_set_limit(unsigned new_limit)
-{
-	limit = new_limit < FD_MAX ? new_limit : FD_MAX;
+	return limit < FD_MAX ? (unsigned)limit : FD_MAX;
 }
 
 struct file *
@@ -67,10 +89,54 @@ struct file *
 file_new(void)
 {
 	for (unsigned i = 0; i < FILE_MAX; i++) {
-		if (files[i].kind == FILE_FREE)
-			return &files[i];
+		if (files[i].kind != FILE_FREE)
+			continue;
+		if (i >= files_end)
+			files_end = i + 1;
+		return &files[i];
 	}
 	return NULL;
+}
+
+uint32_t
+file_lineage(void)
+{
+	return lineage;
+}
+
+bool
+file_is_own(const struct file *file)
+{
+	return file->lineage == lineage && file->kind == FILE_STORAGE &&
+	    file->node == KIND_REGULAR;
+}
+
+long
+file_position(const struct file *file, uint64_t *out_position)
+{
+	struct message m = { { STORAGE_SEEK, 0, 1 } };
+	long error = 0;
+
+	*out_position = file->position;
+	if (!file_is_own(file)) {
+		error = service_request(file->cap, &m);
+		*out_position = m.word[1];
+	}
+	return error;
+}
+
+void
+file_share_all(void)
+{
+	for (unsigned i = 0; i < files_end; i++) {
+		struct file *file = &files[i];
+		struct message m = { { STORAGE_SEEK, file->position, 0 } };
+		if (file->moved && file_is_own(file))
+			service_insist(file->cap, &m, 0);
+		file->moved = false;
+	}
+	spare_drop_all();
+	lineage++;
 }
 
 void
@@ -78,10 +144,11 @@ file_drop(struct file *file)
 {
 	if (file->references != 0)
 		return;
+	window_drop(file);
 	if (file->kind == FILE_PIPE)
 		pipe_close(file);
 	else if (file->cap != CAP_NONE)
-		sys_cap_delete(0, file->cap);
+		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
 }
 
@@ -99,7 +166,7 @@ lowest_free(unsigned low)
 bool
 fd_may_open(void)
 {
-	return lowest_free(0) < limit && file_new() != NULL;
+	return lowest_free(0) < fd_limit() && file_new() != NULL;
 }
 
 void
@@ -115,7 +182,7 @@ fd_install(struct file *take_file, unsigned low, bool close_on_exec)
 {
 	unsigned fd = lowest_free(low);
 
-	if (fd >= limit) {
+	if (fd >= fd_limit()) {
 		file_drop(take_file);
 		return -E_MFILE;
 	}
@@ -180,7 +247,7 @@ duplicate(unsigned fd, uint64_t low, bool close_on_exec)
 
 	if (file == NULL)
 		return -E_BADF;
-	if (low >= limit)
+	if (low >= fd_limit())
 		return -E_INVAL;
 	return fd_install(file, (unsigned)low, close_on_exec);
 }
@@ -196,7 +263,7 @@ duplicate_to(unsigned old, unsigned new, bool close_on_exec)
 {
 	struct file *file = fd_file(old);
 
-	if (file == NULL || new >= limit)
+	if (file == NULL || new >= fd_limit())
 		return -E_BADF;
 	if (fd_file(new) != NULL)
 		fd_close(new);
@@ -294,12 +361,12 @@ bytes_waiting(struct file *file, int *out)
 		count = m.word[1];
 	} else if (file->kind == FILE_STORAGE && file->node == KIND_REGULAR) {
 		struct storage_stat st;
-		struct message m = { { STORAGE_SEEK, 0, 1 } };
+		uint64_t position = 0;
 		error = file_status(file, &st);
 		if (error == 0)
-			error = service_request(file->cap, &m);
-		if (error == 0 && st.size > m.word[1])
-			count = st.size - m.word[1];
+			error = file_position(file, &position);
+		if (error == 0 && st.size > position)
+			count = st.size - position;
 	} else {
 		return -E_NOTTY;
 	}
@@ -308,7 +375,6 @@ bytes_waiting(struct file *file, int *out)
 	return user_write(out, &(int){ (int)count }, sizeof(int));
 }
 
-/* No terminal yet: everything a terminal would answer is ENOTTY. */
 long
 linux_ioctl(unsigned fd, unsigned request, void *argument)
 {
@@ -328,9 +394,11 @@ linux_ioctl(unsigned fd, unsigned request, void *argument)
 		file->flags = value != 0 ? file->flags | L_O_NONBLOCK :
 		    file->flags & ~(uint32_t)L_O_NONBLOCK;
 		return 0;
-	case IOCTL_FIONREAD:
-		return bytes_waiting(file, argument);
 	default:
-		return -E_NOTTY;
+		break;
 	}
+	if (file->kind == FILE_TERMINAL)
+		return terminal_ioctl(file, request, argument);
+	return request == IOCTL_FIONREAD ? bytes_waiting(file, argument) :
+	    -E_NOTTY;
 }

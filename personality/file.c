@@ -4,6 +4,8 @@
 
 #include "calls.h"
 #include "service.h"
+#include "spare.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -14,38 +16,46 @@
 static unsigned umask_bits = 022;
 
 static unsigned
+flag_of(unsigned flags, unsigned linux_flag, unsigned storage_flag)
+{
+	return (flags & linux_flag) != 0 ? storage_flag : 0;
+}
+
+static unsigned
 open_flags(unsigned flags)
 {
-	static const struct {
-		unsigned linux_flag, storage_flag;
-	} map[] = {
-		{ L_O_CREAT, OPEN_CREATE }, { L_O_EXCL, OPEN_EXCLUSIVE },
-		{ L_O_TRUNC, OPEN_TRUNCATE }, { L_O_APPEND, OPEN_APPEND },
-		{ L_O_DIRECTORY, OPEN_DIRECTORY },
-		{ L_O_NOFOLLOW, OPEN_NOFOLLOW },
-	};
-	unsigned access = flags & L_O_ACCMODE, out = 0;
+	unsigned access = flags & L_O_ACCMODE;
+	unsigned out = flag_of(flags, L_O_DIRECTORY, OPEN_DIRECTORY) |
+	    flag_of(flags, L_O_NOFOLLOW, OPEN_NOFOLLOW);
 
 	if ((flags & L_O_PATH) != 0)
-		return OPEN_PATH |
-		    ((flags & L_O_DIRECTORY) != 0 ? OPEN_DIRECTORY : 0) |
-		    ((flags & L_O_NOFOLLOW) != 0 ? OPEN_NOFOLLOW : 0);
-	out = access == L_O_WRONLY ? OPEN_WRITE :
+		return OPEN_PATH | out;
+	out |= access == L_O_WRONLY ? OPEN_WRITE :
 	    access == L_O_RDWR ? OPEN_READ | OPEN_WRITE : OPEN_READ;
-	for (unsigned i = 0; i < sizeof(map) / sizeof(map[0]); i++) {
-		if ((flags & map[i].linux_flag) != 0)
-			out |= map[i].storage_flag;
-	}
+	out |= flag_of(flags, L_O_CREAT, OPEN_CREATE) |
+	    flag_of(flags, L_O_TRUNC, OPEN_TRUNCATE) |
+	    flag_of(flags, L_O_APPEND, OPEN_APPEND);
 	/* Without CREAT, EXCL means nothing. */
-	if ((flags & L_O_CREAT) == 0)
-		out &= ~OPEN_EXCLUSIVE;
+	if ((flags & L_O_CREAT) != 0)
+		out |= flag_of(flags, L_O_EXCL, OPEN_EXCLUSIVE);
 	return out;
+}
+
+/* The terminal's description takes the place of the node's. */
+static long
+open_terminal(struct file *file, uint64_t device, unsigned flags)
+{
+	sys_cap_delete(0, file->cap);
+	file->cap = CAP_NONE;
+	return terminal_open(file, device, flags);
 }
 
 /* A device node: the number says who serves it. */
 static long
-open_device(struct file *file, uint32_t device)
+open_device(struct file *file, uint32_t device, unsigned flags)
 {
+	if (terminal_is_node(device))
+		return open_terminal(file, device, flags);
 	switch (device) {
 	case DEVICE_NULL:
 	case DEVICE_ZERO:
@@ -66,8 +76,8 @@ open_device(struct file *file, uint32_t device)
 }
 
 static long
-install_opened(unsigned flags, const struct message *reply,
-    enum path_place place, cap_t take_cap)
+install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
+    const struct path *path, cap_t base)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -82,11 +92,16 @@ install_opened(unsigned flags, const struct message *reply,
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
-		.place = (uint8_t)place,
+		.base = base,
+		.lineage = file_lineage(),
+		.place = (uint8_t)path_place_of(path, reply->word[4]),
 	};
+	/* There the position is always with the server. */
+	if (file->place == PATH_PROC)
+		file->lineage = 0;
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
-		error = open_device(file, (uint32_t)reply->word[2]);
+		error = open_device(file, (uint32_t)reply->word[2], flags);
 	else if (!path_only && (file->node == KIND_FIFO ||
 	    file->node == KIND_SOCKET))
 		error = -E_NXIO;
@@ -101,7 +116,8 @@ long
 linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 {
 	struct path path;
-	cap_t caps[2];
+	unsigned links = 0;
+	cap_t cap, from;
 	long error = path_get(base, text, false, path_a, &path);
 
 	if (error != 0)
@@ -119,11 +135,17 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return -E_MFILE;
 	struct message m = { { STORAGE_OPEN, open_flags(flags),
 	    mode & 07777 & ~umask_bits } };
-	error = path_call(&path, &m, 1, caps);
+	struct message request = m;
+	while ((error = spare_open(&path, &m, &cap, &from)) == -E_REMOTE) {
+		error = links++ < STORAGE_LINKS_MAX ? path_leave_proc(&path) :
+		    -E_LOOP;
+		if (error != 0)
+			return error;
+		m = request;
+	}
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, path_place_of(&path, m.word[4]),
-	    caps[0]);
+	return install_opened(flags, &m, cap, &path, from);
 }
 
 long
@@ -211,7 +233,10 @@ file_at(int base, const char *text, bool allow_empty, uint64_t tag,
 	if (error != 0)
 		return error;
 	struct message m = { { tag, words[0], words[1], words[2] } };
-	return path_call(&path, &m, 1, NULL);
+	/* The others need the words that a short path is carried in. */
+	if (tag != STORAGE_CHOWN_AT && tag != STORAGE_UTIMENS_AT)
+		return path_request(&path, &m, NULL);
+	return path_call(&path, &m, 1);
 }
 
 long
@@ -343,6 +368,10 @@ linux_symlinkat(const char *target, int base, const char *text)
 	long error = path_get(base, text, false, path_a, &path);
 	if (error != 0)
 		return error;
+	while (error == 0 && path.base == PROCESS_PROC)
+		error = path_leave_proc(&path);
+	if (error != 0)
+		return error;
 	service_window(0, path_b, (uint64_t)length, WINDOW_READ);
 	path_window(1, &path);
 	return service_call(path.base, &m, 2, 0, NULL);
@@ -414,7 +443,7 @@ linux_truncate(const char *text, int64_t size)
 	if (size < 0)
 		return -E_INVAL;
 	struct message m = { { STORAGE_OPEN, OPEN_WRITE, 0 } };
-	error = path_call(&path, &m, 1, caps);
+	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
 	if (m.word[1] == KIND_REGULAR) {

@@ -5,7 +5,8 @@
  * A struct file is this process's part of an open file description: the
  * capability, the flags, and how many local descriptors use it. The position
  * lives in the server (storage) or in the shared ring (pipe), so it is shared
- * with children as it must be. Status flags are local: a change by F_SETFL is
+ * with children as it must be; only that of a regular file which no other
+ * process can have lives here, until the next fork (file_is_own). Status flags are local: a change by F_SETFL is
  * not seen by other processes, except O_APPEND, which storage keeps.
  *
  * Everything here is plain data without pointers into other processes; fork
@@ -31,6 +32,7 @@ enum file_kind {
 	FILE_DEVICE,		/* null, zero, full, random: served here */
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
+	FILE_TERMINAL,		/* terminal.h */
 };
 
 /* What a path relative to a directory needs to know of that. */
@@ -46,10 +48,17 @@ struct file {
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
 	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
-	uint32_t device;	/* FILE_DEVICE: DEVICE_*; FILE_CONSOLE: stream */
-	cap_t	 cap;		/* storage: the description; pipe: its end */
-	uint8_t	 place;		/* FILE_STORAGE, FILE_PATH: enum path_place */
+	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
+	cap_t	 cap;		/* the description; pipe: its end */
+	cap_t	 base;		/* see spare.h */
+	uint64_t position;	/* of an own file */
+	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
+	bool	 moved;		/* storage has another position */
+	uint8_t	 window;	/* window.c: index + 1 */
+	uint8_t	 small_reads;	/* without a window */
+	uint8_t	 place;		/* enum path_place */
 };
 
 /* fd.c */
@@ -72,8 +81,18 @@ bool fd_may_open(void);
 void fd_show(struct libos_view *view);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
+/*
+ * A regular file that was opened by this process and not shared by a fork
+ * since: nobody else moves its position.
+ */
+bool file_is_own(const struct file *file);
+/* For what is opened now. */
+uint32_t file_lineage(void);
+/* Position of any file of storage; 0 or -E_*. */
+long file_position(const struct file *file, uint64_t *out_position);
+/* Before a fork: from now on all files are shared. */
+void file_share_all(void);
 unsigned fd_limit(void);
-void fd_set_limit(unsigned limit);
 
 /* path.c: paths are copied here before a server sees them. */
 
@@ -83,6 +102,7 @@ struct path {
 	cap_t	 base;		/* PROCESS_PROC: text is below /proc */
 	char	*text;		/* in a buffer of STORAGE_PATH_MAX */
 	uint64_t length;	/* 0: the base itself */
+	enum path_place place;	/* of the base */
 };
 
 /*
@@ -93,11 +113,17 @@ long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
 /*
- * A request with the path in window 0, on to other servers as links of /proc
- * lead there. *path says where it ended.
+ * A request whose only window is the path, and which uses words 1 and 2. It
+ * goes on to other servers as links of /proc lead there; *path says where it
+ * ended.
  */
-long path_call(struct path *path, struct message *message, unsigned windows,
+long path_request(struct path *path, struct message *message,
     cap_t *out_caps);
+/* The same with the path in window 0, window 1 set or not, and all words. */
+long path_call(struct path *path, struct message *message, unsigned windows);
+/* The same to one handle, and nowhere else. */
+long path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps);
 /* What was opened, for the next relative path. inode: of a directory, or 0. */
 enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
@@ -108,9 +134,9 @@ cap_t path_working_directory(void);
 
 /*
  * Gives the path to proc if it leads to /proc, by the letter: links that lead
- * there are not seen. It is taken from a directory of that place.
+ * there are not seen.
  */
-long path_enter_proc(struct path *path, enum path_place place);
+long path_enter_proc(struct path *path);
 /* Where a path given to proc leads: it has to lead out of /proc. */
 long path_leave_proc(struct path *path);
 

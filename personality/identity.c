@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process may do, and how much of the machine it gets.
+ * What a process may do.
  *
  * Users do not change yet: a call that asks for the ids that the process has
  * succeeds, any other is not served.
@@ -117,35 +117,6 @@ linux_capget(uint32_t *header, uint32_t *data)
 	return user_write(data, words, sizeof(words));
 }
 
-/* Share of the machine */
-
-static long
-nice_request(uint64_t set, int kind, int id, int64_t value)
-{
-	struct message m = { { PROC_NICE, set, (uint64_t)(int64_t)kind,
-	    (uint64_t)(int64_t)id, (uint64_t)value } };
-
-	if (kind < 0)
-		return -E_INVAL;
-	long error = service_request(PROCESS_PROC, &m);
-	/* Linux tells 40 to 1, for a negative number would be an error. */
-	return error != 0 ? error : 20 - (long)m.word[1];
-}
-
-long
-linux_getpriority(int kind, int id)
-{
-	return nice_request(0, kind, id, 0);
-}
-
-long
-linux_setpriority(int kind, int id, int nice)
-{
-	long result = nice_request(1, kind, id, nice);
-
-	return result < 0 ? result : 0;
-}
-
 /* 0, or an error: is there such a process? */
 static long
 process_exists(int pid)
@@ -153,35 +124,6 @@ process_exists(int pid)
 	long group = pid == 0 ? 0 : linux_getpgid(pid);
 
 	return group < 0 ? group : 0;
-}
-
-/* A process is one thread: one CPU is all that it can use. */
-long
-linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask)
-{
-	uint64_t one = 1;
-
-	if (size < sizeof(one) || size % 8 != 0)
-		return -E_INVAL;
-	long error = process_exists(pid);
-	if (error != 0)
-		return error;
-	return user_write(mask, &one, sizeof(one)) != 0 ? -E_FAULT :
-	    (long)sizeof(one);
-}
-
-/* Only what it has can be chosen. */
-long
-linux_sched_setaffinity(int pid, unsigned size, const uint8_t *mask)
-{
-	uint8_t first = 0;
-	long error = process_exists(pid);
-
-	if (error != 0)
-		return error;
-	if (size != 0 && user_read(&first, mask, sizeof(first)) != 0)
-		return -E_FAULT;
-	return (first & 1) != 0 ? 0 : -E_INVAL;
 }
 
 #define IO_PROCESS	1

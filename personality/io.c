@@ -9,7 +9,9 @@
 #include "file.h"
 #include "pipe.h"
 #include "service.h"
+#include "terminal.h"
 #include "user.h"
+#include "window.h"
 
 #include <abi/utcb.h>
 #include <idl/console.h>
@@ -20,28 +22,77 @@
 #define VECTOR_MAX	1024u
 #define GATHER_MAX	4096u
 
-static long
-storage_transfer(struct file *file, uint64_t tag, const void *buffer,
-    uint64_t size, uint64_t offset)
+/* What one request can do at most. */
+static uint64_t
+request_part(uint64_t size)
 {
-	uint64_t done = 0;
+	return size < STORAGE_TRANSFER_MAX ? size : STORAGE_TRANSFER_MAX;
+}
 
-	while (done < size) {
-		struct message m = { { tag, offset, size - done } };
-		service_window(0, (const uint8_t *)buffer + done, size - done,
+/* Requests until all is done, or less than asked for; *m is the last answer. */
+static long
+storage_transfer(struct file *file, struct message *m, const void *buffer,
+    uint64_t size)
+{
+	uint64_t tag = m->word[0], offset = m->word[1], done = 0, part;
+
+	do {
+		part = request_part(size - done);
+		struct message next = { { tag, offset, part } };
+		service_window(0, (const uint8_t *)buffer + done, part,
 		    tag == STORAGE_READ ? WINDOW_WRITE : WINDOW_READ);
-		long error = service_call(file->cap, &m, 1, 0, NULL);
+		long error = service_call(file->cap, &next, 1, 0, NULL);
 		if (error != 0)
 			return done != 0 ? (long)done : error;
-		if (m.word[1] == 0 || m.word[1] > size - done)
-			break;
-		done += m.word[1];
+		*m = next;
+		if (m->word[1] > part)
+			return -E_IO;
+		done += m->word[1];
 		if (offset != STORAGE_AT_POSITION)
-			offset += m.word[1];
-		if (tag == STORAGE_READ)
-			break;
-	}
+			offset += m->word[1];
+	} while (done < size && (tag == STORAGE_READ ? m->word[1] == part :
+	    m->word[1] != 0));
 	return (long)done;
+}
+
+static long
+storage_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
+{
+	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
+	long done = -1;
+
+	if (moves)
+		offset = file->position;
+	if (offset != STORAGE_AT_POSITION)
+		done = window_read(file, buffer, size, offset);
+	if (done < 0) {
+		struct message m = { { STORAGE_READ, offset } };
+		done = storage_transfer(file, &m, buffer, size);
+		if (done >= 0 && offset != STORAGE_AT_POSITION)
+			window_note(file, &m, size);
+	}
+	if (moves && done > 0) {
+		file->position += (uint64_t)done;
+		file->moved = true;
+	}
+	return done;
+}
+
+static long
+storage_write(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
+{
+	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
+	struct message m = { { STORAGE_WRITE,
+	    moves ? file->position : offset } };
+	long done = storage_transfer(file, &m, buffer, size);
+
+	/* Storage knows where it was: at the end, when appending. */
+	if (moves && done > 0) {
+		file->position = m.word[2];
+		file->moved = true;
+	}
+	return done;
 }
 
 static long
@@ -114,14 +165,15 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	case FILE_STORAGE:
 		if (file->node == KIND_DIRECTORY)
 			return -E_ISDIR;
-		return storage_transfer(file, STORAGE_READ, buffer, size,
-		    offset);
+		return storage_read(file, buffer, size, offset);
 	case FILE_CONSOLE:
 		return console_read(buffer, size);
 	case FILE_DEVICE:
 		return device_read(file, buffer, size);
 	case FILE_PIPE:
 		return pipe_read(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_read(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -133,8 +185,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 {
 	switch (file->kind) {
 	case FILE_STORAGE:
-		return storage_transfer(file, STORAGE_WRITE, buffer, size,
-		    offset);
+		return storage_write(file, buffer, size, offset);
 	case FILE_CONSOLE:
 		return console_write(file->device == CONSOLE_STREAM_ERR ?
 		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
@@ -144,6 +195,8 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);
+	case FILE_TERMINAL:
+		return terminal_write(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -327,6 +380,19 @@ linux_pwritev(unsigned fd, const struct linux_iovec *from, size_t count,
 	return transfer_vector(fd, from, count, (uint64_t)offset, true);
 }
 
+/* From the start or the position of an own file: nobody is asked. */
+static long
+seek_here(struct file *file, int64_t offset, unsigned whence)
+{
+	int64_t base = whence == 0 ? 0 : (int64_t)file->position, position;
+
+	if (__builtin_add_overflow(base, offset, &position) || position < 0)
+		return -E_INVAL;
+	file->position = (uint64_t)position;
+	file->moved = true;
+	return position;
+}
+
 long
 linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 {
@@ -334,15 +400,22 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE)
+	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
+	    file->kind == FILE_TERMINAL)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;
 	if (file->kind == FILE_DEVICE)
 		return 0;
+	if (whence < 2 && file_is_own(file))
+		return seek_here(file, offset, whence);
 	struct message m = { { STORAGE_SEEK, (uint64_t)offset, whence } };
 	long error = service_request(file->cap, &m);
-	return error != 0 ? error : (long)m.word[1];
+	if (error != 0)
+		return error;
+	if (file_is_own(file))
+		file->position = m.word[1];
+	return (long)m.word[1];
 }
 
 /* Copies through a buffer of ours; a short write ends it. */

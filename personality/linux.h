@@ -98,8 +98,13 @@
 #define L_SIGTTIN	21
 #define L_SIGTTOU	22
 #define L_SIGURG	23
+#define L_SIGXCPU	24
+#define L_SIGXFSZ	25
+#define L_SIGVTALRM	26
+#define L_SIGPROF	27
 #define L_SIGWINCH	28
 #define L_SIGSYS	31
+#define L_SIGRTMIN	32
 #define L_NSIG		64
 
 #define L_SA_NOCLDSTOP	1ul
@@ -124,6 +129,8 @@
 #define L_CLD_EXITED	1
 #define L_CLD_KILLED	2
 #define L_CLD_DUMPED	3
+#define L_CLD_STOPPED	5
+#define L_CLD_CONTINUED	6
 
 /* clone */
 #define L_CLONE_VM		0x100ul
@@ -216,7 +223,8 @@ struct linux_siginfo {
 		struct {
 			int32_t pid;
 			uint32_t uid;
-			int32_t status;
+			int32_t status, pad;
+			int64_t user_ticks, system_ticks;
 		} child;
 		uint64_t address;
 		uint8_t	 bytes[112];

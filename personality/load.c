@@ -27,6 +27,8 @@
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
+#define NAME_MAX	15u		/* of a program, as Linux tells it */
+#define PATH_TOLD_MAX	511u
 #define SCRIPT_DEPTH	5
 #define PIE_BASE	0x555555554000ul
 #define PIE_RANDOM	0xffffffful	/* pages */
@@ -303,12 +305,42 @@ make_stack(struct stack_input *in, uint64_t top)
 	return stack_build((uint8_t *)low, low, top, in);
 }
 
+static size_t
+append(char *names, size_t used, const char *text, size_t length)
+{
+	if (length > NAMES_MAX - used)
+		length = NAMES_MAX - used;
+	memcpy(names + used, text, length);
+	return used + length;
+}
+
+/* proc keeps them for who asks; what is too long is cut. */
+static void
+tell_names(const char *name, const struct args *args)
+{
+	static char names[NAMES_MAX];
+	const char *from = args->text + args->head;
+	const char *to = from;
+	size_t used = append(names, 0, name, strnlen(name, NAME_MAX));
+
+	for (uint32_t i = 0; i < args->argument_count; i++)
+		to += strlen(to) + 1;
+	names[used++] = 0;
+	used = append(names, used, process_path,
+	    strnlen(process_path, PATH_TOLD_MAX));
+	names[used++] = 0;
+	used = append(names, used, from, (size_t)(to - from));
+	names[used - 1] = 0;
+	struct message done = { { PROC_EXEC_DONE, used } };
+	service_window(0, names, used, WINDOW_READ);
+	service_insist(PROCESS_PROC, &done, 1);
+}
+
 /* "name" of the process, and what /proc/self/exe says. */
 static void
-take_name(const struct program *p)
+take_name(const struct program *p, const struct args *args)
 {
 	struct message m = { { STORAGE_PATH } };
-	struct message done = { { PROC_EXEC_DONE } };
 	const char *name = p->path;
 
 	service_window(0, process_path, sizeof(process_path) - 1,
@@ -322,8 +354,7 @@ take_name(const struct program *p)
 			name = c + 1;
 	}
 	process_set_name(name);
-	service_window(0, name, strlen(name), WINDOW_READ);
-	service_insist(PROCESS_PROC, &done, 1);
+	tell_names(name, args);
 }
 
 void
@@ -358,7 +389,7 @@ program_start(struct program *p, const struct args *args)
 
 	fd_close_on_exec();
 	signal_after_exec();
-	take_name(p);
+	take_name(p, args);
 	frame = (struct user_frame){ .rip = p->image.entry + bias, .rsp = sp,
 	    .rflags = RFLAGS_USER };
 	program_close(p);

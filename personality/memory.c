@@ -14,6 +14,7 @@
 
 #include "calls.h"
 #include "file.h"
+#include "limit.h"
 #include "service.h"
 #include "thread.h"
 #include "user.h"
@@ -44,7 +45,8 @@ protection_from(unsigned linux_protection)
 static unsigned
 region_flags(unsigned protection, unsigned vma_flags)
 {
-	return protection | ((vma_flags & VMA_SHARED) != 0 ? MAP_SHARED : 0);
+	return protection |
+	    ((vma_flags & (VMA_SHARED | VMA_FILE)) != 0 ? MAP_SHARED : 0);
 }
 
 void
@@ -204,6 +206,11 @@ linux_brk(uint64_t wanted)
 	if (wanted < m->heap_start || wanted > m->heap_end ||
 	    !vma_has_room(&memory_vmas))
 		return (long)m->heap_break;
+	uint64_t more = wanted < m->heap_break ? 0 :
+	    top - round_up(m->heap_break);
+	if (more != 0 && (!limit_allows_memory(more) ||
+	    !limit_allows_data(more)))
+		return (long)m->heap_break;
 	if (wanted >= m->heap_break)
 		error = heap_grow(top);
 	else
@@ -278,7 +285,9 @@ linux_mmap(uint64_t address, uint64_t length, unsigned protection,
 	if (length == 0 || length > PROGRAM_HIGH || offset + length < offset)
 		return length == 0 || length > PROGRAM_HIGH ? -E_NOMEM :
 		    -E_OVERFLOW;
-	if (!vma_has_room(&memory_vmas))
+	if (!vma_has_room(&memory_vmas) || !limit_allows_memory(length) ||
+	    (!shared && (protection & L_PROT_WRITE) != 0 &&
+	    !limit_allows_data(length)))
 		return -E_NOMEM;
 	if (fixed) {
 		if (address % PAGE_SIZE != 0)
@@ -455,7 +464,9 @@ linux_mremap(uint64_t old, uint64_t old_length, uint64_t length,
 			memory_unmap(old + length, old_length - length);
 		return (long)old;
 	}
-	if ((v->flags & (VMA_SHARED | VMA_FILE)) != 0)
+	if ((v->flags & (VMA_SHARED | VMA_FILE)) != 0 ||
+	    (length > old_length && (!limit_allows_memory(length -
+	    old_length) || !limit_allows_data(length - old_length))))
 		return -E_NOMEM;
 	if ((flags & MREMAP_FIXED) != 0) {
 		memory_unmap(target, length);

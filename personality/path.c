@@ -30,23 +30,23 @@ path_working_directory(void)
 }
 
 static long
-base_of(int base, bool allow_file, cap_t *out_base,
-    enum path_place *out_place)
+base_of(int base, bool allow_file, struct path *path)
 {
 	if (base == L_AT_FDCWD) {
-		*out_base = working_directory;
-		*out_place = working_place;
+		path->base = working_directory;
+		path->place = working_place;
 		return 0;
 	}
 	const struct file *file = fd_file((unsigned)base);
 	if (file == NULL)
 		return -E_BADF;
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
+	if (file->cap == CAP_NONE || file->kind == FILE_PIPE ||
+	    file->kind == FILE_TERMINAL)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;
-	*out_base = file->cap;
-	*out_place = file->place;
+	path->base = file->cap;
+	path->place = file->place;
 	return 0;
 }
 
@@ -55,7 +55,6 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path)
 {
 	long length = user_string(buffer, text, STORAGE_PATH_MAX);
-	enum path_place place = PATH_TOP;
 
 	if (length < 0)
 		return length;
@@ -65,13 +64,13 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 	out_path->length = (uint64_t)length;
 	if (buffer[0] == '/') {
 		out_path->base = PROCESS_ROOT;
+		out_path->place = PATH_TOP;
 	} else {
-		long error = base_of(base, length == 0, &out_path->base,
-		    &place);
+		long error = base_of(base, length == 0, out_path);
 		if (error != 0)
 			return error;
 	}
-	return place == PATH_STORAGE ? 0 : path_enter_proc(out_path, place);
+	return out_path->place == PATH_STORAGE ? 0 : path_enter_proc(out_path);
 }
 
 void
@@ -80,39 +79,66 @@ path_window(unsigned index, const struct path *path)
 	service_window(index, path->text, path->length, WINDOW_READ);
 }
 
+/* Every buffer of a path is longer than a short path. */
 long
-path_call(struct path *path, struct message *message, unsigned windows,
-    cap_t *out_caps)
+path_request_at(cap_t target, const struct path *path,
+    struct message *message, cap_t *out_caps)
+{
+	if (path->length > STORAGE_SHORT_MAX) {
+		path_window(0, path);
+		return service_call(target, message, 1, 0, out_caps);
+	}
+	memcpy(&message->word[3], path->text, STORAGE_SHORT_MAX);
+	message->word[7] = STORAGE_SHORT | path->length;
+	return service_call(target, message, 0, 0, out_caps);
+}
+
+long
+path_request(struct path *path, struct message *message, cap_t *out_caps)
 {
 	struct message request = *message;
+	long error = -E_REMOTE;
 
-	for (unsigned links = 0; links < STORAGE_LINKS_MAX; links++) {
+	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
 		*message = request;
-		path_window(0, path);
-		long error = service_call(path->base, message, windows, 0,
-		    out_caps);
+		error = path_request_at(path->base, path, message, out_caps);
 		if (error != -E_REMOTE)
 			return error;
 		error = path_leave_proc(path);
-		if (error != 0)
-			return error;
+		if (error == 0)
+			error = -E_REMOTE;
 	}
-	return -E_LOOP;
+	return error == -E_REMOTE ? -E_LOOP : error;
+}
+
+long
+path_call(struct path *path, struct message *message, unsigned windows)
+{
+	struct message request = *message;
+	long error = -E_REMOTE;
+
+	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
+		*message = request;
+		path_window(0, path);
+		error = service_call(path->base, message, windows, 0, NULL);
+		if (error != -E_REMOTE)
+			return error;
+		error = path_leave_proc(path);
+		if (error == 0)
+			error = -E_REMOTE;
+	}
+	return error == -E_REMOTE ? -E_LOOP : error;
 }
 
 enum path_place
 path_place_of(const struct path *path, uint64_t inode)
 {
-	struct storage_stat stat;
 	struct message m = { { STORAGE_STAT } };
 
 	if (path->base == PROCESS_PROC)
 		return PATH_PROC;
-	if (root_inode == 0) {
-		service_window(0, &stat, sizeof(stat), WINDOW_WRITE);
-		if (service_call(PROCESS_ROOT, &m, 1, 0, NULL) == 0)
-			root_inode = stat.inode;
-	}
+	if (root_inode == 0 && service_request(PROCESS_ROOT, &m) == 0)
+		root_inode = m.word[1];
 	return inode != 0 && inode == root_inode ? PATH_TOP : PATH_STORAGE;
 }
 
@@ -155,6 +181,9 @@ path_descriptor(const struct path *path)
 		if (digits != NULL)
 			digits = after_prefix(digits, "/fd/");
 	}
+	/* Most paths are no descriptor's: see that soon. */
+	if (digits == NULL && (text[0] != '/' || text[1] != 'd'))
+		return -1;
 	for (int i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0)
 			return i;
@@ -199,7 +228,7 @@ linux_chdir(const char *text)
 	if (error != 0)
 		return error;
 	struct message m = { { STORAGE_OPEN, OPEN_PATH | OPEN_DIRECTORY, 0 } };
-	error = path_call(&path, &m, 1, caps);
+	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
 	enum path_place place = path_place_of(&path, m.word[4]);
@@ -215,7 +244,7 @@ linux_chdir(const char *text)
 long
 linux_fchdir(unsigned fd)
 {
-	const struct file *file = fd_file(fd);
+	struct file *file = fd_file(fd);
 	cap_t copy;
 
 	if (file == NULL)
@@ -230,6 +259,8 @@ linux_fchdir(unsigned fd)
 	if (status != OK)
 		return service_error(status);
 	set_working_directory(copy, file->place);
+	/* The description outlives the file: it must not be retired. */
+	file->lineage = 0;
 	return 0;
 }
 
@@ -272,7 +303,7 @@ linux_readlinkat(int base, const char *text, char *buffer, size_t size)
 		return -E_INVAL;
 	struct message m = { { STORAGE_READLINK_AT } };
 	service_window(1, path_b, sizeof(path_b), WINDOW_WRITE);
-	error = path_call(&path, &m, 2, NULL);
+	error = path_call(&path, &m, 2);
 	if (error != 0)
 		return error;
 	long length = m.word[1] <= sizeof(path_b) ? (long)m.word[1] : -E_IO;

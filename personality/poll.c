@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * poll and select. Files and devices are always ready; a pipe knows its state;
- * the console is asked.
+ * proc is asked about a terminal and the console about itself.
  *
  * Waiting: for one pipe, on its notification. For anything else the state is
  * looked at again after pauses that grow from 0.2 to 10 ms, since a thread
@@ -13,6 +13,7 @@
 #include "pipe.h"
 #include "service.h"
 #include "signals.h"
+#include "terminal.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -32,6 +33,8 @@ state_of(struct file *file)
 
 	if (file->kind == FILE_PIPE)
 		return pipe_poll(file);
+	if (file->kind == FILE_TERMINAL)
+		return terminal_poll(file);
 	if (file->kind != FILE_CONSOLE)
 		return ready | L_POLLIN | L_POLLRDNORM;
 	if (!file->can_read)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Fork, wait, exit and identity.
+ * Fork, exit and identity.
  *
  * fork: proc clones the table and the address space. The child's thread begins
  * at child_entry on a copy of this memory, made while this thread was inside
@@ -17,13 +17,13 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "window.h"
 
 #include <idl/console.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
 char process_path[STORAGE_PATH_MAX] = "";
-uint64_t process_children_ns;
 
 static struct user_frame child_frame;
 static uint8_t child_vectors[THREAD_VECTOR_MAX] __attribute__((aligned(64)));
@@ -138,7 +138,7 @@ process_child(void)
 {
 	random_reseed();
 	signal_after_fork();
-	process_children_ns = 0;
+	window_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },
@@ -166,6 +166,7 @@ do_fork(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
 		child_frame.fs_base = thread_block.r8;
 	child_id_address = (flags & L_CLONE_CHILD_SETTID) != 0 ? child_id :
 	    NULL;
+	file_share_all();
 	struct message m = { { PROC_FORK, (uint64_t)child_entry,
 	    LIBOS_STACK_TOP, 0, fork_flags } };
 	long error = service_request(PROCESS_PROC, &m);
@@ -207,96 +208,6 @@ linux_clone(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
 		return -E_NOSYS;
 	return do_fork(flags, stack, parent_id, child_id,
 	    (flags & L_CLONE_VFORK) != 0 ? FORK_VFORK : 0);
-}
-
-/* Wait */
-
-#define W_NOHANG	1u
-#define W_UNTRACED	2u
-#define W_EXITED	4u
-#define W_CONTINUED	8u
-#define W_NOWAIT	0x1000000u
-#define W_IGNORED	0xe0000000u	/* __WALL, __WCLONE, __WNOTHREAD */
-#define USAGE_SIZE	144u
-
-static long
-wait_child(int64_t selector, unsigned options, uint64_t *out_status,
-    uint64_t *out_ns)
-{
-	struct message m = { { PROC_WAIT, (uint64_t)selector, options } };
-	long error = service_request(PROCESS_PROC, &m);
-
-	if (error != 0)
-		return service_waits(error);
-	*out_status = m.word[2];
-	*out_ns = m.word[3];
-	if (m.word[1] != 0 && (options & W_NOWAIT) == 0)
-		process_children_ns += m.word[3];
-	return (long)m.word[1];
-}
-
-static long
-give_usage(void *usage, uint64_t ns)
-{
-	struct linux_timeval user = { (int64_t)(ns / 1000000000),
-	    (int64_t)(ns / 1000 % 1000000) };
-
-	if (usage == NULL)
-		return 0;
-	if (user_zero(usage, USAGE_SIZE) != 0)
-		return -E_FAULT;
-	return user_write(usage, &user, sizeof(user));
-}
-
-long
-linux_wait4(int selector, int *status, unsigned options, void *usage)
-{
-	uint64_t wait_status = 0, ns = 0;
-
-	if ((options & ~(W_NOHANG | W_UNTRACED | W_CONTINUED | W_IGNORED)) != 0)
-		return -E_INVAL;
-	long pid = wait_child(selector, options & ~W_IGNORED, &wait_status,
-	    &ns);
-	if (pid <= 0)
-		return pid;
-	if (status != NULL && user_write(status, &(int){ (int)wait_status },
-	    sizeof(int)) != 0)
-		return -E_FAULT;
-	return give_usage(usage, ns) != 0 ? -E_FAULT : pid;
-}
-
-long
-linux_waitid(int type, int id, struct linux_siginfo *out, unsigned options,
-    void *usage)
-{
-	struct linux_siginfo info = { 0 };
-	uint64_t wait_status = 0, ns = 0;
-	int64_t selector = type == 0 ? -1 : type == 1 ? id : -(int64_t)id;
-
-	if ((options & ~(W_NOHANG | W_UNTRACED | W_EXITED | W_CONTINUED |
-	    W_NOWAIT | W_IGNORED)) != 0 ||
-	    (options & (W_EXITED | W_UNTRACED | W_CONTINUED)) == 0 ||
-	    type < 0 || type > 2 || (type == 1 && id <= 0) || id < 0)
-		return -E_INVAL;
-	if (type == 2 && id == 0)
-		selector = 0;
-	long pid = wait_child(selector, options & ~(W_IGNORED | W_EXITED),
-	    &wait_status, &ns);
-	if (pid < 0)
-		return pid;
-	if (pid > 0) {
-		unsigned number = wait_status & 0x7f;
-		info.signo = L_SIGCHLD;
-		info.code = number == 0 ? L_CLD_EXITED :
-		    (wait_status & 0x80) != 0 ? L_CLD_DUMPED : L_CLD_KILLED;
-		info.child.pid = (int32_t)pid;
-		info.child.uid = INFO->uid;
-		info.child.status = number == 0 ?
-		    (int32_t)(wait_status >> 8 & 0xff) : (int32_t)number;
-	}
-	if (out != NULL && user_write(out, &info, sizeof(info)) != 0)
-		return -E_FAULT;
-	return pid > 0 ? give_usage(usage, ns) : 0;
 }
 
 /* Identity: proc keeps the info page up to date. */

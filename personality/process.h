@@ -19,9 +19,6 @@ void process_log(const char *text);
 
 /* system.c: what PR_GET_NAME tells. */
 void process_set_name(const char *name);
-/* Where the limits are, for /proc. */
-struct libos_view;
-void system_show(struct libos_view *view);
 
 /* table.c */
 void table_select(int traced);
@@ -30,5 +27,7 @@ void table_report_unmapped(void);
 /* exec.c: the first program. */
 _Noreturn void exec_first(void);
 
-/* Resident time of children, for times and getrusage. */
-extern uint64_t process_children_ns;
+/* CPU time of this process. */
+uint64_t usage_own_ns(void);
+/* struct rusage of so much user time. 0 or -E_FAULT. */
+long usage_write(void *usage, uint64_t user_ns);

@@ -54,14 +54,14 @@ join(struct path *path)
 }
 
 long
-path_enter_proc(struct path *path, enum path_place place)
+path_enter_proc(struct path *path)
 {
 	bool relative = path->text[0] != '/';
 
 	/* The base itself. */
 	if (path->length == 0)
 		return 0;
-	if (relative && place == PATH_PROC) {
+	if (relative && path->place == PATH_PROC) {
 		long error = join(path);
 		if (error != 0)
 			return error;
@@ -100,5 +100,6 @@ path_leave_proc(struct path *path)
 	if (path->text[0] != '/')
 		return -E_NXIO;
 	path->base = PROCESS_ROOT;
-	return path_enter_proc(path, PATH_TOP);
+	path->place = PATH_TOP;
+	return path_enter_proc(path);
 }

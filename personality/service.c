@@ -126,12 +126,14 @@ service_request(cap_t target, struct message *message)
 long
 service_insist(cap_t target, struct message *message, unsigned window_count)
 {
+	const struct message request = *message;
 	bool kicked = false;
 	long error;
 
 	while ((error = service_call(target, message, window_count, 0, NULL)) ==
 	    -RESTART_ALWAYS) {
 		kicked = true;
+		*message = request;
 		UTCB->kick_pending = 0;
 	}
 	if (kicked)

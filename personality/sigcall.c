@@ -40,11 +40,14 @@ linux_rt_sigaction(int number, const struct linux_sigaction *new,
 	/* proc only cares whether it may drop the signal. */
 	bool ignores = act.handler <= L_SIG_IGN;
 	bool ignored = before.handler <= L_SIG_IGN;
-	if ((ignores || ignored) && (act.handler != before.handler ||
-	    number == L_SIGCHLD))
-		signal_publish_ignored();
-	if (act.handler == L_SIG_IGN)
+	if (act.handler == L_SIG_IGN) {
 		s->pending &= ~SIGNAL_BIT(number);
+		s->wanted &= ~SIGNAL_BIT(number);
+	}
+	if (((ignores || ignored) && act.handler != before.handler) ||
+	    (number == L_SIGCHLD && signal_child_flags(&act) !=
+	    signal_child_flags(&before)))
+		signal_publish_ignored();
 	return 0;
 }
 
@@ -62,6 +65,7 @@ linux_rt_sigprocmask(int how, const uint64_t *new, uint64_t *old, size_t size)
 			return -E_INVAL;
 		signal_set_mask(how == 0 ? before | set :
 		    how == 1 ? before & ~set : set);
+		signal_keep_blocked();
 	}
 	if (old != NULL && user_write(old, &before, sizeof(before)) != 0)
 		return -E_FAULT;
@@ -175,8 +179,8 @@ linux_sigaltstack(const struct linux_stack *new, struct linux_stack *old)
 {
 	struct linux_stack before = signal_state.alternate, stack;
 	uint64_t sp = thread_block.rsp;
-	bool active = (before.flags & L_SS_DISABLE) == 0 && sp > before.sp &&
-	    sp - before.sp <= before.size;
+	bool active = (before.flags & (L_SS_DISABLE | L_SS_AUTODISARM)) == 0 &&
+	    sp > before.sp && sp - before.sp <= before.size;
 
 	if (new != NULL && user_read(&stack, new, sizeof(stack)) != 0)
 		return -E_FAULT;
@@ -201,23 +205,17 @@ linux_sigaltstack(const struct linux_stack *new, struct linux_stack *old)
 	return 0;
 }
 
-/* To itself no server is needed, but for what cannot be caught. */
 static long
 send(int pid, int number, int code)
 {
-	if (number < 0 || number > L_NSIG)
-		return -E_INVAL;
-	if (pid == (int)INFO->pid && number != L_SIGKILL &&
-	    number != L_SIGSTOP) {
-		if (number != 0)
-			signal_raise_info(&(struct linux_siginfo){
-			    .signo = number, .code = code,
-			    .sender = { pid, INFO->uid, 0 } });
-		return 0;
-	}
 	struct message m = { { PROC_KILL, (uint64_t)(int64_t)pid,
-	    (uint64_t)number } };
-	return service_request(PROCESS_PROC, &m);
+	    (uint64_t)(int64_t)number, (uint64_t)(int64_t)code } };
+	long error = service_request(PROCESS_PROC, &m);
+
+	/* One to itself is delivered before the call returns. */
+	if (error == 0)
+		signal_look_again();
+	return error;
 }
 
 long
@@ -226,11 +224,27 @@ linux_kill(int pid, int number)
 	return send(pid, number, L_SI_USER);
 }
 
+/* To its own thread: no server is needed. */
+static long
+send_to_thread(int thread, int number)
+{
+	if (number < 0 || number > L_NSIG)
+		return -E_INVAL;
+	if (thread != (int)INFO->pid ||
+	    (number != 0 && !signal_is_local(number)))
+		return send(thread, number, L_SI_TKILL);
+	if (number != 0)
+		signal_raise_info(&(struct linux_siginfo){
+		    .signo = number, .code = L_SI_TKILL,
+		    .sender = { thread, INFO->uid, 0 } });
+	return 0;
+}
+
 /* A process has one thread, whose id is that of the process. */
 long
 linux_tkill(int thread, int number)
 {
-	return thread <= 0 ? -E_INVAL : send(thread, number, L_SI_TKILL);
+	return thread <= 0 ? -E_INVAL : send_to_thread(thread, number);
 }
 
 long
@@ -238,5 +252,33 @@ linux_tgkill(int pid, int thread, int number)
 {
 	if (pid <= 0 || thread <= 0)
 		return -E_INVAL;
-	return pid != thread ? -E_SRCH : send(thread, number, L_SI_TKILL);
+	return pid != thread ? -E_SRCH : send_to_thread(thread, number);
+}
+
+long
+linux_rt_sigqueueinfo(int pid, int number, const struct linux_siginfo *from)
+{
+	struct linux_siginfo info;
+
+	if (user_read(&info, from, sizeof(info)) != 0)
+		return -E_FAULT;
+	struct message m = { { PROC_QUEUE, (uint64_t)(int64_t)pid,
+	    (uint64_t)(int64_t)number, (uint64_t)(int64_t)info.code,
+	    info.sender.value, (uint32_t)info.sender.pid |
+	    (uint64_t)info.sender.uid << 32 } };
+	long error = service_request(PROCESS_PROC, &m);
+
+	if (error == 0)
+		signal_look_again();
+	return error;
+}
+
+long
+linux_rt_tgsigqueueinfo(int pid, int thread, int number,
+    const struct linux_siginfo *from)
+{
+	if (pid <= 0 || thread <= 0)
+		return -E_INVAL;
+	return pid != thread ? -E_SRCH :
+	    linux_rt_sigqueueinfo(thread, number, from);
 }

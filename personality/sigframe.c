@@ -42,8 +42,8 @@ on_alternate(uint64_t sp)
 {
 	const struct linux_stack *a = &signal_state.alternate;
 
-	return (a->flags & L_SS_DISABLE) == 0 && sp > a->sp &&
-	    sp - a->sp <= a->size;
+	return (a->flags & (L_SS_DISABLE | L_SS_AUTODISARM)) == 0 &&
+	    sp > a->sp && sp - a->sp <= a->size;
 }
 
 static uint64_t
@@ -55,6 +55,17 @@ stack_for(const struct user_frame *frame, uint64_t flags)
 	    !on_alternate(frame->rsp))
 		return a->sp + a->size;
 	return frame->rsp - RED_ZONE;
+}
+
+/* What was to lie on the alternate stack reaches below it. */
+static bool
+overflows(const struct user_frame *frame, uint64_t flags, uint64_t place)
+{
+	const struct linux_stack *a = &signal_state.alternate;
+	uint64_t top = stack_for(frame, flags);
+
+	return (a->flags & L_SS_DISABLE) == 0 && top > a->sp &&
+	    top - a->sp <= a->size && place < a->sp;
 }
 
 /* Bytes of the state in memory: XSAVE areas end in a second magic number. */
@@ -111,6 +122,8 @@ sigframe_push(struct user_frame *frame, const struct linux_sigaction *act,
 		return false;
 	struct sigframe_place place = sigframe_place(
 	    stack_for(frame, act->flags), vector_bytes());
+	if (overflows(frame, act->flags, place.frame))
+		return false;
 	fill_vector_state();
 	out = (struct linux_sigframe){
 		.restorer = act->restorer,
@@ -122,8 +135,6 @@ sigframe_push(struct user_frame *frame, const struct linux_sigaction *act,
 		},
 		.info = *info,
 	};
-	if (on_alternate(frame->rsp))
-		out.context.stack.flags |= L_SS_ONSTACK;
 	fill_registers(frame, mask, place.vector_state,
 	    &out.context.registers);
 	if (user_write((void *)place.vector_state, vector_area,

@@ -6,8 +6,8 @@
  * libOS itself wants the slow way out. It is cleared before proc is asked, so
  * a signal that comes later kicks again and none is lost.
  *
- * Not supported: stopping. The default action of SIGSTOP, SIGTSTP, SIGTTIN and
- * SIGTTOU does nothing (CAVEATS).
+ * The process stops itself: a stop signal without a handler becomes a call that
+ * proc answers when the process is continued.
  */
 #include "signals.h"
 
@@ -25,6 +25,10 @@
 			SIGNAL_BIT(L_SIGWINCH) | SIGNAL_BIT(L_SIGCONT))
 #define DEFAULT_STOPS	(SIGNAL_BIT(L_SIGSTOP) | SIGNAL_BIT(L_SIGTSTP) | \
 			SIGNAL_BIT(L_SIGTTIN) | SIGNAL_BIT(L_SIGTTOU))
+#define SYNCHRONOUS	(SIGNAL_BIT(L_SIGSEGV) | SIGNAL_BIT(L_SIGBUS) | \
+			SIGNAL_BIT(L_SIGILL) | SIGNAL_BIT(L_SIGTRAP) | \
+			SIGNAL_BIT(L_SIGFPE) | SIGNAL_BIT(L_SIGSYS))
+#define FIRST_PROCESS	1u
 #define UNBLOCKABLE	(SIGNAL_BIT(L_SIGKILL) | SIGNAL_BIT(L_SIGSTOP))
 
 #define KICKED_BY_KERNEL	1ul
@@ -52,6 +56,13 @@ signal_waiting(void)
 
 	return (UTCB->kick_pending & KICKED_BY_KERNEL) != 0 || s->ask ||
 	    ((s->pending | s->remote) & ~s->blocked) != 0;
+}
+
+bool
+signal_is_local(int number)
+{
+	return number < L_SIGRTMIN && number != L_SIGKILL &&
+	    number != L_SIGCONT && (SIGNAL_BIT(number) & DEFAULT_STOPS) == 0;
 }
 
 void
@@ -127,7 +138,11 @@ fetch(uint64_t blocked, struct linux_siginfo *out)
 		.sender = { (int32_t)m.word[3], (uint32_t)m.word[4],
 		    m.word[5] },
 	};
-	/* A child's status is an int in the same place. */
+	if (out->signo == L_SIGCHLD && out->code > 0) {
+		out->child.status = (int32_t)m.word[5];
+		out->child.pad = 0;
+		out->child.user_ticks = (int64_t)(m.word[5] >> 32);
+	}
 	if (s->remote != 0)
 		s->ask = (s->remote & ~blocked) != 0;
 	return true;
@@ -140,6 +155,8 @@ signal_take(uint64_t blocked, struct linux_siginfo *out)
 	uint64_t ready = s->pending & ~blocked;
 
 	if (ready != 0) {
+		if ((ready & SYNCHRONOUS) != 0)
+			ready &= SYNCHRONOUS;
 		int number = __builtin_ctzl(ready) + 1;
 		s->pending &= ~SIGNAL_BIT(number);
 		*out = s->info[number];
@@ -159,8 +176,23 @@ is_ignored(int number)
 
 	if (a->handler == L_SIG_IGN)
 		return true;
-	return a->handler == L_SIG_DFL && ((DEFAULT_IGNORED | DEFAULT_STOPS) &
-	    SIGNAL_BIT(number)) != 0;
+	/* The first process is asked to do nothing that it has no handler for. */
+	return a->handler == L_SIG_DFL && (INFO->pid == FIRST_PROCESS ||
+	    (DEFAULT_IGNORED & SIGNAL_BIT(number)) != 0);
+}
+
+/* Returns when the process is continued, or if it does not stop. */
+static void
+stop(int number)
+{
+	long error = -RESTART_ALWAYS;
+
+	while (error == -RESTART_ALWAYS) {
+		struct message m = { { PROC_STOP, (uint64_t)number } };
+		__atomic_store_n(kick_word(), 0, __ATOMIC_SEQ_CST);
+		error = service_request(PROCESS_PROC, &m);
+	}
+	signal_state.ask = true;
 }
 
 static void
@@ -218,6 +250,11 @@ signal_deliver(struct user_frame *frame, uint64_t number)
 		if (is_ignored(info.signo))
 			continue;
 		trace_signal(&info, frame->rip);
+		if (a->handler == L_SIG_DFL &&
+		    (SIGNAL_BIT(info.signo) & DEFAULT_STOPS) != 0) {
+			stop(info.signo);
+			continue;
+		}
 		if (a->handler == L_SIG_DFL) {
 			crash_report(frame, &info);
 			process_exit_signal(info.signo);
@@ -340,11 +377,20 @@ upcall_program(void)
 
 /* Changes of state */
 
+uint64_t
+signal_child_flags(const struct linux_sigaction *act)
+{
+	bool ignored = act->handler == L_SIG_IGN;
+
+	return (ignored || (act->flags & L_SA_NOCLDWAIT) != 0 ?
+	    IGNORE_NO_ZOMBIES : 0) |
+	    ((act->flags & L_SA_NOCLDSTOP) != 0 ? IGNORE_NO_STOPS : 0);
+}
+
 void
 signal_publish_ignored(void)
 {
 	const struct signal_state *s = &signal_state;
-	const struct linux_sigaction *child = &s->action[L_SIGCHLD];
 	uint64_t set = 0;
 
 	for (int i = 1; i <= L_NSIG; i++) {
@@ -354,9 +400,40 @@ signal_publish_ignored(void)
 			set |= SIGNAL_BIT(i);
 	}
 	struct message m = { { PROC_SIGNAL_IGNORE, set & ~s->wanted,
-	    child->handler == L_SIG_IGN ||
-	    (child->flags & L_SA_NOCLDWAIT) != 0 } };
+	    signal_child_flags(&s->action[L_SIGCHLD]) } };
 	service_insist(PROCESS_PROC, &m, 0);
+}
+
+/*
+ * Of the signals whose default is to do nothing, those that are blocked. All at
+ * once are only blocked by C libraries, for a moment.
+ */
+static uint64_t
+kept(void)
+{
+	const struct signal_state *s = &signal_state;
+	uint64_t set = s->blocked == ~UNBLOCKABLE ? 0 :
+	    s->blocked & DEFAULT_IGNORED;
+
+	for (int i = 1; i <= L_NSIG; i++) {
+		if (s->action[i].handler != L_SIG_DFL)
+			set &= ~SIGNAL_BIT(i);
+	}
+	return set;
+}
+
+void
+signal_keep_blocked(void)
+{
+	struct signal_state *s = &signal_state;
+
+	if ((s->blocked & DEFAULT_IGNORED & ~s->wanted) == 0)
+		return;
+	uint64_t set = kept();
+	if ((set & ~s->wanted) == 0)
+		return;
+	s->wanted |= set;
+	signal_publish_ignored();
 }
 
 /* Handlers go, ignored stays ignored, masks and pending signals stay. */
@@ -372,7 +449,7 @@ signal_after_exec(void)
 	}
 	s->alternate = (struct linux_stack){ .flags = L_SS_DISABLE };
 	s->has_saved = false;
-	s->wanted = 0;
+	s->wanted = kept();
 	signal_publish_ignored();
 }
 

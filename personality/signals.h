@@ -3,9 +3,10 @@
  * Signals of the process.
  *
  * proc keeps what others sent; it kicks this thread and the signal is fetched
- * on the way out of the libOS. What the process sends to itself, and SIGPIPE,
- * stays here. A signal is delivered only on the way out to the program, when
- * its registers are complete.
+ * on the way out of the libOS. What the thread sends to itself, and SIGPIPE,
+ * stays here and goes first, as on Linux; but for what queues, and what stops
+ * and continues: proc has the order of these. A signal is delivered only on the
+ * way out to the program, when its registers are complete.
  */
 #pragma once
 
@@ -26,14 +27,16 @@ struct signal_state {
 	uint64_t pending;	/* sent by this process to itself */
 	uint64_t remote;	/* pending at proc when last told */
 	bool	 ask;		/* proc may have more than that */
-	uint64_t wanted;	/* waited for with sigtimedwait: never ignored */
+	uint64_t wanted;	/* waited for, or blocked: proc keeps them */
 	struct linux_stack alternate;
 	struct linux_siginfo info[L_NSIG + 1];	/* of pending ones */
 };
 
 extern struct signal_state signal_state;
 
-/* Sends to the own process. */
+/* Signals that the process keeps for itself; the others go through proc. */
+bool signal_is_local(int number);
+/* Sends to the own thread. */
 void signal_raise(int number);
 void signal_raise_info(const struct linux_siginfo *info);
 /* Makes the way out ask for signals. */
@@ -52,8 +55,11 @@ void signal_set_temporary_mask(uint64_t mask);
 void signal_end_temporary_mask(void);
 void signal_after_exec(void);
 void signal_after_fork(void);
-/* Tells proc what is ignored. */
+/* Tells proc what is ignored, and what the process wants of its children. */
 void signal_publish_ignored(void);
+uint64_t signal_child_flags(const struct linux_sigaction *act);
+/* The program blocks signals for good: they stay pending, ignored or not. */
+void signal_keep_blocked(void);
 
 /* sigframe.c: false if the program's stack cannot take it. */
 bool sigframe_push(struct user_frame *frame, const struct linux_sigaction *act,

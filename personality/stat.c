@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "file.h"
 #include "service.h"
+#include "terminal.h"
 #include "thread.h"
 #include "user.h"
 
@@ -14,7 +15,7 @@
 #define BLOCK		4096
 #define DEVICE_OF_ROOT	1	/* st_dev of storage */
 #define DEVICE_OF_PIPES	2
-#define DEVICE_OF_PROC	3	/* as proc says in storage_stat */
+#define DEVICE_OF_PROC	3
 #define TMPFS_MAGIC	0x01021994
 #define PROC_MAGIC	0x9fa0
 
@@ -42,17 +43,45 @@ local_status(const struct file *file, struct storage_stat *out)
 	};
 }
 
+/* Only device nodes have a device there: of others it is where they lie. */
+static void
+status_from(const struct message *m, bool of_proc, struct storage_stat *out)
+{
+	storage_stat_from_words(&m->word[1], out);
+	if (of_proc)
+		out->device = DEVICE_OF_PROC;
+}
+
+/* That of the node it was opened as; such a node need not exist. */
+static long
+terminal_status(const struct file *file, struct storage_stat *out)
+{
+	struct message m = { { STORAGE_STAT_AT } };
+	char path[TERMINAL_PATH_MAX];
+
+	service_window(0, path, terminal_path(file, path), WINDOW_READ);
+	service_window(1, out, sizeof(*out), WINDOW_WRITE);
+	long error = service_call(PROCESS_ROOT, &m, 2, 0, NULL);
+	if (error == -E_NOENT)
+		local_status(file, out);
+	return error == -E_NOENT ? 0 : error;
+}
+
 long
 file_status(const struct file *file, struct storage_stat *out)
 {
 	struct message m = { { STORAGE_STAT } };
 
+	if (file->kind == FILE_TERMINAL)
+		return terminal_status(file, out);
 	if (file->cap == CAP_NONE || file->kind == FILE_PIPE) {
 		local_status(file, out);
 		return 0;
 	}
-	service_window(0, out, sizeof(*out), WINDOW_WRITE);
-	return service_call(file->cap, &m, 1, 0, NULL);
+	long error = service_request(file->cap, &m);
+	if (error == 0)
+		status_from(&m, file->place == PATH_PROC, out);
+	return error;
 }
 
 /* The status of a path, or of base itself when the path is empty. */
@@ -82,8 +111,11 @@ status_at(int base, const char *text, unsigned flags,
 	struct message m = { { STORAGE_STAT_AT,
 	    ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
 	    (path.length == 0 ? AT_HANDLE : 0) } };
-	service_window(1, out, sizeof(*out), WINDOW_WRITE);
-	return path_call(&path, &m, 2, NULL);
+	error = path_request(&path, &m, NULL);
+	if (error == 0)
+		status_from(&m, path.base == PROCESS_PROC ||
+		    (path.length == 0 && path.place == PATH_PROC), out);
+	return error;
 }
 
 static bool
@@ -267,6 +299,11 @@ change_open(unsigned fd, uint64_t tag, const uint64_t words[3])
 	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
 		return -E_PERM;
 	struct message m = { { tag, words[0], words[1], words[2] } };
+	if (file->kind == FILE_TERMINAL) {
+		service_window(0, path_a, terminal_path(file, path_a),
+		    WINDOW_READ);
+		return service_call(PROCESS_ROOT, &m, 1, 0, NULL);
+	}
 	service_window(0, path_a, 0, WINDOW_READ);
 	return service_call(file->cap, &m, 1, 0, NULL);
 }

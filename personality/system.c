@@ -199,103 +199,6 @@ linux_set_robust_list(void *head, size_t size)
 	return size == 24 ? 0 : -E_INVAL;
 }
 
-#define LIMITS		LIBOS_LIMITS
-#define LIMIT_CPU	0
-#define LIMIT_STACK	3
-#define LIMIT_CORE	4
-#define LIMIT_FILES	7
-#define NO_LIMIT	(~0ul)
-
-static uint64_t limits[LIMITS][2];
-static bool limits_ready;
-
-static void
-limits_init(void)
-{
-	if (limits_ready)
-		return;
-	memset(limits, 0xff, sizeof(limits));
-	limits[LIMIT_STACK][0] = 8ul << 20;
-	limits[LIMIT_CORE][0] = 0;
-	limits[LIMIT_FILES][0] = limits[LIMIT_FILES][1] = FD_MAX;
-	limits_ready = true;
-}
-
-void
-system_show(struct libos_view *view)
-{
-	limits_init();
-	view->limits = (uint64_t)limits;
-}
-
-long
-linux_prlimit64(int pid, unsigned resource, const uint64_t *in, uint64_t *out)
-{
-	uint64_t new[2], old[2];
-
-	limits_init();
-	if (resource >= LIMITS)
-		return -E_INVAL;
-	if (pid != 0 && pid != (int)INFO->pid)
-		return -E_PERM;
-	if (in != NULL && user_read(new, in, sizeof(new)) != 0)
-		return -E_FAULT;
-	memcpy(old, limits[resource], sizeof(old));
-	if (in != NULL) {
-		if (new[0] > new[1])
-			return -E_INVAL;
-		if (new[1] > old[1])
-			return -E_PERM;
-		memcpy(limits[resource], new, sizeof(new));
-		if (resource == LIMIT_FILES)
-			fd_set_limit((unsigned)new[0]);
-	}
-	if (out != NULL && user_write(out, old, sizeof(old)) != 0)
-		return -E_FAULT;
-	return 0;
-}
-
-long
-linux_getrlimit(unsigned resource, uint64_t *out)
-{
-	if (out == NULL)
-		return resource < LIMITS ? -E_FAULT : -E_INVAL;
-	return linux_prlimit64(0, resource, NULL, out);
-}
-
-long
-linux_setrlimit(unsigned resource, const uint64_t *in)
-{
-	return linux_prlimit64(0, resource, in, NULL);
-}
-
-/* Own time is not measured yet and told as 0. */
-long
-linux_getrusage(int who, void *out)
-{
-	uint64_t ns = who == -1 ? process_children_ns : 0;
-	struct linux_timeval user = { (int64_t)(ns / NS),
-	    (int64_t)(ns / 1000 % 1000000) };
-
-	if (who < -1 || who > 1)
-		return -E_INVAL;
-	if (user_zero(out, 144) != 0)
-		return -E_FAULT;
-	return user_write(out, &user, sizeof(user));
-}
-
-#define TICK_NS	10000000ul
-
-long
-linux_times(int64_t *out)
-{
-	int64_t ticks[4] = { 0, 0, (int64_t)(process_children_ns / TICK_NS) };
-
-	if (out != NULL && user_write(out, ticks, sizeof(ticks)) != 0)
-		return -E_FAULT;
-	return (long)(time_now_ns() / TICK_NS);
-}
-
 long
 linux_sched_yield(void)
 {
@@ -306,9 +209,10 @@ linux_sched_yield(void)
 long
 linux_getcpu(unsigned *cpu, unsigned *node)
 {
-	unsigned zero = 0;
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO, 0, 0, 0, 0, 0, 0);
+	unsigned zero = 0, now = (unsigned)(r.value[1] >> 16);
 
-	if (cpu != NULL && user_write(cpu, &zero, sizeof(zero)) != 0)
+	if (cpu != NULL && user_write(cpu, &now, sizeof(now)) != 0)
 		return -E_FAULT;
 	if (node != NULL && user_write(node, &zero, sizeof(zero)) != 0)
 		return -E_FAULT;

@@ -2,6 +2,7 @@
 #include "clock.h"
 
 #include "calls.h"
+#include "process.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
@@ -137,8 +138,7 @@ read_clock(int clock, uint64_t *out_ns)
 		return 0;
 	case CLOCK_PROCESS_CPU:
 	case CLOCK_THREAD_CPU:
-		/* Time since the start: an upper bound, and monotonic. */
-		*out_ns = ns - INFO->start_ns;
+		*out_ns = usage_own_ns();
 		return 0;
 	default:
 		return -E_INVAL;

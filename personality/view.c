@@ -19,6 +19,7 @@ SAME(file, node, libos_file, node);
 SAME(file, can_read, libos_file, can_read);
 SAME(file, can_write, libos_file, can_write);
 SAME(file, flags, libos_file, flags);
+SAME(file, terminal, libos_file, terminal);
 SAME(file, device, libos_file, device);
 SAME(file, cap, libos_file, cap);
 SAME(vma, start, libos_map, start);
@@ -30,6 +31,7 @@ _Static_assert((int)FILE_STORAGE == LIBOS_FILE_STORAGE &&
     (int)FILE_CONSOLE == LIBOS_FILE_CONSOLE &&
     (int)FILE_DEVICE == LIBOS_FILE_DEVICE &&
     (int)FILE_PIPE == LIBOS_FILE_PIPE &&
+    (int)FILE_TERMINAL == LIBOS_FILE_TERMINAL &&
     (int)FILE_PATH == LIBOS_FILE_PATH, "kinds of files");
 _Static_assert(VMA_SHARED == LIBOS_MAP_SHARED && VMA_STACK == LIBOS_MAP_STACK &&
     VMA_HEAP == LIBOS_MAP_HEAP, "flags of mappings");
@@ -49,7 +51,6 @@ view_init(void)
 	libos_view.handlers = (uint64_t)signal_state.action;
 	libos_view.handler_size = sizeof(signal_state.action[0]);
 	fd_show(&libos_view);
-	system_show(&libos_view);
 }
 
 /*

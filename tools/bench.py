@@ -6,98 +6,97 @@ The bench service (kernel log) and the linux-bench program (standard output)
 print one line for each operation:
 
     row NAME MEDIAN P99 GOAL [KEY=COUNT ...]
+    skip NAME WHY
 
-GOAL 0 means none; KEY=COUNT is the ledger of expensive events of one
-operation. Everything else it prints is passed on.
+GOAL 0 means that tests/bench/rows.toml has it, or nobody; KEY=COUNT is the
+ledger of expensive events of one operation. Everything else is passed on.
+
+With --peers the same binary also runs on Linux in the same machine.
 """
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 import tempfile
+from types import SimpleNamespace
 
-from machine import BENCH_CPU
-from mkarchive import ROOT
+import figures
+import peers
+from figures import BadRow, is_row, parse_row
+from machine import BENCH_CPU, command_line
+from mkarchive import GUEST, ROOT
+from peers import PeerFailed
 
 PROGRAM = "/bin/tests/linux-bench"
+HANDOVER = os.path.join(GUEST, "handover.elf")
 # Limits that the tests enforce; everything else is a goal.
 GATES = {"ipc_call_reply": 489, "null": 80}
-NATIVE_PREFIX = "bench: row "
-UNIT = "instructions"
-
-
-class BadRow(Exception):
-    """The guest printed a row that is none."""
-
-
-def parse_row(line):
-    words = line.split()
-    try:
-        name, numbers = words[1], [int(word) for word in words[2:5]]
-        median, p99, goal = numbers
-        ledger = {}
-        for word in words[5:]:
-            key, value = word.split("=", 1)
-            ledger[key] = int(value)
-    except (IndexError, ValueError) as error:
-        raise BadRow(f"bad row from the guest: {line!r}") from error
-    return {"name": name, "unit": UNIT, "median": median, "p99": p99,
-            "goal": goal, "ledger": ledger}
-
-
-def verdict(row):
-    if not row["goal"]:
-        return "-"
-    ratio = row["median"] / row["goal"]
-    return "met" if ratio <= 1 else f"{ratio:.2f} x"
-
-
-def table(rows):
-    cells = [("operation", "median", "p99", "goal", "verdict", "ledger")]
-    for row in rows:
-        ledger = " ".join(f"{key}={count}"
-                          for key, count in row["ledger"].items())
-        cells.append((row["name"], str(row["median"]), str(row["p99"]),
-                      str(row["goal"] or "-"), verdict(row), ledger))
-    widths = [max(len(line[i]) for line in cells) for i in range(5)]
-    for line in cells:
-        left = line[0].ljust(widths[0])
-        right = "  ".join(line[i].rjust(widths[i]) for i in range(1, 5))
-        yield f"{left}  {right}  {line[5]}".rstrip()
+NATIVE_PREFIX = "bench: "
+NOTHING = "-"               # names no row
+# Parts that are boots of their own, and what the program is told.
+MODES = {"main": [], "many": ["--many"], "boot": ["--boot"]}
+MEMORY = {"many": "2G"}
 
 
 def native_rows(log):
     """Rows that the bench service wrote to the kernel log."""
     with open(log, encoding="utf-8", errors="replace") as file:
-        return [parse_row(line[len("bench: "):]) for line in file
-                if line.startswith(NATIVE_PREFIX)]
+        return [parse_row(line[len(NATIVE_PREFIX):]) for line in file
+                if line.startswith(NATIVE_PREFIX + "row ")]
 
 
-def measure(arguments):
+def wanted_parts(arguments, known):
+    """Returns {part: names}; no names are all of them."""
+    unknown = [name for name in arguments.names if name not in known]
+    if unknown:
+        raise BadRow(f"tests/bench/rows.toml has no {unknown[0]}")
+    if arguments.names:
+        parts = {}
+        for name in arguments.names:
+            parts.setdefault(known[name]["part"], []).append(name)
+        return parts
+    names = figures.PARTS if arguments.peers else ("main", "native")
+    return {part: [] for part in names}
+
+
+def boots(parts):
+    """Yields (part, words for the program, whether the service measures too).
+    """
+    native = "native" in parts
+    if native and "main" not in parts:
+        yield "main", [NOTHING], True
+    for part, words in MODES.items():
+        if part in parts:
+            yield part, words + ([] if part == "boot" else parts[part]), \
+                native and part == "main"
+
+
+def run_guest(arguments, part, words, native):
+    """Boots Bennu once. Returns (exit code, rows)."""
     with tempfile.TemporaryDirectory() as folder:
         log = os.path.join(folder, "log")
-        code, rows = run_guest(arguments, log)
-        if os.path.exists(log):
+        argv = [sys.executable, os.path.join(ROOT, "tools", "run.py"),
+                "--icount", "--cpu", arguments.cpu,
+                "--machine", arguments.machine,
+                "--memory", MEMORY.get(part, arguments.memory),
+                "--timeout", str(arguments.timeout), "--kernel-log", log]
+        if native:
+            argv += ["--option", "bench=1"]
+        code, rows = read_rows(argv + ["--", arguments.program, *words])
+        if native and os.path.exists(log):
             rows = native_rows(log) + rows
     return code, rows
 
 
-def run_guest(arguments, log):
-    """Returns (exit code, rows)."""
-    argv = [sys.executable, os.path.join(ROOT, "tools", "run.py"),
-            "--icount", "--cpu", arguments.cpu,
-            "--machine", arguments.machine, "--memory", arguments.memory,
-            "--timeout", str(arguments.timeout), "--option", "bench=1",
-            "--kernel-log", log, "--", arguments.program, *arguments.names]
+def read_rows(argv):
     process = subprocess.Popen(argv, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, text=True,
                                errors="replace")
     rows = []
     try:
         for line in process.stdout:
-            if line.startswith("row "):
+            if is_row(line):
                 rows.append(parse_row(line))
             else:
                 sys.stderr.write(line)
@@ -105,6 +104,66 @@ def run_guest(arguments, log):
     finally:
         process.terminate()
         process.wait()
+
+
+def machine_of(arguments, part):
+    return SimpleNamespace(
+        cpus=1, memory=MEMORY.get(part, arguments.memory), cpu=arguments.cpu,
+        machine=arguments.machine, icount=True, append="", debug=False,
+        image=None, firmware="bios", kernel=None, timeout=arguments.timeout)
+
+
+def firmware_rows(arguments):
+    """The time stamp counter at the first instruction of a kernel.
+    The size of the boot module, here any file, makes no difference.
+    """
+    machine = machine_of(arguments, "firmware")
+    machine.kernel = HANDOVER
+    argv = command_line(machine, HANDOVER, "null,id=com2", "stdio,id=com1")
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, text=True,
+                          capture_output=True, timeout=60)
+    try:
+        count = int(done.stdout, 16)
+    except ValueError as error:
+        raise BadRow(f"the firmware's time: {done.stdout!r} "
+                     f"{done.stderr}") from error
+    return [parse_row(f"row boot_firmware {count} {count} 0")]
+
+
+def linux_rows(arguments, parts):
+    rows = []
+    for part, words, _ in boots(parts):
+        lines = peers.run(machine_of(arguments, part), words)
+        rows += [parse_row(line) for line in lines if is_row(line)]
+    return rows
+
+
+def measure(arguments, known):
+    """Returns (exit code, rows in the order of the file)."""
+    parts, code, rows = wanted_parts(arguments, known), 0, []
+    for part, words, native in boots(parts):
+        status, more = run_guest(arguments, part, words, native)
+        code, rows = code or status, rows + more
+    if "firmware" in parts:
+        rows += firmware_rows(arguments)
+    figures.set_goals(rows, known)
+    if arguments.peers:
+        figures.add_linux(rows, linux_rows(arguments, parts))
+    order = list(known)
+    return code, sorted(rows, key=lambda row: order.index(row["name"]))
+
+
+def all_figures(arguments, rows):
+    out = {"rows": rows}
+    if arguments.peers:
+        machine = machine_of(arguments, "main")
+        argv = command_line(machine, "MODULE", "COM2", "COM1")
+        skip = argv.index("-nodefaults")
+        out["linux"] = peers.kernel()[1]
+        out["linux_options"] = peers.OPTIONS
+        out["machine"] = " ".join(["qemu-system-x86_64", *argv[1:skip],
+                                   *argv[-2:]])
+    return out
 
 
 def gate_problems(rows):
@@ -117,7 +176,20 @@ def gate_problems(rows):
                   f"{limit} allowed"
 
 
-def main(argv):
+def rewrite_page(known):
+    """The page anew from the stored figures, for a changed rows.toml."""
+    stored = figures.read_figures()
+    for row in stored["rows"]:
+        row["goal"] = known.get(row["name"], row).get("goal", 0)
+    write_docs(stored, known)
+
+
+def write_docs(measured, known):
+    figures.write_page(measured, known)
+    figures.write_json(figures.FIGURES, measured)
+
+
+def parse(argv):
     parser = argparse.ArgumentParser(
         prog="./bennu bench",
         description="Counts instructions of single operations under the "
@@ -126,6 +198,12 @@ def main(argv):
                         help="also write the rows as JSON")
     parser.add_argument("--gate", action="store_true",
                         help="fail if a limit of the tests is exceeded")
+    parser.add_argument("--peers", action="store_true",
+                        help="measure all there is, on Linux as well: fetches "
+                        "Debian's kernel into build/peers")
+    parser.add_argument("--write-docs", action="store_true",
+                        help="with --peers, store the figures in docs; alone, "
+                        "write docs/performance.md from those stored")
     parser.add_argument("--cpu", default=BENCH_CPU, metavar="MODEL")
     parser.add_argument("--machine", default="microvm")
     parser.add_argument("--memory", default="256M")
@@ -134,22 +212,37 @@ def main(argv):
     parser.add_argument("names", nargs="*", metavar="NAME",
                         help="only these operations")
     arguments = parser.parse_args(argv)
-    try:
-        code, rows = measure(arguments)
-    except BadRow as error:
-        print(f"bennu bench: {error}", file=sys.stderr)
-        return 1
-    print("\n".join(table(rows)))
+    if arguments.write_docs and arguments.names:
+        parser.error("--write-docs: takes all operations")
+    return arguments
+
+
+def bench(arguments):
+    known = figures.load_rows()
+    if arguments.write_docs and not arguments.peers:
+        rewrite_page(known)
+        return 0
+    code, rows = measure(arguments, known)
+    measured = all_figures(arguments, rows)
+    print("\n".join(figures.table(rows)))
     if arguments.json:
-        with open(arguments.json, "w", encoding="utf-8") as file:
-            json.dump({"rows": rows}, file, indent=1)
-            file.write("\n")
+        figures.write_json(arguments.json, measured)
+    if arguments.write_docs:
+        write_docs(measured, known)
     if not rows:
         print("bennu bench: the guest measured nothing", file=sys.stderr)
     problems = list(gate_problems(rows)) if arguments.gate else []
     for problem in problems:
         print(f"bennu bench: {problem}", file=sys.stderr)
     return code or (1 if problems or not rows else 0)
+
+
+def main(argv):
+    try:
+        return bench(parse(argv))
+    except (BadRow, PeerFailed) as error:
+        print(f"bennu bench: {error}", file=sys.stderr)
+        return 1
 
 
 if __name__ == "__main__":

@@ -30,17 +30,32 @@ class BenchTest(unittest.TestCase):
             rows = json.load(file)["rows"]
         self.assertEqual(rows[1], {
             "name": "ipc_call_reply", "unit": "instructions", "median": 500,
-            "p99": 510, "goal": 400, "ledger": {"cr3": 2, "msr": 1}})
+            "p99": 510, "goal": 420, "ledger": {"cr3": 2, "msr": 1}})
         lines = done.stdout.splitlines()
-        self.assertEqual(len(lines), 3)
+        self.assertEqual(len(lines), 5)
         self.assertIn("met", lines[1])
-        self.assertIn("1.25 x", lines[2])
+        self.assertIn("1.19 x", lines[2])
+        self.assertIn("1.50 x", lines[3])       # the goal of the file
+        self.assertIn("not yet", lines[4])
+        self.assertIn("no answer", lines[4])
         self.assertIn("warming up", done.stderr)
 
     def test_bad_row_is_an_error(self):
         done = self.bench("badrow")
         self.assertEqual(done.returncode, 1)
         self.assertIn("bad row", done.stderr)
+
+    def test_goal_of_the_guest_must_be_that_of_the_file(self):
+        done = self.bench("badgoal")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the goal of null is 81", done.stderr)
+
+    def test_row_must_be_in_the_file(self):
+        done = self.bench("strange")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("dance is not in tests/bench/rows.toml", done.stderr)
+        done = self.bench("bench", "dance")
+        self.assertEqual(done.returncode, 1)
 
     def test_no_rows_is_an_error(self):
         self.assertEqual(self.bench("plain").returncode, 7)

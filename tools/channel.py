@@ -12,7 +12,7 @@ DATA_MAX = 1024
 INPUT_MAX = 256
 WINDOW = 4          # host frames sent and not yet acknowledged
 OVERHEAD = 9        # type, sequence, CRC
-SEQUENCED = b"OETXLIZC"     # the others have no place in the order
+SEQUENCED = b"OETXLIZCW"     # the others have no place in the order
 
 HEADER = struct.Struct("<BI")
 U32 = struct.Struct("<I")
@@ -134,6 +134,10 @@ class Sender:
         if not self.ended:
             self.ended = True
             self.waiting.append((ord("Z"), b""))
+
+    def put_size(self, data):
+        """Rows and columns of the terminal."""
+        self.waiting.append((ord("W"), data))
 
     def put_control(self, text):
         self.waiting.append((ord("C"), text))

@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The manual pages are well-formed, and each system call has one."""
+"""The manual pages are well-formed, each system call has one, and each option at
+boot has a line.
+"""
 
 import os
 import re
 import subprocess
 
 import tree
-from mkarchive import ROOT
+from mkarchive import OPTIONAL, ROOT
 
 PAGE = re.compile(r"\.[1-9]$")
 CALL = re.compile(r"^#define\s+SYS_(\w+)\s+(\d+)\b", re.M)
 TITLE = re.compile(r"^\.Dt (\S+) 2$", re.M)
 SYNOPSIS = re.compile(r"^Call SYS_(\w+) \((\d+)\)$", re.M)
+BOOT_OPTION = re.compile(r'\b(?:service|archive)_option\("(\w+)"')
+KERNEL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "(\w+)="', re.M)
+DESCRIBED_OPTION = re.compile(r"^\.It Cm (\w+) Ns =", re.M)
+BOOT_PAGE = "docs/man/bennu-boot.7"
+KERNEL_PAGE = "docs/man/bennu-kernel.7"
+KERNEL_OPTIONS = "kernel/debug/options.c"
 
 
 def lint(pages):
@@ -46,6 +54,26 @@ def match(calls, pages):
     return problems
 
 
+def option_problems(path, text, options):
+    """The page names each option that the code has, and no other."""
+    described = set(DESCRIBED_OPTION.findall(text))
+    if not options:
+        yield f"{path}: the code has no options"
+    for name in sorted(described - options):
+        yield f"{path}: nothing reads the option {name}"
+    for name in sorted(options - described):
+        yield f"{path}: the option {name} is missing"
+
+
+def boot_options():
+    """What a service asks for, and what starts one."""
+    options = set(OPTIONAL)
+    for path in tree.files(".c"):
+        if not tree.is_test(path):
+            options |= set(BOOT_OPTION.findall(tree.read_text(path)))
+    return options
+
+
 def main():
     pages = [path for path in tree.files()
              if PAGE.search(path) and not path.startswith("tests/")]
@@ -55,7 +83,13 @@ def main():
     problems += match(calls, {path: tree.read_text(path) for path in pages
                               if path.startswith("docs/man/")
                               and path.endswith(".2")})
-    tree.end(problems, f"{len(pages)} pages, {len(calls)} system calls")
+    boot = boot_options()
+    kernel = set(KERNEL_OPTION.findall(tree.read_text(KERNEL_OPTIONS)))
+    problems += option_problems(BOOT_PAGE, tree.read_text(BOOT_PAGE), boot)
+    problems += option_problems(KERNEL_PAGE, tree.read_text(KERNEL_PAGE),
+                                kernel)
+    tree.end(problems, f"{len(pages)} pages, {len(calls)} system calls, "
+             f"{len(boot | kernel)} options")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from mkarchive import GUEST, ROOT, boot_module
 from run import KernelLog, MachineFailed, Session
 
 LOG = os.path.join(ROOT, "build", "debug.log")
-HELPERS = os.path.join(ROOT, "tools", "gdb", "bennu.py")
+HELPERS = [os.path.join(ROOT, "tools", "gdb", name)
+           for name in ("bennu.py", "program.py")]
 IMAGES = os.path.join(GUEST, "bin")
 WHEN_TIMEOUT = 120
 
@@ -61,9 +62,15 @@ class PatientSession(Session):
 def debugger(socket, arguments):
     argv = ["gdb", "-q", "-nx", "-iex", "set confirm off",
             "-iex", "set pagination off", "-iex", f"directory {ROOT}",
-            kernel_image(arguments), "-ex", f"source {HELPERS}",
-            "-ex", f"set bennu-images {arguments.symbols}",
-            "-ex", f"target remote {socket}"]
+            kernel_image(arguments)]
+    for path in HELPERS:
+        argv += ["-ex", f"source {path}"]
+    argv += ["-ex", f"set bennu-images {arguments.symbols}"]
+    if arguments.root:
+        argv += ["-ex", f"set bennu-root {arguments.root}"]
+    argv += ["-ex", f"target remote {socket}"]
+    if arguments.crash:
+        argv += ["-ex", "bennu crash"]
     if arguments.batch:
         argv.insert(1, "-batch")
         for command in arguments.batch:
@@ -76,11 +83,15 @@ def parse(argv):
         prog="./bennu debug",
         usage="%(prog)s [options] [-- PROGRAM ARGS...]",
         description="Boots under gdb. The helpers are `bennu threads`, "
-        "`bennu table THREAD|ADDRESS`, `bennu replies` and `bennu queues`.")
+        "`bennu table THREAD|ADDRESS`, `bennu replies`, `bennu queues` "
+        "and `bennu crash`.")
     add_arguments(parser)
     parser.add_argument("--when", metavar="TEXT",
                         help="let the machine run until the program has "
                         "printed TEXT, then stop it")
+    parser.add_argument("--crash", action="store_true",
+                        help="let the machine run until a program dies of a "
+                        "fault or abort, then show its stack")
     parser.add_argument("--symbols", metavar="DIR", default=IMAGES,
                         help="images that threads may run (default "
                         "build/guest/bin)")

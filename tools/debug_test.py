@@ -71,6 +71,19 @@ class DebugTest(unittest.TestCase):
         self.assertRegex(out, r"(?m)^\d+ reply objects$")
         self.assertRegex(out, r"(?m)^cpu 0:\n  (idle|runs )")
 
+    def test_crash_shows_the_stack_of_the_program(self):
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOOLS, "debug.py"), "--crash",
+             "--batch", "up", "--", "/bin/sh", "-c",
+             "/bin/true; /bin/tests/crash divide; exit 3"],
+            capture_output=True, text=True, timeout=100,
+            stdin=subprocess.DEVNULL)
+        self.assertIn("/bin/tests/crash dies of signal 8\n", done.stdout,
+                      done.stderr)
+        self.assertRegex(done.stdout, r"(?s)#0 .*"
+                         r"in crash_here .*at tests/programs/crash.c:\d+\n"
+                         r".*in crash_outer ")
+
     def test_a_wrong_name_is_an_error(self):
         done = subprocess.run(
             [sys.executable, os.path.join(TOOLS, "debug.py"), "--when",

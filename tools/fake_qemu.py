@@ -183,10 +183,44 @@ def script_trace(guest):
     guest.exit(0)
 
 
+def script_terminal(guest):
+    """Tells what comes; "!" ends the machine."""
+    guest.hello()
+    guest.frame("O", b"ready\r\n")
+    while True:
+        for kind, data in guest.read_frames():
+            guest.acknowledge()
+            if kind == "Z":
+                guest.exit(42)
+                return
+            if kind == "C":
+                guest.frame("L", b"answer to " + data + b"\x1b[2J\n")
+            elif kind == "W":
+                rows, columns = data[0] + 256 * data[1], data[2]
+                guest.frame("O", f"size {rows} {columns}\r\n".encode())
+            elif data == b"!":
+                return
+            else:
+                guest.frame("O", b"key " + data.hex().encode() + b".\r\n")
+
+
 def script_bench(guest):
     guest.hello()
     guest.frame("O", b"warming up\nrow null 78 80 80\n"
-                b"row ipc_call_reply 500 510 400 cr3=2 msr=1\n")
+                b"row ipc_call_reply 500 510 420 cr3=2 msr=1\n"
+                b"row getpid 90 91 0\nskip futex_round_trip no answer\n")
+    guest.exit(0)
+
+
+def script_badgoal(guest):
+    guest.hello()
+    guest.frame("O", b"row null 70 71 81\n")
+    guest.exit(0)
+
+
+def script_strange(guest):
+    guest.hello()
+    guest.frame("O", b"row dance 70 71 0\n")
     guest.exit(0)
 
 

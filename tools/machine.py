@@ -21,6 +21,8 @@ from mkarchive import ROOT
 KERNEL = os.path.join(ROOT, "build", "guest", "bennu.elf")
 DEBUG_KERNEL = os.path.join(ROOT, "build", "guest-debug", "bennu.elf")
 MACHINES = ("microvm", "pc", "q35")
+FIRMWARE = ("bios", "uefi")
+UEFI = "/usr/share/ovmf/OVMF.fd"
 # What the published figures were measured on; ERMS would change the count of
 # instructions of a string copy, the others do not exist in the emulator.
 BENCH_CPU = ("Haswell-v4,+fsgsbase,+pdpe1gb,+rdtscp,-erms,-pcid,-invpcid,"
@@ -34,7 +36,8 @@ def add_arguments(parser):
     parser.add_argument("--cpus", type=int, default=1, metavar="N")
     parser.add_argument("--memory", default="256M", metavar="SIZE",
                         help="such as 64M or 4G (default 256M)")
-    parser.add_argument("--machine", choices=MACHINES, default="microvm")
+    parser.add_argument("--machine", choices=MACHINES,
+                        help="default microvm, pc with --image")
     parser.add_argument("--cpu", default="max", metavar="MODEL",
                         help="QEMU CPU model (default max)")
     parser.add_argument("--icount", action="store_true",
@@ -43,6 +46,15 @@ def add_arguments(parser):
                         help="kernel command line")
     parser.add_argument("--debug", action="store_true",
                         help="boot the debug kernel: addresses are checked")
+    parser.set_defaults(image=None, firmware="bios", kernel=None)
+
+
+def add_image_arguments(parser):
+    parser.add_argument("--image", metavar="FILE",
+                        help="boot this disk made by ./bennu image; a name in "
+                        ".qcow2 is one, any other a CD")
+    parser.add_argument("--firmware", choices=FIRMWARE,
+                        help="what starts the image (default bios)")
 
 
 def check_arguments(parser, arguments):
@@ -50,10 +62,32 @@ def check_arguments(parser, arguments):
         parser.error("--cpus: 1 to 64")
     if not re.fullmatch(r"[1-9][0-9]*[MG]?", arguments.memory):
         parser.error("--memory: a number of megabytes, or with suffix M or G")
+    if arguments.image is None and arguments.firmware != "bios":
+        parser.error("--firmware: only with --image")
+    if arguments.image is not None and arguments.machine == "microvm":
+        parser.error("--machine microvm: has no firmware for an image")
+    if arguments.machine is None:
+        arguments.machine = "pc" if arguments.image else "microvm"
 
 
 def kernel_image(arguments):
-    return DEBUG_KERNEL if arguments.debug else KERNEL
+    return arguments.kernel or (DEBUG_KERNEL if arguments.debug else KERNEL)
+
+
+def boot_source(arguments, module):
+    """QEMU's options for what is booted."""
+    if not arguments.image:
+        append = ["-append", arguments.append] if arguments.append else []
+        return ["-kernel", kernel_image(arguments), "-initrd", module] + append
+    disk = arguments.image.endswith(".qcow2")
+    # A comma ends a value, and is doubled inside one. Nothing is written to
+    # the file, so that its checksum stays true.
+    path = arguments.image.replace(",", ",,")
+    argv = ["-drive", f"if=none,id=image,file={path},"
+            f"format={'qcow2' if disk else 'raw'},"
+            f"{'snapshot=on' if disk else 'readonly=on'}",
+            "-device", f"ide-{'hd' if disk else 'cd'},drive=image"]
+    return (["-bios", UEFI] if arguments.firmware == "uefi" else []) + argv
 
 
 def command_line(arguments, module, control, log):
@@ -71,10 +105,7 @@ def command_line(arguments, module, control, log):
         "-device", "isa-debug-exit,iobase=0xf4,iosize=0x04",
         "-chardev", log, "-device", "isa-serial,chardev=com1,index=0",
         "-chardev", control, "-device", "isa-serial,chardev=com2,index=1",
-        "-kernel", kernel_image(arguments), "-initrd", module,
-    ]
-    if arguments.append:
-        argv += ["-append", arguments.append]
+    ] + boot_source(arguments, module)
     if arguments.icount:
         argv += ["-icount", "shift=0,sleep=off"]
     return argv
@@ -91,7 +122,7 @@ def stored_module(module):
 def printable_command(arguments, module):
     control = os.path.join(ROOT, "build", "control.socket")
     return shlex.join(command_line(
-        arguments, stored_module(module),
+        arguments, module and stored_module(module),
         f"socket,id=com2,path={control},server=on,wait=off",
         "stdio,id=com1"))
 
@@ -120,7 +151,7 @@ class Machine:
 
     def start(self, arguments, module, extra):
         with open(self.module, "wb", closefd=False) as file:
-            file.write(module)
+            file.write(module or b"")
         for line in ("com1", "com2"):
             for end in ("in", "out"):
                 os.mkfifo(os.path.join(self.folder, f"{line}.{end}"))

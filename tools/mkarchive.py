@@ -29,6 +29,7 @@ PAGE = 4096
 GUEST = os.path.join(ROOT, "build", "guest")
 BUSYBOX = "/bin/busybox"
 BASH = "/bin/bash-static"
+ZSH = "/bin/zsh-static"
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
 GROUP = b"root:x:0:\n"
 DEFAULT_ENVIRONMENT = {
@@ -132,6 +133,7 @@ def pack_default_root(writer):
     writer.file("etc/group", GROUP)
     writer.file("bin/busybox", read(BUSYBOX), 0o755)
     writer.file("bin/bash", read(BASH), 0o755)
+    writer.file("bin/zsh", read(ZSH), 0o755)
     for name in applets():
         writer.link("bin/" + name, "busybox")
     for path in programs():
@@ -145,8 +147,8 @@ def host_file(path, root=None):
     name = os.path.basename(path)
     if root is not None:
         found = os.path.join(root, path.lstrip("/"))
-    elif path in ("/bin/busybox", "/bin/bash"):
-        found = BUSYBOX if name == "busybox" else BASH
+    elif path in ("/bin/busybox", "/bin/bash", "/bin/zsh"):
+        found = {"busybox": BUSYBOX, "bash": BASH, "zsh": ZSH}[name]
     else:
         found = os.path.join(GUEST, "programs", name)
     return found if os.path.isfile(found) else None
@@ -168,7 +170,7 @@ def fingerprint(paths):
 def default_root():
     """The default root archive, packed again only when a part changed."""
     cache = os.path.join(ROOT, "build", "root.cpio")
-    mark = fingerprint([BUSYBOX, BASH] + programs()).encode()
+    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()).encode()
     try:
         data = read(cache)
         if data.endswith(mark):

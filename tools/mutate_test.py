@@ -12,7 +12,7 @@ import ktap
 import mutate
 from test import Processes
 
-CLASSES = 10
+CLASSES = 11
 
 
 class MutantsTest(unittest.TestCase):

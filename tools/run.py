@@ -17,8 +17,9 @@ import time
 
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
-from machine import (Machine, add_arguments, check_arguments, kernel_image,
-                     printable_command)
+from host_terminal import Quit, Terminal
+from machine import (Machine, add_arguments, add_image_arguments,
+                     check_arguments, kernel_image, printable_command)
 from mkarchive import boot_module, host_file, service_file
 from symbolize import Symbolizer
 
@@ -106,8 +107,9 @@ class KernelLog:
 class Session:
     """One program in one machine, until its exit status is known."""
 
-    def __init__(self, machine, log, trace, timeout):
+    def __init__(self, machine, log, trace, timeout, terminal=None):
         self.machine = machine
+        self.terminal = terminal
         self.log = log
         self.trace = trace
         self.receiver = Receiver()
@@ -125,6 +127,8 @@ class Session:
         process = os.pidfd_open(self.machine.process.pid)
         try:
             while not self.over():
+                if self.terminal:
+                    self.terminal.step(self)
                 ready = self.wait(process)
                 if self.machine.log_in in ready:
                     self.read_log()
@@ -143,8 +147,12 @@ class Session:
     def wait(self, process):
         """Returns the lines on which something happened."""
         poll = select.poll()
-        for line in (process, self.machine.log_in, self.machine.control_in):
+        for line in (process, self.machine.log_in):
             poll.register(line, select.POLLIN)
+        if self.terminal:
+            poll.register(self.terminal.wake, select.POLLIN)
+        if not (self.terminal and self.terminal.full()):
+            poll.register(self.machine.control_in, select.POLLIN)
         if self.input_wanted():
             poll.register(0, select.POLLIN)
         if self.unsent:
@@ -225,11 +233,23 @@ class Session:
             data = os.read(0, CHUNK)
         except OSError:
             data = b""          # a terminal that went away ends the input
-        if data:
-            self.sender.put_input(data)
+        if not data and self.terminal:
+            self.terminal.hang_up()
+        elif not data:
+            self.end_input()
+        elif self.terminal:
+            self.sender.put_input(self.terminal.typed(data, self))
         else:
-            self.input_open = False
-            self.sender.put_end()
+            self.sender.put_input(data)
+
+    def end_input(self):
+        self.input_open = False
+        self.sender.put_end()
+
+    def end_within(self, seconds):
+        """Nobody is there any more: the machine may not stay."""
+        self.deadline = time.monotonic() + seconds
+        self.timeout = self.deadline - self.start
 
     def send(self):
         self.unsent += self.sender.take()
@@ -253,11 +273,13 @@ class Session:
         self.flush(pending, "O")
         self.flush(pending, "E")
 
-    @staticmethod
-    def flush(pending, kind):
-        if pending[kind]:
-            write_all(1 if kind == "O" else 2, b"".join(pending[kind]))
-            pending[kind] = []
+    def flush(self, pending, kind):
+        data = b"".join(pending[kind])
+        pending[kind] = []
+        if self.terminal:
+            self.terminal.write(data)
+        elif data:
+            write_all(1 if kind == "O" else 2, data)
 
     def take_other(self, kind, data):
         if kind == "T":
@@ -266,6 +288,8 @@ class Session:
         elif kind == "L":
             self.log.put_service(data if data.endswith(b"\n")
                                  else data + b"\n")
+            if self.terminal:
+                self.terminal.log(data)
         elif kind == "X":
             self.take_exit(words(data, 1)[0])
         elif kind == "H":
@@ -292,6 +316,7 @@ def parse(argv):
         "/bin/sh) in it. Input, output and exit code are the program's. "
         "Exit 124: time is up. Exit 125: the machine failed.")
     add_arguments(parser)
+    add_image_arguments(parser)
     parser.add_argument("--root", metavar="DIR|CPIO",
                         help="root file system instead of the default one")
     parser.add_argument("--timeout", type=float, metavar="S",
@@ -306,9 +331,13 @@ def parse(argv):
                         help="write what ran of the kernel's code to FILE, "
                         "for tools/coverage.py; takes the debug kernel")
     parser.add_argument("--option", action="append", default=[],
-                        metavar="K=V", help="line for bennu/options")
+                        metavar="K=V", help="boot option, see bennu-boot(7)")
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
     parser.add_argument("--kernel-log", metavar="FILE")
+    parser.add_argument("--terminal", action=argparse.BooleanOptionalAction,
+                        help="the guest gets this terminal, raw (default if "
+                        "input and output are one); Ctrl-A ? lists the keys "
+                        "of this tool")
     parser.add_argument("--print-command", action="store_true",
                         help="print QEMU's command line and do not run it")
     parser.add_argument("program", nargs="*", metavar="PROGRAM ARGS")
@@ -320,9 +349,55 @@ def parse(argv):
         arguments.append = f"{arguments.append} coverage=1".strip()
     check_arguments(parser, arguments)
     arguments.program += argv[split + 1:]
-    arguments.program = arguments.program or ["/bin/sh"]
+    check_image(parser, arguments)
     check_texts(parser, arguments)
+    settle_terminal(parser, arguments)
+    arguments.program = arguments.program or ["/bin/sh"]
     return arguments
+
+
+def check_image(parser, arguments):
+    """What the boot archive or the loader of an image says is fixed."""
+    if not arguments.image:
+        return
+    if not os.path.isfile(arguments.image):
+        parser.error(f"--image {arguments.image}: no such file")
+    fixed = ("program", "root", "env", "option", "append", "kill", "trace",
+             "debug", "coverage")
+    for name in fixed:
+        if getattr(arguments, name):
+            parser.error(f"{name}: an image has its own, see ./bennu image")
+
+
+def settle_terminal(parser, arguments):
+    """Decides whether there is one, and what it needs."""
+    both = os.isatty(0) and os.isatty(1)
+    if arguments.terminal and not both:
+        parser.error("--terminal: input and output are no terminal")
+    if arguments.terminal is None:
+        arguments.terminal = both
+    # What an image was made with decides whether it wants one.
+    if not arguments.terminal or arguments.image:
+        return
+    # LINES and COLUMNS would be believed before the terminal's own size.
+    arguments.env.insert(0, "TERM=" + (os.environ.get("TERM") or "linux"))
+    arguments.option.append("terminal=1")
+    if not arguments.program:
+        arguments.env.insert(0, r"PS1=\w \$ ")
+        arguments.program = shell_of(arguments.root)
+
+
+def shell_of(root):
+    """bash where the root has it."""
+    name = "bin/bash"
+    if root is None:
+        found = True
+    elif os.path.isdir(root):
+        found = os.path.lexists(os.path.join(root, name))
+    else:
+        with open(root, "rb") as file:
+            found = name.encode() + b"\0" in file.read()
+    return ["/bin/bash", "-l"] if found else ["/bin/busybox", "ash", "-l"]
 
 
 def check_texts(parser, arguments):
@@ -346,19 +421,25 @@ def options(arguments):
 
 
 def complain(text):
-    sys.stderr.write(f"bennu: {text}\n")
-    sys.stderr.flush()
+    try:
+        sys.stderr.write(f"bennu: {text}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass                    # a terminal that is gone
 
 
 def boot(arguments, module, log, trace):
     timeout = arguments.timeout
     if timeout is None:
         timeout = 0 if os.isatty(0) else DEFAULT_TIMEOUT
+    terminal = Terminal() if arguments.terminal else None
     machine = Machine(arguments, module)
-    session = Session(machine, log, trace, timeout)
+    session = Session(machine, log, trace, timeout, terminal)
     try:
-        session.run()
+        with_terminal(terminal, session)
         return session.status
+    except Quit:
+        return 0
     except TimeUp as error:
         complain(f"{error}\n{log.report()}")
         return EXIT_TIMEOUT
@@ -370,6 +451,18 @@ def boot(arguments, module, log, trace):
         return EXIT_MACHINE
     finally:
         machine.close()
+
+
+def with_terminal(terminal, session):
+    """Whatever ends the session, the terminal is as it was before."""
+    if not terminal:
+        session.run()
+        return
+    try:
+        terminal.enter()
+        session.run()
+    finally:
+        terminal.leave()
 
 
 def end_on(number, _frame):
@@ -385,9 +478,9 @@ def main(argv):
         os.fstat(0)
     except OSError:
         os.open(os.devnull, os.O_RDONLY)
-    module = boot_module(arguments.program, arguments.env,
-                         options(arguments), arguments.root,
-                         arguments.icount)
+    module = None if arguments.image else boot_module(
+        arguments.program, arguments.env, options(arguments), arguments.root,
+        arguments.icount)
     if arguments.print_command:
         print(printable_command(arguments, module))
         return 0

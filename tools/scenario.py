@@ -11,6 +11,8 @@ Keys of a scenario:
     options         list of options for ./bennu run
     variants        list of such lists: one test for each, after `options`
     programs        names under tests/programs that must have been built
+    image           true: `command` is put into disk images, and the options
+                    boot one of them as {image}/bennu.iso or so
     timeout         seconds for one run (default 60)
     exit            expected code (default 0)
     exit_not        list of codes: any other is expected
@@ -39,7 +41,7 @@ import tomllib
 from mkarchive import DEFAULT_ENVIRONMENT, GUEST, ROOT
 
 KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
-        "programs", "timeout", "exit", "exit_not", "stdout", "stderr",
+        "programs", "image", "timeout", "exit", "exit_not", "stdout", "stderr",
         "stdout_regex", "stderr_regex", "kernel_log", "kernel_log_not",
         "compare_host", "compare_options", "compare_command", "kill",
         "same_system"}
@@ -86,11 +88,28 @@ class Run:
         self.log = log
 
 
+def image_folder(info):
+    return os.path.join(ROOT, "build", "test-images", info["name"])
+
+
+def make_images(info):
+    """Returns the list of what is wrong."""
+    done = subprocess.run(
+        [os.path.join(ROOT, "bennu"), "image", "--output", image_folder(info),
+         "--", *info["command"]], stdin=subprocess.DEVNULL,
+        capture_output=True, text=True, timeout=info["timeout"],
+        env=dict(os.environ, BENNU_NO_BUILD="1"))
+    return [] if done.returncode == 0 else done.stderr.splitlines()
+
+
 def run_guest(info, options, log_name, command=None):
     log = os.path.join(LOGS, log_name + ".kernel.log")
+    options = [option.replace("{image}", image_folder(info))
+               for option in info["options"] + options]
+    if not info.get("image"):
+        options += ["--", *(command or info["command"])]
     argv = [os.path.join(ROOT, "bennu"), "run", "--timeout",
-            str(info["timeout"]), "--kernel-log", log,
-            *info["options"], *options, "--", *(command or info["command"])]
+            str(info["timeout"]), "--kernel-log", log, *options]
     done = subprocess.run(
         argv, input=info.get("stdin", "").encode(), capture_output=True,
         timeout=info["timeout"] + 15,
@@ -223,9 +242,12 @@ def main(argv):
     os.makedirs(LOGS, exist_ok=True)
     print(f"KTAP version 1\n1..{len(info['variants'])}", flush=True)
     failed = False
+    unfit = [f"program {name} was not built"
+             for name in missing_programs(info)]
+    if info.get("image") and not unfit:
+        unfit = make_images(info)
     for number, options in enumerate(info["variants"], 1):
-        problems = [f"program {name} was not built"
-                    for name in missing_programs(info)]
+        problems = list(unfit)
         problems = problems or run_variant(info, number, options)
         for problem in problems:
             print("# " + problem)

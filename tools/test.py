@@ -18,6 +18,7 @@ import threading
 import time
 
 import scenario
+import terminal_scenario
 from mkarchive import ROOT
 
 TOOLS = os.path.join(ROOT, "tools")
@@ -28,7 +29,7 @@ RESULT = re.compile(r"^(ok|not ok) \d+(?: -)? ?(.*?)(?:\s+# SKIP\b(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 TAIL = 30
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector")
+          "vector", "figures")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
@@ -265,6 +266,14 @@ def scenario_jobs():
     return jobs
 
 
+def terminal_jobs():
+    return [python_job(
+        f"terminal/{os.path.basename(path)[:-3]}", "terminal_scenario.py",
+        [path], tier="full", timeout=terminal_scenario.total_timeout(path))
+        for path in sorted(glob.glob(os.path.join(
+            terminal_scenario.FOLDER, "*.py")))]
+
+
 def applet_jobs():
     return [python_job("applets", "applets.py", ["--check"], tier="full",
                        timeout=300)]
@@ -299,7 +308,8 @@ def all_jobs(tier):
     jobs = check_jobs() + tool_jobs() + host_jobs()
     if tier != "quick":
         jobs += mutation_jobs(tier) + fuzz_jobs(tier)
-    return jobs + scenario_jobs() + applet_jobs() + gate_jobs()
+    return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
+            + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -50,7 +50,9 @@ struct boot_handoff {
 	uint64_t wall_clock_s;
 	uint64_t memory_bytes;
 };
-_Noreturn void kernel_main(const struct boot_handoff *handoff);
+/* Outlives the boot stage, so it is never a part of its caller. */
+_Noreturn __attribute__((noinline)) void kernel_main(
+    const struct boot_handoff *handoff);
 /* Same for every other CPU, once, when it is ready to run threads. */
 _Noreturn void kernel_main_secondary(void);
 

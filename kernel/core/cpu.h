@@ -7,7 +7,7 @@
 
 #include <kernel/core/list.h>
 #include <kernel/core/lock.h>
-#include <abi/object.h>
+#include <abi/utcb.h>
 #include <machine/cpu.h>	/* struct arch_cpu, this_cpu() */
 #include <stdint.h>
 
@@ -37,6 +37,14 @@ struct cpu {
 	uint64_t	slice_end_ns;	/* current is preempted then */
 	uint64_t	run_start_ns;	/* when current got the CPU */
 	uint64_t	virtual_ns;	/* virtual time of class normal */
+	/*
+	 * Who pays for the time since run_start_ns: the thread that the
+	 * scheduler chose, or a caller that got its answer since. Never a
+	 * server in a call: it works on its caller's account.
+	 */
+	struct thread	*payer;		/* thread_die() of any CPU clears it */
+	/* Idle so far << 1, or that less the time it began, << 1 | 1. */
+	uint64_t	idle_time;	/* atomic; read by others */
 
 	struct lock	timer_lock;	/* guards the heap */
 	struct timer_node *timer_root;
@@ -50,6 +58,7 @@ struct cpu {
 	uint64_t	context_switches;
 	uint64_t	ipc_fast, ipc_slow;
 	uint64_t	cr3_loads, privileged_writes;
+	uint32_t	latency[CLASS_COUNT][LATENCY_BUCKETS];
 };
 
 extern struct cpu cpu_table[CPU_MAX];

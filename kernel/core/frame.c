@@ -11,34 +11,19 @@
  *	FREE		part of a free block
  *
  * A free block of order k is 2^k frames, naturally aligned, all FREE; its first
- * frame has order = k + 1 and carries the list node of free_blocks[k], the
+ * frame has order = k + 1 and carries the list node of frame_blocks[k], the
  * others have order = 0. Two free buddies of one order never exist: they are
  * merged. So taking a block apart writes only the heads of its halves.
  *
  * frame_lock guards states, orders and lists, and is a leaf. References are
  * atomic: who holds one may add one, and the frame cannot change state then.
  */
-#include <kernel/core/frame.h>
-#include <kernel/core/list.h>
-#include <kernel/core/lock.h>
+#include <kernel/core/frame_state.h>
 #include <kernel/core/panic.h>
 #include <kernel/core/string.h>
 #include <abi/object.h>
 
-#define FRAME_ABSENT	0u
-#define FRAME_RESERVED	1u
-#define FRAME_USED	2u
-#define FRAME_FREE	3u
-
-#define ORDER_COUNT	(FRAME_MAX_ORDER + 1)
 #define RESERVED_MAX	32
-
-struct frame {
-	uint32_t references;	/* atomic */
-	uint8_t	 state;
-	uint8_t	 order;
-	uint16_t unused;
-};
 
 struct range {
 	uint64_t first, end;	/* frame numbers */
@@ -47,11 +32,11 @@ struct range {
 /* Boot only, constant afterwards. */
 static struct range reserved[RESERVED_MAX];
 static unsigned reserved_count;
-static struct frame *frames;
-static uint64_t frame_count;
+struct frame *frames;
+uint64_t frame_count;
 
-static struct lock frame_lock;	/* guards the rest */
-static struct list free_blocks[ORDER_COUNT];
+struct lock frame_lock;
+struct list frame_blocks[ORDER_COUNT];
 static struct frame_statistics statistics;
 static uint64_t fail_countdown;
 
@@ -72,7 +57,7 @@ block_insert(uint64_t number, unsigned order)
 {
 	frames[number].order = (uint8_t)(order + 1);
 	/* At the head: a frame freed just now is likely still cached. */
-	list_append(free_blocks[order].next, block_node(number));
+	list_append(frame_blocks[order].next, block_node(number));
 }
 
 static void
@@ -128,7 +113,7 @@ frame_init(paddr_t top, paddr_t bookkeeping)
 	frames = arch_frame_pointer(bookkeeping);
 	memset(frames, 0, frame_bookkeeping_size(top));
 	for (unsigned order = 0; order < ORDER_COUNT; order++)
-		list_init(&free_blocks[order]);
+		list_init(&frame_blocks[order]);
 	frame_reserve_range(bookkeeping, frame_bookkeeping_size(top));
 	frame_reserve_range(0, PAGE_SIZE);	/* FRAME_NONE */
 }
@@ -203,12 +188,12 @@ block_take(unsigned order)
 {
 	unsigned from = order;
 
-	while (from < ORDER_COUNT && list_is_empty(&free_blocks[from]))
+	while (from < ORDER_COUNT && list_is_empty(&frame_blocks[from]))
 		from++;
 	if (from >= ORDER_COUNT)
 		return 0;
 
-	uint64_t number = block_number(free_blocks[from].next);
+	uint64_t number = block_number(frame_blocks[from].next);
 
 	block_remove(number);
 	while (from > order) {
@@ -323,64 +308,4 @@ frame_fail_nth(uint64_t n)
 	lock_acquire(&frame_lock);
 	fail_countdown = n;
 	lock_release(&frame_lock);
-}
-
-/* Frames in the blocks of one list, or ~0 if the list is wrong. */
-static uint64_t
-count_blocks(unsigned order)
-{
-	uint64_t count = 0, size = 1ul << order;
-	struct list *head = &free_blocks[order];
-
-	for (struct list *node = head->next; node != head; node = node->next) {
-		uint64_t number = block_number(node);
-		uint64_t buddy = number ^ size;
-
-		if (node->next->prev != node || (number & (size - 1)) != 0 ||
-		    number + size > frame_count ||
-		    frames[number].order != order + 1 ||
-		    count > frame_count)
-			return ~0ul;
-		if (order < FRAME_MAX_ORDER && buddy < frame_count &&
-		    frames[buddy].state == FRAME_FREE &&
-		    frames[buddy].order == order + 1)
-			return ~0ul;	/* should have been merged */
-		for (uint64_t i = number; i < number + size; i++)
-			if (frames[i].state != FRAME_FREE ||
-			    (i != number && frames[i].order != 0))
-				return ~0ul;
-		count += size;
-	}
-	return count;
-}
-
-/* All blocks in lists are sound, and nothing else is free. */
-static bool
-bookkeeping_ok(void)
-{
-	uint64_t listed = 0, free = 0;
-
-	for (unsigned order = 0; order < ORDER_COUNT; order++) {
-		uint64_t count = count_blocks(order);
-
-		if (count == ~0ul)
-			return false;
-		listed += count;
-	}
-	for (uint64_t i = 0; i < frame_count; i++) {
-		if (frames[i].state == FRAME_FREE)
-			free++;
-		if (frames[i].state != FRAME_USED && frames[i].references != 0)
-			return false;
-	}
-	return listed == free && free == statistics.free;
-}
-
-bool
-frame_ok(void)
-{
-	lock_acquire(&frame_lock);
-	bool ok = bookkeeping_ok();
-	lock_release(&frame_lock);
-	return ok;
 }

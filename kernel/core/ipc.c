@@ -133,6 +133,8 @@ accept_call(struct endpoint *endpoint, struct reply *reply,
 	server->request_tag = reply->word[0];
 	server->request_badge = reply->badge;
 	donate(server, caller);
+	if (server == this_cpu()->current && caller->request_order == 0)
+		this_cpu()->payer = caller;
 	return OK;
 }
 

@@ -190,6 +190,8 @@ ipc_reply_wait_fast(struct thread *server)
 	caller->frame.rdi = caller->frame.rsi = CAP_NONE;
 	caller->frame.rax = OK;
 	caller->calling = NULL;
+	if (caller->request_order == 0)
+		cpu->payer = caller;
 	hand_over(cpu, server, caller);
 	lock_release(&endpoint->lock);
 	return;

@@ -23,7 +23,7 @@ unsigned cpu_count = 1;
 uint64_t cpu_online_mask;
 
 #define REAP_STEPS	8u		/* pieces of reclaiming per kernel exit */
-#define WATCH_NS	100000000ul	/* longest time between two looks at a busy CPU */
+#define WATCH_NS	10000000ul	/* longest time between two looks at a busy CPU */
 
 void
 sched_init_cpu(struct cpu *cpu, unsigned index)
@@ -131,6 +131,7 @@ insert(struct cpu *cpu, struct thread *thread)
 			before = before->prev;
 	}
 	list_append(before, &thread->link);
+	thread->ready_tsc = arch_tsc();
 	cpu->queue_mask |= 1u << class;
 	cpu->queue_length++;
 	__atomic_store_n(&thread->queued, cpu, __ATOMIC_RELEASE);
@@ -204,14 +205,70 @@ static void
 charge(struct cpu *cpu, uint64_t now)
 {
 	struct thread *thread = cpu->current;
+	struct thread *payer = __atomic_load_n(&cpu->payer, __ATOMIC_ACQUIRE);
 	uint64_t used = now - cpu->run_start_ns;
 
 	cpu->run_start_ns = now;
 	if (thread == NULL)
 		return;
-	thread->runtime_ns += used;
+	if (payer == NULL)
+		payer = thread;
+	__atomic_fetch_add(&payer->runtime_ns, used, __ATOMIC_RELAXED);
 	thread->request_used_ns += used;
 	thread->virtual_deadline += used * WEIGHT_DEFAULT / thread->weight;
+}
+
+uint64_t
+sched_runtime(const struct thread *thread)
+{
+	charge(this_cpu(), arch_clock_now());
+	return __atomic_load_n(&thread->runtime_ns, __ATOMIC_RELAXED);
+}
+
+void
+sched_forget(struct thread *thread)
+{
+	for (unsigned i = 0; i < cpu_count; i++) {
+		struct thread *payer = thread;
+
+		__atomic_compare_exchange_n(&cpu_table[i].payer, &payer, NULL,
+		    false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+	}
+}
+
+uint64_t
+sched_idle_ns(const struct cpu *cpu)
+{
+	uint64_t now = arch_clock_now();
+	uint64_t time = __atomic_load_n(&cpu->idle_time, __ATOMIC_RELAXED);
+
+	return (time / 2 + now * (time & 1)) & ~(1ul << 63);
+}
+
+/* One store, so that others always see a time that was true. */
+static void
+mark_idle(struct cpu *cpu, bool idle, uint64_t now)
+{
+	uint64_t time = cpu->idle_time;
+
+	if ((time & 1) == idle)
+		return;
+	time = idle ? time / 2 - now : time / 2 + now;
+	__atomic_store_n(&cpu->idle_time, time << 1 | idle, __ATOMIC_RELAXED);
+}
+
+/* From ready to running, by powers of two. */
+static void
+count_latency(struct cpu *cpu, const struct thread *thread)
+{
+	uint64_t now = arch_tsc(), since = thread->ready_tsc;
+	/* The counter of another CPU may be a little ahead. */
+	uint64_t waited = now > since ? now - since : 1;
+	unsigned bucket = 63u - (unsigned)__builtin_clzl(waited);
+
+	if (bucket >= LATENCY_BUCKETS)
+		bucket = LATENCY_BUCKETS - 1;
+	cpu->latency[thread->class][bucket]++;
 }
 
 void
@@ -260,6 +317,7 @@ switch_to(struct cpu *cpu, struct thread *next)
 		__atomic_store_n(&next->on_cpu, cpu, __ATOMIC_RELAXED);
 	}
 	arch_switch(cpu, next);
+	__atomic_store_n(&cpu->payer, next, __ATOMIC_RELEASE);
 	if (previous != NULL && previous != next)
 		__atomic_store_n(&previous->on_cpu, NULL, __ATOMIC_RELEASE);
 	cpu->context_switches++;
@@ -330,11 +388,13 @@ sched_choose(struct cpu *cpu)
 	}
 	if (next == NULL)
 		next = steal(cpu);
+	mark_idle(cpu, next == NULL, now);
 	cpu->current_gone = false;
 	if (next != cpu->current || (next != NULL && !keep))
 		switch_to(cpu, next);
 	if (next == NULL || keep)
 		return;
+	count_latency(cpu, next);
 	cpu->slice_end_ns = now + SLICE_NS;
 	if (next->class == CLASS_NORMAL &&
 	    next->virtual_deadline > cpu->virtual_ns)

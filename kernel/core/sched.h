@@ -24,6 +24,11 @@ void sched_yield_current(struct cpu *cpu);
 /* Gives the CPU to the best thread; cpu->current is NULL if there is none. */
 void sched_choose(struct cpu *cpu);
 void sched_set(struct thread *thread, unsigned class, unsigned weight);
+/* Brings what `thread` has used up to date, if this CPU runs on its account. */
+uint64_t sched_runtime(const struct thread *thread);
+/* It is about to be taken apart: no CPU runs on its account any more. */
+void sched_forget(struct thread *thread);
+uint64_t sched_idle_ns(const struct cpu *cpu);
 /* Marks work for kernel_exit() on this CPU. */
 void sched_need_exit_work(struct cpu *cpu);
 /* The same for a thread that may be running or queued; affinity 0 = unchanged. */

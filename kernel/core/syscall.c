@@ -438,13 +438,37 @@ call_thread_schedule(struct thread *thread, void *object)
 	return OK;
 }
 
+/* States of the kernel as the outside sees them. */
+static unsigned
+state_seen(uint32_t state)
+{
+	if (state == THREAD_DEAD)
+		return STATE_DEAD;
+	return state < THREAD_BLOCKED_CALL ? state : STATE_BLOCKED;
+}
+
+static status_t
+call_thread_info(struct thread *thread, void *none)
+{
+	struct user_frame *f = &thread->frame;
+	struct thread *target = thread;
+	status_t status = f->rdi == 0 ? OK : call_find(thread, f->rdi,
+	    OBJ_THREAD, RIGHT_READ, &target);
+
+	if (status != OK)
+		return status;
+	const struct cpu *cpu = target->cpu;
+	f->rdi = sched_runtime(target);
+	f->rsi = state_seen(target->state) | target->base_class << 8 |
+	    (cpu != NULL ? (uint64_t)cpu->index << 16 : 0);
+	f->rdx = target->affinity;
+	return OK;
+}
+
 static status_t
 call_death_read(struct thread *thread, void *object)
 {
-	struct death_info info;
-
-	death_read(object, &info);
-	memcpy(thread->utcb->data, &info, sizeof(info));
+	death_read(object, (struct death_info *)thread->utcb->data);
 	return OK;
 }
 
@@ -542,10 +566,7 @@ call_log_read(struct thread *thread, void *none)
 static status_t
 call_container_info(struct thread *thread, void *object)
 {
-	struct container_info info;
-
-	container_get_info(object, &info);
-	memcpy(thread->utcb->data, &info, sizeof(info));
+	container_get_info(object, (struct container_info *)thread->utcb->data);
 	return OK;
 }
 
@@ -564,31 +585,66 @@ call_container_limit(struct thread *thread, void *object)
 	    status;
 }
 
+/* The machine shows itself to whoever may read it, or a container in it. */
+static status_t
+find_observed(struct thread *thread)
+{
+	struct cap cap;
+	status_t status = call_lookup(thread, thread->frame.rdi, &cap);
+
+	if (status != OK)
+		return status;
+	if (META_TYPE(cap.meta) != OBJ_SYSTEM &&
+	    META_TYPE(cap.meta) != OBJ_CONTAINER)
+		return ERR_TYPE;
+	return (META_RIGHTS(cap.meta) & RIGHT_READ) != 0 ? OK : ERR_RIGHT;
+}
+
 static status_t
 call_system_info(struct thread *thread, void *none)
 {
-	struct system_info info;
+	struct system_info *info = (struct system_info *)thread->utcb->data;
 	struct cpu *cpu = this_cpu();
 	struct frame_statistics frames;
+	status_t status = find_observed(thread);
 
-	memset(&info, 0, sizeof(info));
+	if (status != OK)
+		return status;
 	frame_get_statistics(&frames);
-	info.frames_total = frames.total;
-	info.frames_free = frames.free;
-	info.frames_reserved = frames.reserved;
+	info->frames_total = frames.total;
+	info->frames_free = frames.free;
+	info->frames_reserved = frames.reserved;
 	for (unsigned type = 0; type < OBJ_TYPE_COUNT; type++)
-		info.objects[type] = object_live(type);
-	info.slots_used = slots_used;
-	info.cpus = cpu_count;
-	info.tsc_hz = arch_tsc_hz();
-	info.cpu_features = arch_cpu_features();
-	info.ledger_cr3_loads = cpu->cr3_loads;
-	info.ledger_privileged_writes = cpu->privileged_writes;
-	info.context_switches = cpu->context_switches;
-	info.ipc_fast = cpu->ipc_fast;
-	info.ipc_slow = cpu->ipc_slow;
-	info.boot_user_tsc = boot_user_tsc;
-	memcpy(thread->utcb->data, &info, sizeof(info));
+		info->objects[type] = object_live(type);
+	info->slots_used = slots_used;
+	info->cpus = cpu_count;
+	info->tsc_hz = arch_tsc_hz();
+	info->cpu_features = arch_cpu_features();
+	info->ledger_cr3_loads = cpu->cr3_loads;
+	info->ledger_privileged_writes = cpu->privileged_writes;
+	info->context_switches = cpu->context_switches;
+	info->ipc_fast = cpu->ipc_fast;
+	info->ipc_slow = cpu->ipc_slow;
+	info->boot_user_tsc = boot_user_tsc;
+	return OK;
+}
+
+static status_t
+call_cpu_info(struct thread *thread, void *none)
+{
+	struct cpu_info *info = (struct cpu_info *)thread->utcb->data;
+	status_t status = find_observed(thread);
+
+	if (status != OK)
+		return status;
+	if (thread->frame.rsi >= cpu_count)
+		return ERR_RANGE;
+	const struct cpu *cpu = &cpu_table[thread->frame.rsi];
+	info->idle_ns = sched_idle_ns(cpu);
+	info->time_ns = arch_clock_now();
+	info->queue_length = cpu->queue_length;
+	info->context_switches = cpu->context_switches;
+	memcpy(info->latency, cpu->latency, sizeof(info->latency));
 	return OK;
 }
 
@@ -679,6 +735,8 @@ static const struct call calls[SYSCALL_COUNT] = {
 	[SYS_THREAD_ALIVE] = { call_thread_alive },
 	[SYS_THREAD_SCHEDULE] = { call_thread_schedule,
 	    OBJ_THREAD, RIGHT_MANAGE },
+	[SYS_THREAD_INFO] = { call_thread_info },
+	[SYS_CPU_INFO] = { call_cpu_info },
 	[SYS_DEATH_READ] = { call_death_read, OBJ_DEATH, RIGHT_READ },
 	[SYS_IRQ_ACK] = { call_irq_ack, OBJ_IRQ, RIGHT_WRITE },
 	[SYS_TIMER_SET] = { call_timer_set, OBJ_TIMER, RIGHT_WRITE },
@@ -693,7 +751,7 @@ static const struct call calls[SYSCALL_COUNT] = {
 	    OBJ_CONTAINER, RIGHT_READ },
 	[SYS_CONTAINER_LIMIT] = { call_container_limit,
 	    OBJ_CONTAINER, RIGHT_MANAGE },
-	[SYS_SYSTEM_INFO] = { call_system_info, OBJ_SYSTEM, RIGHT_READ },
+	[SYS_SYSTEM_INFO] = { call_system_info },
 	[SYS_SYSTEM_CONTROL] = { call_system_control,
 	    OBJ_SYSTEM, RIGHT_MANAGE },
 	[SYS_RANDOM] = { call_random, OBJ_SYSTEM, RIGHT_READ },

@@ -632,22 +632,3 @@ memory_copy_step(struct memory *destination, uint64_t to,
 		*out_done = part;
 	return status;
 }
-
-/* --- Checks. --- */
-
-bool
-memory_ok(struct memory *memory)
-{
-	bool ok;
-
-	lock_acquire(&memory->lock);
-	if (is_pinned(memory))
-		ok = memory->root == FRAME_NONE;
-	else
-		ok = pages_ok(memory);
-	for (struct list *node = memory->mappings.next;
-	    ok && node != &memory->mappings; node = node->next)
-		ok = LIST_ENTRY(node, struct region, link)->memory == memory;
-	lock_release(&memory->lock);
-	return ok;
-}

@@ -173,39 +173,3 @@ pages_prune(struct memory *memory, uint64_t page)
 	if (memory->root == FRAME_NONE)
 		memory->height = 0;
 }
-
-static bool
-node_ok(paddr_t node, unsigned level, uint64_t *pages, uint64_t *nodes)
-{
-	const uint64_t *entries = node_entries(node);
-
-	if (frame_references(node) != 1 || node_is_empty(node))
-		return false;
-	++*nodes;
-	for (unsigned i = 0; i < PAGES_PER_NODE; i++) {
-		if (entries[i] == FRAME_NONE)
-			continue;
-		if (level > 0) {
-			if (!node_ok(entries[i], level - 1, pages, nodes))
-				return false;
-		} else {
-			if (frame_references(entries[i]) == 0)
-				return false;
-			++*pages;
-		}
-	}
-	return true;
-}
-
-bool
-pages_ok(const struct memory *memory)
-{
-	uint64_t pages = 0, nodes = 0;
-
-	if ((memory->root == FRAME_NONE) != (memory->height == 0))
-		return false;
-	if (memory->root != FRAME_NONE &&
-	    !node_ok(memory->root, memory->height - 1, &pages, &nodes))
-		return false;
-	return pages == memory->resident && nodes == memory->table_frames;
-}

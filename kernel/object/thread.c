@@ -190,6 +190,7 @@ thread_die(struct thread *thread, uint64_t cause, uint64_t code)
 	if (current)
 		sched_block_current(cpu);
 	__atomic_store_n(&thread->state, THREAD_DEAD, __ATOMIC_RELEASE);
+	sched_forget(thread);
 	/*
 	 * The reference of the running thread. If this CPU still has it loaded,
 	 * the object outlives the grace period that starts now: the CPU cannot

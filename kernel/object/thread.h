@@ -58,7 +58,8 @@ struct thread {
 	uint32_t	base_class, base_weight;
 	uint32_t	class, weight;
 	uint64_t	virtual_deadline;	/* order inside CLASS_NORMAL */
-	uint64_t	runtime_ns;
+	uint64_t	runtime_ns;		/* atomic */
+	uint64_t	ready_tsc;		/* when it was queued */
 
 	/* IPC; guarded by the lock of the endpoint involved. */
 	void		*blocked_on;	/* endpoint or notification */

@@ -49,6 +49,11 @@ uint64_t arena_layout_version(const struct arena *arena);
 void tx_begin(struct arena *arena);
 /* Saves [pointer, pointer + length) and makes it writable until the end. */
 status_t tx_add(struct arena *arena, void *pointer, size_t length);
+/*
+ * Makes the range writable until the end without saving it: for memory that
+ * nothing refers to unless this transaction commits.
+ */
+void tx_unused(struct arena *arena, void *pointer, size_t length);
 void tx_commit(struct arena *arena);
 void tx_abort(struct arena *arena);
 bool tx_is_open(const struct arena *arena);

@@ -17,6 +17,7 @@
 #include <lib/base/string.h>
 
 #define TAIL		sizeof(struct log_tail)
+#define COPY_BY_WORD	128u
 
 static uint64_t
 padded(uint64_t length)
@@ -115,18 +116,34 @@ expose_log(struct arena *arena, uint8_t *start, uint64_t length)
 	arena->log_exposed = (end + PAGE_MASK) & ~PAGE_MASK;
 }
 
+/* Whole words, mostly a few. */
+static inline void
+copy_words(uint64_t *to, const uint64_t *from, uint64_t length)
+{
+	if (length > COPY_BY_WORD) {
+		memcpy(to, from, length);
+		return;
+	}
+	for (uint64_t i = 0; i < length / sizeof(*from); i++) {
+		to[i] = from[i];
+		/* Else the compiler makes it a call of memcpy. */
+		compiler_barrier();
+	}
+}
+
+/* Start and length are whole words. */
 static status_t
-log_append(struct arena *arena, const void *pointer, uint64_t length)
+log_append(struct arena *arena, void *pointer, uint64_t length)
 {
 	struct arena_header *header = arena->header;
-	uint64_t used = log_length(header), entry = padded(length) + TAIL;
+	uint64_t used = log_length(header), entry = length + TAIL;
 
 	if (entry > header->log_size - used)
 		return ERR_NOMEM;
 	uint8_t *to = arena_base(arena) + header->log_start + used;
 	expose_log(arena, to, entry);
-	memcpy(to, pointer, length);
-	*(struct log_tail *)(to + padded(length)) = (struct log_tail){
+	copy_words((uint64_t *)to, pointer, length);
+	*(struct log_tail *)(to + length) = (struct log_tail){
 		.offset = (uint64_t)((const uint8_t *)pointer -
 		    arena_base(arena)),
 		.length = length,
@@ -147,30 +164,48 @@ may_change(const struct arena_header *header, uint64_t offset, uint64_t length)
 	    sizeof(*header) - low);
 }
 
+/*
+ * Saves whole words. What lies beside the range is undone to what it is now, if
+ * it changes in this transaction at all: undoing goes backwards, so an earlier
+ * entry has the last word.
+ */
 status_t
 tx_add(struct arena *arena, void *pointer, size_t length)
 {
 	uintptr_t start = (uintptr_t)pointer, end = start + length;
+	unsigned slot = (unsigned)(start / 64 % SAVED_SLOTS);
 
 	if (!arena->open)
 		arena_fail(arena, "tx_add outside a transaction");
+	if (arena->saved[slot].serial == arena->serial &&
+	    contains(&arena->saved[slot].range, start, end))
+		return OK;
 	if (!may_change(arena->header, start - (uintptr_t)arena->header,
 	    length))
 		arena_fail(arena, "tx_add of foreign memory");
-	if (length == 0)
+	if (length == 0 || (arena->fresh.count != 0 &&
+	    set_contains(&arena->fresh, start, end)))
 		return OK;
-	unsigned slot = (unsigned)(start / 64 % SAVED_SLOTS);
-	if ((arena->saved[slot].serial == arena->serial &&
-	    contains(&arena->saved[slot].range, start, end)) ||
-	    set_contains(&arena->fresh, start, end))
-		return OK;
-	status_t status = log_append(arena, pointer, length);
+	start &= ~(uintptr_t)(LOG_UNIT - 1);
+	end = padded(end);
+	status_t status = log_append(arena, (void *)start, end - start);
 	if (status != OK)
 		return status;
 	arena->saved[slot].serial = arena->serial;
 	arena->saved[slot].range = (struct range){ start, end };
-	expose(arena, pointer, length);
+	expose(arena, (void *)start, end - start);
 	return OK;
+}
+
+void
+tx_unused(struct arena *arena, void *pointer, size_t length)
+{
+	if (!arena->open)
+		arena_fail(arena, "tx_unused outside a transaction");
+	if (!may_change(arena->header, (uintptr_t)pointer -
+	    (uintptr_t)arena->header, length))
+		arena_fail(arena, "tx_unused of foreign memory");
+	expose(arena, pointer, length);
 }
 
 void

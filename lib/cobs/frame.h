@@ -34,6 +34,7 @@
 #define FRAME_INPUT		'I'	/* bytes of standard input */
 #define FRAME_INPUT_END		'Z'	/* no more input */
 #define FRAME_CONTROL		'C'	/* text of a command */
+#define FRAME_SIZE		'W'	/* u16 rows, u16 columns of a terminal */
 
 struct frame {
 	uint8_t		type;

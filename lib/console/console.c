@@ -129,6 +129,8 @@ console_feed(struct console_line *line)
 	    console_may_answer(line)) {
 		struct console_waiter *head = queue_at(queue, 0);
 
+		if (console_feed_put(line))
+			return;
 		console_hold(line, head, sizeof(*head));
 		if (head->type == FRAME_EXIT) {
 			frame_take_exit(line, head);
@@ -145,6 +147,8 @@ console_feed(struct console_line *line)
 			return;
 		queue_pop(line, queue);
 	}
+	if (queue->count == 0)
+		console_feed_put(line);
 }
 
 void
@@ -218,7 +222,7 @@ ring_take(struct console_line *line, const struct console_waiter *reader,
 	struct console *console = line->console;
 	const struct console_port *port = line->port;
 	uint32_t length = smaller(reader->length, console_fill(console));
-	uint32_t start = console->ring_head % CONSOLE_RING;
+	uint32_t start = (uint32_t)(console->ring_head % CONSOLE_RING);
 	uint32_t first = smaller(length, CONSOLE_RING - start);
 	status_t status = OK;
 
@@ -345,6 +349,8 @@ console_ok(const struct console *console)
 	    CONSOLE_RING)
 		return false;
 	if (frame->type != 0 && frame->sequence + 1 != console->sequence)
+		return false;
+	if (console->put_tail - console->put_head > CONSOLE_PUT_RING)
 		return false;
 	if (console->exit_waits && frame->type != FRAME_EXIT)
 		return false;

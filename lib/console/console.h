@@ -19,6 +19,12 @@
  * so it waits until the ring has room for them. A frame that does not fit even
  * so is held back, and the line is not read until readers made room.
  *
+ * Terminal. A service that runs the line discipline uses console_put and
+ * console_take instead. Both name positions in bytes since boot, so the same
+ * request made twice moves nothing twice. Bytes put wait in a ring of their own
+ * and take turns with the writers. The listener is told when it is worth asking
+ * again: input, its end, a new size, room after a put that was cut short.
+ *
  * Nothing is sent in the transaction that decides it: console_pump() sends
  * what earlier transactions committed, and asks to be called again.
  *
@@ -37,6 +43,7 @@
 #define CONSOLE_READERS		128u	/* of these, readers */
 #define CONSOLE_ANSWERS		32u	/* given by one console_pump() */
 #define CONSOLE_IN_FLIGHT	4u	/* input frames not acknowledged */
+#define CONSOLE_PUT_RING	4096u	/* bytes of a terminal's output */
 
 /* A call that waits for its answer; names a struct parked_call. */
 struct console_call {
@@ -76,10 +83,19 @@ struct console {
 	/* Input. */
 	uint32_t expected;	/* sequence of the next frame from the host */
 	uint32_t end;		/* no more input will come */
-	uint32_t ring_head;	/* counts bytes taken; index modulo size */
-	uint32_t ring_tail;	/* counts bytes put */
+	uint32_t rows, columns;	/* of the host's terminal, 0: it has none */
+	uint64_t ring_head;	/* counts bytes taken; index modulo size */
+	uint64_t ring_tail;	/* counts bytes put */
 	uint8_t	 ring[CONSOLE_RING];
 	struct console_queue readers;
+
+	/* Terminal. */
+	uint64_t listener, listener_bits;	/* of the shell */
+	uint32_t put_waits;	/* a put found no room */
+	uint32_t put_turn;	/* the next frame is the terminal's */
+	uint64_t put_head;	/* counts bytes that went into frames */
+	uint64_t put_tail;	/* counts bytes put */
+	uint8_t	 put[CONSOLE_PUT_RING];
 };
 
 /* Registers of a 16550, and how the core reaches the outside. */
@@ -100,6 +116,8 @@ struct console_port {
 	    uint64_t error, uint64_t value);
 	/* Call console_pump again, after the commit of this transaction. */
 	void (*again)(void *context);
+	/* Tell the listener, if there is one, after the commit. */
+	void (*notify)(void *context);
 	/* A control frame of the host; may be seen again after a restart. */
 	void (*control)(void *context, const uint8_t *text, size_t length);
 	/* Must not return: the state makes no sense, or the undo log is full. */
@@ -158,6 +176,20 @@ console_outcome console_exit(struct console_line *line,
     struct console_call call, uint32_t status, uint64_t *out_value);
 void console_poll(const struct console_line *line, uint64_t *out_waiting,
     bool *out_end);
+/* Output at a position; *out_value is the position reached. Never parks. */
+console_outcome console_put(struct console_line *line,
+    struct console_call call, uint64_t position, uint64_t length,
+    uint64_t *out_value);
+
+struct console_taken {
+	uint64_t done;		/* bytes, from `position` on */
+	uint64_t position;	/* as asked, unless it was lost */
+	bool	 end;		/* nothing will come after these */
+};
+/* Input at a position; what lies before it is freed. */
+console_outcome console_take(struct console_line *line,
+    struct console_call call, uint64_t position, uint64_t length,
+    struct console_taken *out_taken);
 /* The caller of a held call asked to stop or died; false if not held here. */
 bool console_cancel(struct console_line *line, struct console_call call);
 

@@ -76,6 +76,12 @@ port_again(void *context)
 }
 
 static void
+port_notify(void *context)
+{
+	(void)context;
+}
+
+static void
 port_control(void *context, const uint8_t *text, size_t length)
 {
 	static uint8_t copy[FRAME_DATA_MAX];
@@ -129,13 +135,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.in = port_in, .out = port_out, .send = port_send,
 		.copy_in = port_copy_in, .copy_out = port_copy_out,
 		.answer = port_answer, .again = port_again,
-		.control = port_control, .fail = port_fail,
+		.notify = port_notify, .control = port_control, .fail = port_fail,
 	};
 	static const struct arena_environment environment = {
 		.fail = arena_fail,
 	};
 	static struct console_line line;
 	struct arena *arena;
+	struct console_taken taken;
 	uint64_t value;
 
 	memset(memory, 0, sizeof(memory));
@@ -156,6 +163,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		console_pump(&line);
 		if (round % 3 == 0)
 			console_read(&line, call, 1000, &value);
+		if (round % 5 == 0) {
+			console_put(&line, call, round * 100, 700, &value);
+			console_take(&line, call, console->ring_head +
+			    round % 7, round, &taken);
+		}
 		tx_commit(arena);
 		if (!console_ok(console))
 			abort();

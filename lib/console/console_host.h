@@ -24,7 +24,7 @@
 #define EFFECTS		64u
 #define ARENA_SIZE	(1u << 20)
 
-enum effect_kind { EFFECT_ANSWER, EFFECT_AGAIN };
+enum effect_kind { EFFECT_ANSWER, EFFECT_AGAIN, EFFECT_NOTIFY };
 
 struct effect {
 	uint32_t kind;
@@ -86,6 +86,10 @@ static struct world {
 	/* Programs. */
 	struct client client[CLIENTS + 1];
 	bool	 exit_answered;
+	/* A service in place of clients 0, 6 and 7; it may die, too. */
+	bool	 terminal, told;
+	uint64_t put, taken;	/* as it has committed */
+	uint32_t sent_size, seen_size;
 	/* Faults. */
 	uint64_t random;
 	uint32_t kill_one_in;	/* 0 = never */
@@ -375,6 +379,13 @@ port_again(void *context)
 }
 
 static void
+port_notify(void *context)
+{
+	(void)context;
+	effect_add((struct effect){ .kind = EFFECT_NOTIFY });
+}
+
+static void
 port_control(void *context, const uint8_t *text, size_t length)
 {
 	(void)context;
@@ -394,7 +405,7 @@ static const struct console_port port = {
 	.in = port_in, .out = port_out, .send = port_send,
 	.copy_in = port_copy_in, .copy_out = port_copy_out,
 	.answer = port_answer, .again = port_again,
-	.control = port_control, .fail = port_fail,
+	.notify = port_notify, .control = port_control, .fail = port_fail,
 };
 
 static void
@@ -431,6 +442,8 @@ effect_run(const struct effect *effect)
 
 	if (effect->kind == EFFECT_AGAIN)
 		world.notify = true;
+	else if (effect->kind == EFFECT_NOTIFY)
+		world.told = true;
 	else if (client->calling && client->order == effect->call.order)
 		client_answered(client, effect->error, effect->value);
 }
@@ -512,6 +525,73 @@ cancel(unsigned index)
 	commit();
 }
 
+/* Whether the service lives on to remember an answer. */
+static bool
+remembers(void)
+{
+	return world.kill_one_in == 0 || draw(4) != 0;
+}
+
+static void
+terminal_put(void)
+{
+	struct client *client = &world.client[0];
+	uint64_t length = draw(6000), reached = 0;
+
+	if (length > client->total - world.put)
+		length = client->total - world.put;
+	client->calling = true;
+	client->position = (uint32_t)world.put;
+	struct console_call call = { 0, client->order };
+	tx_begin(arena);
+	if (console_put(&line, call, world.put, length, &reached) !=
+	    CONSOLE_DONE)
+		broken("put");
+	commit();
+	if (reached < world.put || reached > client->total)
+		broken("put went to a wrong position");
+	if (remembers())
+		world.put = reached;
+	client->finished = world.put == client->total;
+}
+
+static void
+terminal_take(void)
+{
+	struct client *client = &world.client[6];
+	struct console_call call = { 6, client->order };
+	struct console_taken taken = { 0 };
+
+	client->calling = true;
+	tx_begin(arena);
+	if (console_take(&line, call, world.taken, 1 + draw(700), &taken) !=
+	    CONSOLE_DONE)
+		broken("take");
+	commit();
+	if (taken.position != world.taken)
+		broken("take from a wrong position");
+	if (!remembers())
+		return;
+	world.seen_size = root->console.rows | root->console.columns << 16;
+	memcpy(client->data + world.taken, client->window, taken.done);
+	world.taken += taken.done;
+	client->position = (uint32_t)world.taken;
+	client->finished = taken.end;
+}
+
+/* A restart of either side is as good as being told. */
+static void
+terminal_act(void)
+{
+	if (!world.told && draw(400) != 0)
+		return;
+	world.told = false;
+	if (!world.client[0].finished)
+		terminal_put();
+	if (!world.client[6].finished)
+		terminal_take();
+}
+
 static bool
 clients_finished(void)
 {
@@ -527,6 +607,10 @@ client_act(unsigned index)
 {
 	struct client *client = &world.client[index];
 
+	if (world.terminal && (index == 0 || index == 6)) {
+		terminal_act();
+		return;
+	}
 	if (client->calling) {
 		if (!root->parked[index])
 			serve(index);
@@ -599,6 +683,12 @@ input_make(unsigned frames)
 			    FRAME_CONTROL;
 			length = i == frames ? 0 : 4;
 			memcpy(data, "ping", 4);
+			if (i != frames && draw(2) == 0) {
+				frame->type = FRAME_SIZE;
+				memcpy(data, (uint8_t[]){ (uint8_t)i, 1, 80,
+				    0 }, 4);
+				world.sent_size = (i & 0xff) | 256 | 80 << 16;
+			}
 		} else {
 			memcpy(world.source + world.source_length, data,
 			    length);

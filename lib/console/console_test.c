@@ -147,6 +147,52 @@ test_random_kills_lose_and_repeat_nothing(void)
 	printf("# %llu kills\n", (unsigned long long)kills);
 }
 
+static void
+terminal_make(uint64_t seed, uint32_t bytes, unsigned input_frames)
+{
+	world_make(seed, bytes, input_frames);
+	world.terminal = true;
+	world.client[7].finished = true;
+}
+
+static void
+test_a_terminal_loses_and_repeats_nothing(void)
+{
+	uint64_t kills = 0;
+
+	for (uint64_t seed = 1; kills < 3000; seed++) {
+		terminal_make(seed, 6000, 30);
+		world.kill_one_in = seed < 8 ? 0 :
+		    4000 + (uint32_t)(seed % 7) * 400;
+		world_run();
+		kills += world.kills;
+		if (!world_is_right() ||
+		    !KTAP_EQUAL(world.seen_size, world.sent_size)) {
+			printf("# seed %llu\n", (unsigned long long)seed);
+			return;
+		}
+	}
+	printf("# %llu kills\n", (unsigned long long)kills);
+}
+
+static void
+test_a_terminal_killed_at_each_step_loses_nothing(void)
+{
+	uint64_t steps = 1;
+
+	for (uint64_t at = 1; at <= steps; at += 1 + steps / 2000) {
+		terminal_make(7, 300, 3);
+		world.kill_at = at;
+		world_run();
+		steps = world.steps;
+		if (!world_is_right()) {
+			printf("# killed at step %llu\n",
+			    (unsigned long long)at);
+			return;
+		}
+	}
+}
+
 /* -- more waiting calls than one transaction can answer -- */
 
 static unsigned crowd_answers, crowd_again;
@@ -268,6 +314,8 @@ main(void)
 		KTAP_TEST(test_input_keeps_its_order),
 		KTAP_TEST(test_kill_at_each_step_loses_and_repeats_nothing),
 		KTAP_TEST(test_random_kills_lose_and_repeat_nothing),
+		KTAP_TEST(test_a_terminal_loses_and_repeats_nothing),
+		KTAP_TEST(test_a_terminal_killed_at_each_step_loses_nothing),
 		KTAP_TEST(test_end_of_input_answers_a_crowd_of_readers),
 		KTAP_TEST(test_a_crowd_of_dead_writers_is_answered),
 	};

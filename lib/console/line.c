@@ -16,6 +16,7 @@
 #define RECEIVE_MAX	2048u	/* bytes in one transaction */
 #define BAD_PER_HELLO	8u	/* more than can be in flight twice */
 #define HELLO_SIZE	8u
+#define SIZE_SIZE	4u
 
 static uint8_t
 uart_in(const struct console_line *line, unsigned offset)
@@ -153,7 +154,7 @@ static void
 ring_put(struct console_line *line, const struct frame *frame)
 {
 	struct console *console = line->console;
-	uint32_t start = console->ring_tail % CONSOLE_RING;
+	uint32_t start = (uint32_t)(console->ring_tail % CONSOLE_RING);
 	size_t first = CONSOLE_RING - start;
 
 	if (first > frame->length)
@@ -165,6 +166,21 @@ ring_put(struct console_line *line, const struct frame *frame)
 	for (size_t i = 0; i < frame->length; i++)
 		console->ring[(start + i) % CONSOLE_RING] = frame->data[i];
 	console->ring_tail += (uint32_t)frame->length;
+	line->port->notify(line->port->context);
+}
+
+static void
+size_take(struct console_line *line, const struct frame *frame)
+{
+	struct console *console = line->console;
+	const uint8_t *data = frame->data;
+
+	if (frame->length != SIZE_SIZE)
+		return;
+	console_hold(line, &console->rows, 2 * sizeof(console->rows));
+	console->rows = data[0] | (uint32_t)data[1] << 8;
+	console->columns = data[2] | (uint32_t)data[3] << 8;
+	line->port->notify(line->port->context);
 }
 
 /* Takes the expected frame; false if there is no room for it. */
@@ -181,6 +197,9 @@ frame_take(struct console_line *line, const struct frame *frame)
 	} else if (frame->type == FRAME_INPUT_END) {
 		console_hold(line, &console->end, sizeof(console->end));
 		console->end = 1;
+		line->port->notify(line->port->context);
+	} else if (frame->type == FRAME_SIZE) {
+		size_take(line, frame);
 	} else if (frame->type == FRAME_CONTROL) {
 		line->port->control(line->port->context, frame->data,
 		    frame->length);
@@ -203,7 +222,7 @@ frame_arrived(struct console_line *line, ptrdiff_t length)
 	if (length < 0 ||
 	    !frame_parse(line->received, (size_t)length, &frame) ||
 	    (frame.type != FRAME_INPUT && frame.type != FRAME_INPUT_END &&
-	    frame.type != FRAME_CONTROL)) {
+	    frame.type != FRAME_CONTROL && frame.type != FRAME_SIZE)) {
 		frame_bad(line);
 		return;
 	}

@@ -10,6 +10,9 @@ void console_hold(struct console_line *line, void *pointer, size_t length);
 /* Fills the free frame from the queue of writers, answers who is done. */
 void console_feed(struct console_line *line);
 
+/* Fills the free frame with bytes put, if it is their turn. */
+bool console_feed_put(struct console_line *line);
+
 /* Hands input to parked readers. */
 void console_deliver(struct console_line *line);
 
@@ -26,7 +29,7 @@ console_may_answer(const struct console_line *line)
 static inline uint32_t
 console_fill(const struct console *console)
 {
-	return console->ring_tail - console->ring_head;
+	return (uint32_t)(console->ring_tail - console->ring_head);
 }
 
 static inline uint32_t

@@ -11,17 +11,25 @@
  *	KICK	the thread shall look at its signals
  *	INFO	ids shown in the info page have changed
  *	NICE	the thread's share of the machine has changed
+ *	RESUME	a stopped process goes on: proc_work_done() answers it and
+ *		tells its parent, as one signal may continue any number
  *	DESTROY	kill the thread, empty table and address space; then
  *		proc_ended() makes it a zombie and tells the parent
  *
  * So a parent never sees a zombie that still owns memory.
  *
  *	RUNNING --proc_end--> DYING --proc_ended--> ZOMBIE --wait--> gone
+ *	RUNNING --proc_stop--> STOPPED --SIGCONT--> RUNNING; --proc_end--> DYING
  *
  * Rules. Each process but the first has a parent; children of an ended process
  * go to process 1. A process has at most one call parked, for it has one
  * thread. A pid is in use while a process, a group or a session has it. One
- * signal of each number is pending at most, the first one's details count.
+ * signal of each number below SIGNAL_REALTIME is pending at most, the first
+ * one's details count; the others queue. Process 1 is not killed or stopped.
+ *
+ * A process stops itself: its libOS alone knows whether a signal has a handler.
+ * It asks when it has fetched a stop signal, and its call is parked until a
+ * SIGCONT. What was fetched counts only until a SIGCONT is sent.
  */
 #pragma once
 
@@ -32,7 +40,6 @@
 
 #define PROC_MAX		4096u	/* processes, zombies included */
 #define PROC_PID_MAX		4194303u
-#define PROC_NAME_SIZE		16u
 #define PROC_HANDLES		8u	/* for the shell */
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
 
@@ -41,6 +48,7 @@
 #define PROC_WORK_INFO		0x4u
 #define PROC_WORK_DESTROY	0x8u
 #define PROC_WORK_NICE		0x10u
+#define PROC_WORK_RESUME	0x20u
 
 /* Numbers that the rules know. */
 #define SIGNAL_HUP		1u
@@ -55,22 +63,35 @@
 #define SIGNAL_CHLD		17u
 #define SIGNAL_CONT		18u
 #define SIGNAL_STOP		19u
+#define SIGNAL_TSTP		20u
+#define SIGNAL_TTIN		21u
+#define SIGNAL_TTOU		22u
 #define SIGNAL_SYS		31u
+#define SIGNAL_REALTIME		32u	/* from here on they queue */
 #define SIGNAL_MAX		64u
 #define SIGNAL_BIT(n)		(1ul << ((n) - 1))
 
 /* Codes that go with a signal, as POSIX programs see them. */
 #define SIGNAL_CODE_USER	0
 #define SIGNAL_CODE_KERNEL	0x80
+#define SIGNAL_CODE_THREAD	(-6)	/* tkill */
 #define CHILD_EXITED		1
 #define CHILD_KILLED		2
 #define CHILD_DUMPED		3
+#define CHILD_STOPPED		5
+#define CHILD_CONTINUED		6
 
 /* Wait status. */
 #define STATUS_EXITED(code)	(((uint32_t)(code) & 0xff) << 8)
 #define STATUS_SIGNALLED(sig)	((uint32_t)(sig) & 0x7f)
+#define STATUS_STOPPED(sig)	((uint32_t)(sig) << 8 | 0x7f)
+#define STATUS_CONTINUED	0xffffu
 
-enum proc_park { PARK_NONE, PARK_WAIT, PARK_VFORK, PARK_SIGNAL };
+/* Signals in queues: of one process, and of all. */
+#define PROC_QUEUE_MAX		256u
+#define PROC_QUEUE_ALL_MAX	16384u
+
+enum proc_park { PARK_NONE, PARK_WAIT, PARK_VFORK, PARK_SIGNAL, PARK_STOP };
 
 /* A call that waits for its answer; names a struct parked_call. */
 struct proc_call {
@@ -83,7 +104,7 @@ struct proc_signal {
 	uint32_t signal;
 	int32_t	 code;
 	uint32_t pid, uid;	/* of the sender */
-	uint64_t value;
+	uint64_t value;		/* SIGCHLD: status, clock ticks << 32 */
 };
 
 struct process {
@@ -96,15 +117,23 @@ struct process {
 	struct process *parent;		/* NULL: the first, or it has ended */
 
 	uint32_t pid, pgid, sid;
+	uint32_t terminal;		/* controlling one + 1; 0: none */
 	uint32_t uid, euid, gid, egid;
 	uint32_t state;			/* PROCESS_*, PROC_DYING */
 	uint32_t status;		/* wait status, from DYING on */
 	uint32_t work;			/* PROC_WORK_* */
 	uint32_t execed;
 	uint32_t no_zombies;		/* its children need no wait */
+	uint32_t no_stops;		/* nor does it want to know of stops */
+	uint32_t report;		/* of a stop, for wait; 0: was told */
+	uint32_t stop_fetched;		/* it may ask to be stopped */
+	uint32_t queued;		/* signals in the queue */
 	int32_t	 nice;
+	uint64_t affinity;		/* mask of CPUs; 0: all */
 	uint64_t pending, ignored;	/* SIGNAL_BIT */
 	uint64_t alarm_ns, interval_ns;	/* since boot; 0: none */
+	uint64_t spent_ns;		/* CPU time, known when it has ended */
+	uint64_t children_ns;		/* of children that were waited for */
 
 	uint32_t park;			/* enum proc_park */
 	uint32_t vfork_child;		/* PARK_VFORK: the answer */
@@ -117,7 +146,10 @@ struct process {
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
 
-	char	 name[PROC_NAME_SIZE];	/* of the program, with a NUL */
+	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
+	/* Name, path and arguments of its program, each with a NUL. */
+	char	*names;			/* NULL: not told yet */
+	uint64_t names_length;		/* at most NAMES_MAX */
 };
 
 struct proc_table {
@@ -126,6 +158,8 @@ struct proc_table {
 	struct arena_list work;
 	struct arena_list alarms;	/* by time */
 	uint32_t count;
+	uint32_t stopped;		/* processes */
+	uint32_t queued;		/* signals of all */
 	uint32_t next_pid;
 	uint32_t wrapped;		/* pids were used before */
 	uint32_t finished;		/* process 1 has ended: */
@@ -139,18 +173,31 @@ struct proc {
 	/* Lists an answer. error: E_* or 0; value: words 1 to 3 */
 	void (*answer)(void *context, struct proc_call call, uint64_t error,
 	    const uint64_t value[3]);
+	/*
+	 * A session leader ends that has a terminal (number + 1); in the
+	 * transaction that makes it a zombie, before its children go to
+	 * process 1. NULL: nobody asks. 0 or E_NOMEM.
+	 */
+	int (*session_ended)(void *context, uint32_t sid, uint32_t terminal);
 	void *context;
 };
 
 struct proc_waited {
 	uint64_t pid;		/* 0: none is ready */
-	uint64_t status;
+	uint64_t status;	/* of wait, uid << 32 */
+	uint64_t spent_ns;	/* by it and by what it waited for */
 };
 
 struct proc_nice {
 	uint64_t kind, id;	/* NICE_* */
 	int64_t	 nice;
 	bool	 set;
+};
+
+struct proc_limit {
+	uint64_t pid, resource;		/* LIMIT_* */
+	bool	 set;
+	uint64_t soft, hard;
 };
 
 struct proc_fetched {
@@ -177,12 +224,15 @@ int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 /* The parent's call is answered with the pid when child execs or ends. */
 int proc_vfork(struct proc *proc, struct process *parent,
     struct process *child, struct proc_call call);
-int proc_set_name(struct proc *proc, struct process *process,
-    const char name[PROC_NAME_SIZE]);
 int proc_exec_done(struct proc *proc, struct process *process);
+/* What it runs; too long or malformed: E_INVAL. */
+int proc_set_names(struct proc *proc, struct process *process,
+    const char *names, uint64_t length);
 
 /* Ends a running process; no-op on one that has. */
 int proc_end(struct proc *proc, struct process *process, uint32_t status);
+/* What its thread has used; before proc_ended(). */
+int proc_spent(struct proc *proc, struct process *process, uint64_t ns);
 /* Its DESTROY work is done. The process may be gone after that. */
 int proc_ended(struct proc *proc, struct process *process);
 
@@ -192,7 +242,7 @@ int proc_work_done(struct proc *proc, struct process *process, uint32_t work);
 
 /*
  * 0: *out_waited is the answer. *out_parked: the call was recorded and will be
- * answered with words 1 pid, 2 status, 3 user ns.
+ * answered with the three words of struct proc_waited.
  */
 int proc_wait(struct proc *proc, struct process *process,
     struct proc_call call, int64_t selector, uint64_t options,
@@ -200,14 +250,28 @@ int proc_wait(struct proc *proc, struct process *process,
 /* The caller of a parked call asked to stop; false if not parked here. */
 int proc_cancel(struct proc *proc, struct proc_call call, bool *out_found);
 
+/* code: SIGNAL_CODE_USER or SIGNAL_CODE_THREAD. */
 int proc_kill(struct proc *proc, struct process *sender, int64_t selector,
-    uint64_t signal);
+    uint64_t signal, int32_t code);
+/*
+ * To one process, with details that the sender makes up; E_AGAIN if its queue
+ * is full. What only proc may say of a signal is refused.
+ */
+int proc_queue(struct proc *proc, struct process *sender, uint64_t pid,
+    const struct proc_signal *signal);
 int proc_raise(struct proc *proc, struct process *process,
     const struct proc_signal *signal);
 int proc_signal_fetch(struct proc *proc, struct process *process,
     uint64_t blocked, struct proc_fetched *out_fetched);
+/* flags: IGNORE_*, about its children. */
 int proc_signal_ignore(struct proc *proc, struct process *process,
-    uint64_t set, bool no_zombies);
+    uint64_t set, uint64_t flags);
+/*
+ * The process does what a stop signal does without a handler. Parked until it
+ * is continued; or it was already, or nobody could continue it.
+ */
+int proc_stop(struct proc *proc, struct process *process,
+    struct proc_call call, uint64_t signal, bool *out_parked);
 /* E_INTR, or the call is parked until a kick cancels it. */
 int proc_signal_wait(struct proc *proc, struct process *process,
     struct proc_call call, uint64_t blocked);
@@ -222,9 +286,31 @@ int proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most);
 int proc_nice(struct proc *proc, const struct process *caller,
     const struct proc_nice *request, int32_t *out_nice);
 
+/* May it have one more child? 0 or E_AGAIN; root always may. */
+int proc_may_fork(const struct proc *proc, const struct process *process);
+/* As it was before. What is set has work INFO. */
+int proc_limit(struct proc *proc, const struct process *caller,
+    const struct proc_limit *request, uint64_t out_before[2]);
+
+/* mask NULL only asks; the CPUs it names exist. */
+int proc_affinity(struct proc *proc, const struct process *caller,
+    uint64_t pid, const uint64_t *mask, uint64_t *out_before);
+
 int proc_setpgid(struct proc *proc, struct process *process, uint64_t pid,
     uint64_t pgid);
 int proc_setsid(struct proc *proc, struct process *process);
+/* To each that is in the group, whoever sends it; E_SRCH if nobody is. */
+int proc_signal_group(struct proc *proc, uint64_t pgid,
+    const struct proc_signal *signal);
+bool proc_group_in_session(const struct proc *proc, uint64_t pgid,
+    uint64_t sid);
+/*
+ * Nobody outside the group but in its session is the parent of one in it: no
+ * shell could continue it after a stop.
+ */
+bool proc_group_orphaned(const struct proc *proc, uint64_t pgid);
+/* No process of the session has a controlling terminal after that. */
+int proc_session_forget_terminal(struct proc *proc, uint64_t sid);
 
 /* As PROC_GET shows it. */
 uint32_t proc_state(const struct process *process);

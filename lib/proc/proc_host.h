@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define ARENA_SIZE	(16u << 20)	/* as in proc.toml */
-#define ANSWERS		256u
+#define ANSWERS		PROC_MAX
 
 struct answer {
 	uint64_t order, error, value[3];
@@ -22,6 +22,8 @@ static _Alignas(4096) uint8_t memory[ARENA_SIZE];
 static struct proc proc;
 static struct answer answers[ANSWERS];
 static unsigned answer_count;
+static uint32_t resumed[PROC_MAX];	/* by run_work(), in order */
+static unsigned resumed_count;
 static uint64_t next_order;
 
 static inline void
@@ -84,6 +86,8 @@ run_work(void)
 	struct process *process;
 
 	while ((process = proc_work_next(&proc)) != NULL) {
+		if (process->work & PROC_WORK_RESUME)
+			resumed[resumed_count++ % PROC_MAX] = process->pid;
 		begin();
 		end(process->work & PROC_WORK_DESTROY ?
 		    proc_ended(&proc, process) :
@@ -152,7 +156,7 @@ wait_for(struct process *process, int64_t selector, uint64_t options,
 	if (error != 0)
 		return -error;
 	if (out_status != NULL)
-		*out_status = waited.status;
+		*out_status = waited.status & UINT32_MAX;
 	return parked ? PARKED : (int64_t)waited.pid;
 }
 
@@ -160,7 +164,8 @@ static inline int
 kill_by(struct process *sender, int64_t selector, unsigned signal)
 {
 	begin();
-	int error = end(proc_kill(&proc, sender, selector, signal));
+	int error = end(proc_kill(&proc, sender, selector, signal,
+	    SIGNAL_CODE_USER));
 	run_work();
 	return error;
 }
@@ -173,6 +178,18 @@ fetch(struct process *process, uint64_t blocked)
 	begin();
 	end(proc_signal_fetch(&proc, process, blocked, &fetched));
 	return fetched;
+}
+
+/* What a libOS does without a handler; 0 if it goes on, or PARKED. */
+static inline int64_t
+stop_by(struct process *process, unsigned signal, struct proc_call call)
+{
+	bool parked;
+
+	begin();
+	int error = end(proc_stop(&proc, process, call, signal, &parked));
+	run_work();
+	return error != 0 ? -error : parked ? PARKED : 0;
 }
 
 static inline int

@@ -94,7 +94,8 @@ test_children_of_who_ignores_them_leave_nothing(void)
 	struct proc_call call = new_call();
 
 	begin();
-	end(proc_signal_ignore(&proc, init, SIGNAL_BIT(SIGNAL_CHLD), true));
+	end(proc_signal_ignore(&proc, init, SIGNAL_BIT(SIGNAL_CHLD),
+	    IGNORE_NO_ZOMBIES));
 	KTAP_EQUAL(wait_for(init, -1, 0, call, NULL), PARKED);
 	finish(a, 0);
 	KTAP_CHECK(answer_of(call) == NULL);
@@ -140,7 +141,6 @@ test_signals_are_fetched_in_order_and_once(void)
 	KTAP_EQUAL(last.left, 0);
 	KTAP_EQUAL(fetch(child, 0).signal, 0);
 	KTAP_EQUAL(kill_by(init, child->pid, 65), E_INVAL);
-	KTAP_EQUAL(kill_by(init, child->pid, SIGNAL_STOP), E_NOTSUP);
 	KTAP_EQUAL(kill_by(init, 12345, 0), E_SRCH);
 	KTAP_EQUAL(kill_by(init, child->pid, 0), 0);
 }
@@ -152,7 +152,7 @@ test_ignored_signals_do_not_stay_pending(void)
 
 	kill_by(init, child->pid, 1);
 	begin();
-	end(proc_signal_ignore(&proc, child, ~0ul, false));
+	end(proc_signal_ignore(&proc, child, ~0ul, 0));
 	KTAP_EQUAL(child->pending, 0);
 	kill_by(init, child->pid, 1);
 	KTAP_EQUAL(child->pending, 0);
@@ -205,6 +205,83 @@ test_groups_and_sessions(void)
 	KTAP_EQUAL(c->sid, c->pid);
 	KTAP_EQUAL(setpgid_by(c, 0, 0), E_PERM);
 	KTAP_EQUAL(setpgid_by(a, c->pid, a->pid), E_PERM);
+}
+
+static int
+queue_by(struct process *sender, struct process *target, unsigned number,
+    int32_t code, uint64_t value)
+{
+	const struct proc_signal signal = {
+		.signal = number, .code = code, .value = value,
+		.pid = sender->pid,
+	};
+
+	begin();
+	int error = end(proc_queue(&proc, sender, target->pid, &signal));
+	run_work();
+	return error;
+}
+
+static void
+test_real_time_signals_queue_with_their_values(void)
+{
+	struct process *init = boot(), *child = make(init);
+	unsigned sent = 0;
+
+	KTAP_EQUAL(queue_by(init, child, 40, -1, 1), 0);
+	KTAP_EQUAL(queue_by(init, child, 35, -1, 2), 0);
+	KTAP_EQUAL(queue_by(init, child, 40, -1, 3), 0);
+	KTAP_EQUAL(queue_by(init, child, 10, -1, 4), 0);
+	KTAP_EQUAL(queue_by(init, child, 10, -1, 5), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 40), 0);
+	KTAP_EQUAL(fetch(child, 0).value, 4);
+	KTAP_EQUAL(fetch(child, 0).value, 2);
+	KTAP_EQUAL(fetch(child, 0).value, 1);
+	KTAP_EQUAL(fetch(child, 0).left, SIGNAL_BIT(40));
+	struct proc_fetched last = fetch(child, 0);
+	KTAP_EQUAL(last.code, SIGNAL_CODE_USER);
+	KTAP_EQUAL(last.left, 0);
+	while (queue_by(init, child, 64, -1, sent) == 0)
+		sent++;
+	KTAP_EQUAL(sent, PROC_QUEUE_MAX);
+	KTAP_EQUAL(queue_by(init, child, 64, -1, 0), E_AGAIN);
+	/* One of each other fits all the same. */
+	KTAP_EQUAL(kill_by(init, child->pid, 63), 0);
+	KTAP_EQUAL(kill_by(init, child->pid, 64), 0);
+	KTAP_EQUAL(child->queued, PROC_QUEUE_MAX + 1);
+	/* What only proc may say. */
+	KTAP_EQUAL(queue_by(init, child, 10, 0, 0), E_PERM);
+	KTAP_EQUAL(queue_by(init, child, 10, SIGNAL_CODE_THREAD, 0), E_PERM);
+	KTAP_EQUAL(queue_by(child, child, 10, 0, 0), 0);
+	KTAP_EQUAL(queue_by(init, child, 65, -1, 0), E_INVAL);
+	KTAP_EQUAL(queue_by(init, child, 0, -1, 0), 0);
+	finish(child, 0);
+	KTAP_EQUAL(proc.table->queued, 1);	/* SIGCHLD of the parent */
+}
+
+static void
+test_time_of_children_is_added_when_they_are_waited_for(void)
+{
+	struct process *init = boot(), *middle = make(init);
+	struct process *leaf = make(middle);
+	struct proc_waited waited;
+	bool parked;
+
+	begin();
+	end(proc_spent(&proc, leaf, 70000000));
+	finish(leaf, 0);
+	KTAP_EQUAL(fetch(middle, 0).value >> 32, 7);
+	wait_for(middle, -1, WAIT_OPTION_NOWAIT, new_call(), NULL);
+	KTAP_EQUAL(middle->children_ns, 0);
+	wait_for(middle, -1, 0, new_call(), NULL);
+	KTAP_EQUAL(middle->children_ns, 70000000);
+	begin();
+	end(proc_spent(&proc, middle, 5));
+	finish(middle, 0);
+	begin();
+	end(proc_wait(&proc, init, new_call(), -1, 0, &waited, &parked));
+	KTAP_EQUAL(waited.spent_ns, 70000005);
+	KTAP_EQUAL(init->children_ns, 70000005);
 }
 
 static void
@@ -276,11 +353,20 @@ test_end_of_process_1_ends_all(void)
 	KTAP_CHECK(make(NULL) == NULL);
 }
 
+static int
+name_by(struct process *process, const char *names, uint64_t length)
+{
+	begin();
+	return end(proc_set_names(&proc, process, names, length));
+}
+
 static void
 test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
 {
 	struct process *init = boot();
+	char names[NAMES_MAX] = "x";
 
+	KTAP_EQUAL(name_by(init, names, NAMES_MAX), 0);
 	for (unsigned i = 1; i < PROC_MAX; i++)
 		KTAP_REQUIRE(make(init) != NULL);
 	for (unsigned i = 1; i <= PROC_MAX; i += 64) {
@@ -290,6 +376,16 @@ test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
 	}
 	KTAP_EQUAL(kill_by(init, -1, 15), 0);
 	KTAP_EQUAL(proc_find(&proc, PROC_MAX)->pending, SIGNAL_BIT(15));
+	/* All stopped, all continued: the worst that one signal can do. */
+	KTAP_EQUAL(kill_by(init, -1, SIGNAL_STOP), 0);
+	for (unsigned i = 2; i <= PROC_MAX; i++) {
+		KTAP_EQUAL(fetch(proc_find(&proc, i), 0).signal, 15);
+		fetch(proc_find(&proc, i), 0);
+		KTAP_EQUAL(stop_by(proc_find(&proc, i), SIGNAL_STOP,
+		    new_call()), PARKED);
+	}
+	KTAP_EQUAL(kill_by(init, -1, SIGNAL_CONT), 0);
+	KTAP_EQUAL(proc.table->stopped, 0);
 	finish(init, 0);
 	KTAP_EQUAL(proc.table->count, 0);
 }
@@ -384,6 +480,86 @@ test_nice_is_inherited_and_bounded(void)
 }
 
 static void
+test_names_are_copied_to_children_and_bounded(void)
+{
+	static const char text[] = "sh\0/bin/sh\0sh\0-c", other[] = "a\0/a";
+	struct process *init = boot(), *parent = make(init);
+	char full[NAMES_MAX + 1] = "x";
+
+	KTAP_CHECK(make(parent)->names == NULL);
+	KTAP_EQUAL(name_by(parent, text, sizeof(text)), 0);
+	struct process *child = make(parent);
+	KTAP_EQUAL(name_by(parent, other, sizeof(other)), 0);
+	KTAP_EQUAL(child->names_length, sizeof(text));
+	KTAP_EQUAL(memcmp(child->names, text, sizeof(text)), 0);
+	KTAP_EQUAL(parent->names_length, sizeof(other));
+	/* No end, no path, too long. */
+	KTAP_EQUAL(name_by(child, text, sizeof(text) - 1), E_INVAL);
+	KTAP_EQUAL(name_by(child, text, 3), E_INVAL);
+	KTAP_EQUAL(name_by(child, text, 0), E_INVAL);
+	KTAP_EQUAL(name_by(child, full, NAMES_MAX + 1), E_INVAL);
+	KTAP_EQUAL(name_by(child, full, NAMES_MAX), 0);
+	finish(child, 0);
+	KTAP_CHECK(wait_for(parent, -1, 0, new_call(), NULL) > 0);
+}
+
+static int
+limit_by(struct process *caller, const struct proc_limit *request,
+    uint64_t out_before[2])
+{
+	begin();
+	int error = end(proc_limit(&proc, caller, request, out_before));
+	run_work();
+	return error;
+}
+
+static void
+test_limits_are_inherited_and_only_root_raises_them(void)
+{
+	struct process *init = boot(), *user = make(init), *other = make(init);
+	struct proc_limit limit = { .pid = user->pid, .set = true,
+		.resource = LIMIT_PROCESSES, .soft = 2, .hard = 3 };
+	uint64_t before[2];
+
+	KTAP_EQUAL(limit_by(init, &limit, before), 0);
+	KTAP_EQUAL(before[0], LIMIT_NONE);
+	KTAP_EQUAL(other->limit[LIMIT_PROCESSES][0], LIMIT_NONE);
+	begin();
+	if (TX_SET(proc.arena, user->uid, 1000) != OK ||
+	    TX_SET(proc.arena, user->euid, 1000) != OK)
+		abort();
+	end(0);
+	KTAP_EQUAL(proc_may_fork(&proc, user), 0);
+	struct process *child = make(user);
+	KTAP_EQUAL(child->limit[LIMIT_PROCESSES][1], 3);
+	KTAP_EQUAL(proc_may_fork(&proc, user), E_AGAIN);
+	KTAP_EQUAL(proc_may_fork(&proc, init), 0);
+	limit.hard = 4;
+	KTAP_EQUAL(limit_by(user, &limit, before), E_PERM);
+	KTAP_EQUAL(limit_by(init, &limit, before), 0);
+	limit.soft = 5;
+	KTAP_EQUAL(limit_by(init, &limit, before), E_INVAL);
+	limit.set = false;
+	KTAP_EQUAL(limit_by(child, &limit, before), 0);
+	KTAP_EQUAL(before[1], 4);
+	limit.pid = other->pid;
+	KTAP_EQUAL(limit_by(user, &limit, before), E_PERM);
+	limit.pid = 4711;
+	KTAP_EQUAL(limit_by(init, &limit, before), E_SRCH);
+	limit = (struct proc_limit){ .resource = LIMIT_FILES, .set = true,
+		.hard = LIMIT_FILES_MAX + 1 };
+	KTAP_EQUAL(limit_by(init, &limit, before), E_PERM);
+	limit.resource = LIMIT_COUNT;
+	KTAP_EQUAL(limit_by(init, &limit, before), E_INVAL);
+	/* As many signals as it may have in its queue. */
+	limit = (struct proc_limit){ .pid = other->pid, .set = true,
+		.resource = LIMIT_SIGNALS, .soft = 1, .hard = 9 };
+	KTAP_EQUAL(limit_by(init, &limit, before), 0);
+	KTAP_EQUAL(queue_by(init, other, 40, -1, 1), 0);
+	KTAP_EQUAL(queue_by(init, other, 40, -1, 2), E_AGAIN);
+}
+
+static void
 test_limit_and_reuse_of_pids(void)
 {
 	struct process *init = boot();
@@ -450,6 +626,9 @@ main(void)
 		KTAP_TEST(test_ignored_signals_do_not_stay_pending),
 		KTAP_TEST(test_kill_needs_the_right_user),
 		KTAP_TEST(test_groups_and_sessions),
+		KTAP_TEST(test_real_time_signals_queue_with_their_values),
+		KTAP_TEST(
+	    test_time_of_children_is_added_when_they_are_waited_for),
 		KTAP_TEST(test_vfork_parent_waits_for_exec_or_end),
 		KTAP_TEST(test_cancelled_waits_do_nothing),
 		KTAP_TEST(test_end_of_process_1_ends_all),
@@ -457,6 +636,8 @@ main(void)
 	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
 		KTAP_TEST(test_alarms_go_off_in_order),
 		KTAP_TEST(test_nice_is_inherited_and_bounded),
+		KTAP_TEST(test_names_are_copied_to_children_and_bounded),
+		KTAP_TEST(test_limits_are_inherited_and_only_root_raises_them),
 		KTAP_TEST(test_limit_and_reuse_of_pids),
 		KTAP_TEST(test_skipped_pids_are_left_out),
 	};

@@ -2,9 +2,8 @@
 /*
  * Signals: who may send, what becomes pending, what is delivered first.
  *
- * Default actions and handlers are the libOS's; only SIGKILL acts here. There
- * is no stopping yet: SIGSTOP is refused, the other stop signals are passed on
- * like any other.
+ * Default actions and handlers are the libOS's; only SIGKILL acts here, and
+ * what stop signals and SIGCONT do to each other and to a stopped process.
  */
 #include <lib/proc/proc.h>
 
@@ -23,6 +22,21 @@ signal_of(struct arena_list *node)
 	    offsetof(struct proc_signal, link));
 }
 
+/* The process is held. */
+static int
+entry_free(struct proc *proc, struct process *process,
+    struct proc_signal *entry)
+{
+	uint32_t *all = &proc->table->queued;
+
+	if (tx_add(proc->arena, all, sizeof(*all)) != OK ||
+	    arena_list_remove(proc->arena, &entry->link) != OK)
+		return E_NOMEM;
+	process->queued--;
+	--*all;
+	return from_status(arena_free(proc->arena, entry));
+}
+
 int
 signals_drop(struct proc *proc, struct process *process, uint64_t set)
 {
@@ -39,11 +53,36 @@ signals_drop(struct proc *proc, struct process *process, uint64_t set)
 		node = node->next;
 		if ((set & SIGNAL_BIT(signal->signal)) == 0)
 			continue;
-		if (arena_list_remove(proc->arena, &signal->link) != OK ||
-		    arena_free(proc->arena, signal) != OK)
+		if (entry_free(proc, process, signal) != 0)
 			return E_NOMEM;
 	}
 	return 0;
+}
+
+static bool
+queue_full(const struct proc *proc, const struct process *process)
+{
+	return process->queued >= PROC_QUEUE_MAX ||
+	    process->queued >= process->limit[LIMIT_SIGNALS][0] ||
+	    proc->table->queued >= PROC_QUEUE_ALL_MAX;
+}
+
+/* The process is held. */
+static int
+enqueue(struct proc *proc, struct process *process,
+    const struct proc_signal *signal)
+{
+	struct proc_signal *entry = arena_alloc(proc->arena, sizeof(*entry));
+	uint32_t *all = &proc->table->queued;
+
+	if (entry == NULL || tx_add(proc->arena, all, sizeof(*all)) != OK)
+		return E_NOMEM;
+	*entry = *signal;
+	process->pending |= SIGNAL_BIT(signal->signal);
+	process->queued++;
+	++*all;
+	return from_status(arena_list_append(proc->arena, &process->signals,
+	    &entry->link));
 }
 
 int
@@ -52,26 +91,33 @@ proc_raise(struct proc *proc, struct process *process,
 {
 	uint64_t bit = SIGNAL_BIT(signal->signal);
 
-	if (process->state != PROCESS_RUNNING)
+	if (!process_lives(process) ||
+	    (process->pid == FIRST_PID && (bit & NEVER_IGNORED) != 0))
 		return 0;
 	if (signal->signal == SIGNAL_KILL)
 		return proc_end(proc, process, STATUS_SIGNALLED(SIGNAL_KILL));
-	if (((process->ignored | process->pending) & bit) != 0)
+	if (process_hold(proc, process) != 0 ||
+	    job_signalled(proc, process, signal->signal) != 0)
+		return E_NOMEM;
+	if ((process->ignored & bit) != 0)
 		return 0;
-	struct proc_signal *entry = arena_alloc(proc->arena, sizeof(*entry));
-	if (entry == NULL || process_hold(proc, process) != 0)
+	/* A full queue still takes one of each. */
+	if ((process->pending & bit) != 0 &&
+	    (signal->signal < SIGNAL_REALTIME || queue_full(proc, process)))
+		return 0;
+	if (enqueue(proc, process, signal) != 0)
 		return E_NOMEM;
-	*entry = *signal;
-	process->pending |= bit;
-	if (arena_list_append(proc->arena, &process->signals,
-	    &entry->link) != OK)
-		return E_NOMEM;
-	return process_add_work(proc, process, PROC_WORK_KICK);
+	/* Who is stopped looks when it is continued. */
+	return process->state == PROCESS_STOPPED ? 0 :
+	    process_add_work(proc, process, PROC_WORK_KICK);
 }
 
 static bool
-may_signal(const struct process *sender, const struct process *target)
+may_signal(const struct process *sender, const struct process *target,
+    uint64_t number)
 {
+	if (number == SIGNAL_CONT && sender->sid == target->sid)
+		return true;
 	return sender->euid == 0 || sender->euid == target->uid ||
 	    sender->uid == target->uid;
 }
@@ -92,33 +138,76 @@ addressed(const struct process *sender, const struct process *target,
 
 int
 proc_kill(struct proc *proc, struct process *sender, int64_t selector,
-    uint64_t number)
+    uint64_t number, int32_t code)
 {
 	struct proc_signal signal = {
 		.signal = (uint32_t)number,
-		.code = SIGNAL_CODE_USER,
+		.code = code,
 		.pid = sender->pid,
 		.uid = sender->uid,
 	};
 	bool any = false, allowed = false;
 
-	if (number > SIGNAL_MAX)
+	if (number > SIGNAL_MAX ||
+	    (code != SIGNAL_CODE_USER && code != SIGNAL_CODE_THREAD))
 		return E_INVAL;
-	if (number == SIGNAL_STOP)
-		return E_NOTSUP;
 	if (selector == INT64_MIN)
 		return E_SRCH;
 	FOR_EACH_PROCESS(proc, target) {
 		if (!addressed(sender, target, selector))
 			continue;
 		any = true;
-		if (!may_signal(sender, target))
+		if (!may_signal(sender, target, number))
 			continue;
 		allowed = true;
 		if (number != 0 && proc_raise(proc, target, &signal) != 0)
 			return E_AGAIN;
 	}
 	return !any ? E_SRCH : allowed ? 0 : E_PERM;
+}
+
+int
+proc_queue(struct proc *proc, struct process *sender, uint64_t pid,
+    const struct proc_signal *signal)
+{
+	struct process *target = proc_find(proc, pid);
+
+	if (signal->signal > SIGNAL_MAX)
+		return E_INVAL;
+	if (target != sender && (signal->code >= 0 ||
+	    signal->code == SIGNAL_CODE_THREAD))
+		return E_PERM;
+	if (target == NULL)
+		return E_SRCH;
+	if (!may_signal(sender, target, signal->signal))
+		return E_PERM;
+	if (signal->signal == 0)
+		return 0;
+	if (signal->signal >= SIGNAL_REALTIME && process_lives(target) &&
+	    queue_full(proc, target))
+		return E_AGAIN;
+	return proc_raise(proc, target, signal) != 0 ? E_AGAIN : 0;
+}
+
+/* The oldest of its number goes; the bit stays if there are more. */
+static int
+take(struct proc *proc, struct process *process, struct proc_signal *entry)
+{
+	uint32_t number = entry->signal;
+
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	if (SIGNAL_BIT(number) & STOP_SIGNALS)
+		process->stop_fetched = 1;
+	if (entry_free(proc, process, entry) != 0)
+		return E_NOMEM;
+	for (struct arena_list *node = process->signals.next;
+	    node != &process->signals; node = node->next) {
+		if (signal_of(node)->signal == number)
+			return 0;
+	}
+	process->pending &= ~SIGNAL_BIT(number);
+	return 0;
 }
 
 int
@@ -143,19 +232,21 @@ proc_signal_fetch(struct proc *proc, struct process *process,
 		.pid = signal->pid,
 		.uid = signal->uid,
 		.value = signal->value,
-		.left = process->pending & ~SIGNAL_BIT(number),
 	};
-	return signals_drop(proc, process, SIGNAL_BIT(number));
+	int error = take(proc, process, signal_of(node));
+	out_fetched->left = process->pending;
+	return error;
 }
 
 int
 proc_signal_ignore(struct proc *proc, struct process *process, uint64_t set,
-    bool no_zombies)
+    uint64_t flags)
 {
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
 	process->ignored = set & ~NEVER_IGNORED;
-	process->no_zombies = no_zombies;
+	process->no_zombies = (flags & IGNORE_NO_ZOMBIES) != 0;
+	process->no_stops = (flags & IGNORE_NO_STOPS) != 0;
 	return signals_drop(proc, process, process->ignored);
 }
 

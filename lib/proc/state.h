@@ -10,6 +10,10 @@
 #define PROCESS_OF(node, member) \
 	((struct process *)((char *)(node) - offsetof(struct process, member)))
 
+#define FIRST_PID	1u
+#define STOP_SIGNALS	(SIGNAL_BIT(SIGNAL_STOP) | SIGNAL_BIT(SIGNAL_TSTP) | \
+			SIGNAL_BIT(SIGNAL_TTIN) | SIGNAL_BIT(SIGNAL_TTOU))
+
 #define FOR_EACH_PROCESS(proc, each) \
 	for (struct process *each = \
 	    PROCESS_OF((proc)->table->all.next, all); \
@@ -36,6 +40,14 @@ process_hold(struct proc *proc, struct process *process)
 	    offsetof(struct process, handle) - start) == OK ? 0 : E_NOMEM;
 }
 
+/* Its end has not been decided. */
+static inline bool
+process_lives(const struct process *process)
+{
+	return process->state == PROCESS_RUNNING ||
+	    process->state == PROCESS_STOPPED;
+}
+
 static inline int
 from_status(status_t status)
 {
@@ -49,6 +61,26 @@ int process_add_work(struct proc *proc, struct process *process,
 int process_remove(struct proc *proc, struct process *process);
 /* A child has become a zombie, or is gone: the parent may be waiting. */
 int wait_check(struct proc *proc, struct process *parent);
+/* Those of the first process; a child has its parent's. */
+void limits_default(struct process *process);
+/* A copy, for a child. */
+int names_copy(struct proc *proc, struct process *process,
+    const struct process *parent);
 /* Takes it out of the list of alarms. */
 int alarm_drop(struct proc *proc, struct process *process);
+/* What a signal does when it is sent, also to who ignores or blocks it. */
+int job_signalled(struct proc *proc, struct process *process, uint32_t signal);
+/* RESUME. The process is held. */
+int job_resumed(struct proc *proc, struct process *process);
+/* It will not be continued any more. The process is held. */
+int job_forget(struct proc *proc, struct process *process);
+/*
+ * parent is no longer who continues the process: a group of stopped ones may be
+ * left alone by that.
+ */
+int job_orphaned(struct proc *proc, const struct process *process,
+    const struct process *parent);
+/* SIGCHLD to its parent. */
+int child_signal(struct proc *proc, struct process *parent,
+    const struct process *child, int32_t code, uint32_t status);
 int signals_drop(struct proc *proc, struct process *process, uint64_t set);

@@ -4,9 +4,8 @@
  */
 #include <lib/proc/proc.h>
 
+#include <lib/base/string.h>
 #include <lib/proc/state.h>
-
-#define FIRST_PID	1u
 
 int
 proc_table_start(struct proc *proc)
@@ -99,15 +98,17 @@ process_inherit(struct process *process, const struct process *parent)
 {
 	process->pgid = parent->pgid;
 	process->sid = parent->sid;
+	process->terminal = parent->terminal;
 	process->uid = parent->uid;
 	process->euid = parent->euid;
 	process->gid = parent->gid;
 	process->egid = parent->egid;
 	process->ignored = parent->ignored;
 	process->no_zombies = parent->no_zombies;
+	process->no_stops = parent->no_stops;
 	process->nice = parent->nice;
-	for (unsigned i = 0; i < PROC_NAME_SIZE; i++)
-		process->name[i] = parent->name[i];
+	process->affinity = parent->affinity;
+	memcpy(process->limit, parent->limit, sizeof(process->limit));
 }
 
 int
@@ -123,10 +124,12 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 		return E_NOMEM;
 	process->pid = process->pgid = process->sid = pid;
 	process->state = PROCESS_RUNNING;
+	limits_default(process);
 	if (parent != NULL) {
 		process_inherit(process, parent);
 		process->parent = parent;
-		if (arena_list_append(arena, &parent->children,
+		if (names_copy(proc, process, parent) != 0 ||
+		    arena_list_append(arena, &parent->children,
 		    &process->sibling) != OK)
 			return E_NOMEM;
 	}
@@ -135,7 +138,8 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	if (error != 0)
 		return error;
 	return process_add_work(proc, process, PROC_WORK_START |
-	    (process->nice != 0 ? PROC_WORK_NICE : 0));
+	    ((process->nice | (int64_t)process->affinity) != 0 ?
+	    PROC_WORK_NICE : 0));
 }
 
 int
@@ -164,17 +168,6 @@ vfork_release(struct proc *proc, struct process *child)
 	parent->park = PARK_NONE;
 	proc->answer(proc->context, parent->call, 0,
 	    (const uint64_t[3]){ child->pid });
-	return 0;
-}
-
-int
-proc_set_name(struct proc *proc, struct process *process,
-    const char name[PROC_NAME_SIZE])
-{
-	if (tx_add(proc->arena, process->name, sizeof(process->name)) != OK)
-		return E_NOMEM;
-	for (unsigned i = 0; i < PROC_NAME_SIZE - 1; i++)
-		process->name[i] = name[i];
 	return 0;
 }
 
@@ -214,6 +207,9 @@ proc_work_done(struct proc *proc, struct process *process, uint32_t work)
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
 	uint32_t before = process->work;
+	if ((before & work & PROC_WORK_RESUME) != 0 &&
+	    job_resumed(proc, process) != 0)
+		return E_NOMEM;
 	process->work &= ~work;
 	if (before == 0 || process->work != 0)
 		return 0;
@@ -224,9 +220,9 @@ proc_work_done(struct proc *proc, struct process *process, uint32_t work)
 int
 proc_end(struct proc *proc, struct process *process, uint32_t status)
 {
-	if (process->state != PROCESS_RUNNING)
+	if (!process_lives(process))
 		return 0;
-	if (process_hold(proc, process) != 0)
+	if (process_hold(proc, process) != 0 || job_forget(proc, process) != 0)
 		return E_NOMEM;
 	process->state = PROC_DYING;
 	process->status = status;
@@ -246,6 +242,9 @@ process_free(struct proc *proc, struct process *process)
 	    arena_list_remove(proc->arena, &process->all) != OK)
 		return E_NOMEM;
 	table->count--;
+	if (process->names != NULL && arena_free(proc->arena,
+	    process->names) != OK)
+		return E_NOMEM;
 	return from_status(arena_free(proc->arena, process));
 }
 
@@ -263,16 +262,12 @@ signal_parent(struct proc *proc, struct process *parent,
     const struct process *child)
 {
 	uint32_t signal = child->status & 0x7f;
-	struct proc_signal info = {
-		.signal = SIGNAL_CHLD,
-		.code = signal == 0 ? CHILD_EXITED :
-		    (child->status & 0x80) != 0 ? CHILD_DUMPED : CHILD_KILLED,
-		.pid = child->pid,
-		.uid = child->uid,
-		.value = signal == 0 ? child->status >> 8 & 0xff : signal,
-	};
 
-	return proc_raise(proc, parent, &info);
+	if (signal == 0)
+		return child_signal(proc, parent, child, CHILD_EXITED,
+		    child->status >> 8 & 0xff);
+	return child_signal(proc, parent, child, (child->status & 0x80) != 0 ?
+	    CHILD_DUMPED : CHILD_KILLED, signal);
 }
 
 /* A zombie has a (new) parent: reported, or removed if that is not wanted. */
@@ -286,6 +281,21 @@ report(struct proc *proc, struct process *parent, struct process *zombie)
 	if (wait_check(proc, parent) != 0)
 		return E_NOMEM;
 	return signal_parent(proc, parent, &copy);
+}
+
+/* init NULL: there is nobody who could. */
+static int
+adopt(struct proc *proc, struct process *init, struct process *child)
+{
+	bool zombie = child->state == PROCESS_ZOMBIE;
+
+	if (init == NULL)
+		return zombie ? process_free(proc, child) : 0;
+	if (arena_list_append(proc->arena, &init->children,
+	    &child->sibling) != OK)
+		return E_NOMEM;
+	return zombie ? report(proc, init, child) :
+	    process_add_work(proc, child, PROC_WORK_INFO);
 }
 
 /* Children of an ended process go to process 1, or are alone if that ended. */
@@ -304,22 +314,9 @@ reparent(struct proc *proc, struct process *process)
 		    arena_list_remove(proc->arena, &child->sibling) != OK)
 			return E_NOMEM;
 		child->parent = init;
-		if (init == NULL && child->state == PROCESS_ZOMBIE) {
-			if (process_free(proc, child) != 0)
-				return E_NOMEM;
-			continue;
-		}
-		if (init == NULL)
-			continue;
-		if (arena_list_append(proc->arena, &init->children,
-		    &child->sibling) != OK)
-			return E_NOMEM;
-		if (child->state != PROCESS_ZOMBIE) {
-			if (process_add_work(proc, child, PROC_WORK_INFO) != 0)
-				return E_NOMEM;
-			continue;
-		}
-		if (report(proc, init, child) != 0)
+		bool lives = process_lives(child);
+		if (adopt(proc, init, child) != 0 ||
+		    (lives && job_orphaned(proc, child, process) != 0))
 			return E_NOMEM;
 	}
 	return 0;
@@ -342,6 +339,25 @@ finish(struct proc *proc, const struct process *process)
 	return 0;
 }
 
+static int
+session_end(struct proc *proc, const struct process *process)
+{
+	if (process->sid != process->pid || process->terminal == 0 ||
+	    proc->session_ended == NULL)
+		return 0;
+	return proc->session_ended(proc->context, process->sid,
+	    process->terminal);
+}
+
+int
+proc_spent(struct proc *proc, struct process *process, uint64_t ns)
+{
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->spent_ns = ns;
+	return 0;
+}
+
 int
 proc_ended(struct proc *proc, struct process *process)
 {
@@ -355,7 +371,10 @@ proc_ended(struct proc *proc, struct process *process)
 		return E_NOMEM;
 	if (process->pid == FIRST_PID && finish(proc, process) != 0)
 		return E_NOMEM;
-	if (reparent(proc, process) != 0)
+	if (session_end(proc, process) != 0)
+		return E_NOMEM;
+	if (reparent(proc, process) != 0 ||
+	    (parent != NULL && job_orphaned(proc, process, parent) != 0))
 		return E_NOMEM;
 	/* Last: from here on a waiting parent may remove it. */
 	process->state = PROCESS_ZOMBIE;

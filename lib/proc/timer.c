@@ -70,7 +70,7 @@ go_off(struct proc *proc, struct process *process, uint64_t now_ns)
 
 	if (alarm_drop(proc, process) != 0)
 		return E_NOMEM;
-	if (process->state != PROCESS_RUNNING)
+	if (!process_lives(process))
 		return 0;
 	if (interval != 0) {
 		due += ((now_ns - due) / interval + 1) * interval;
@@ -135,7 +135,7 @@ proc_nice(struct proc *proc, const struct process *caller,
 	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
 	*out_nice = NICE_MAX;
 	FOR_EACH_PROCESS(proc, process) {
-		if (process->state != PROCESS_RUNNING ||
+		if (!process_lives(process) ||
 		    !addressed(process, request->kind, request->id))
 			continue;
 		if (request->set)
@@ -148,4 +148,29 @@ proc_nice(struct proc *proc, const struct process *caller,
 			*out_nice = process->nice;
 	}
 	return error;
+}
+
+int
+proc_affinity(struct proc *proc, const struct process *caller, uint64_t pid,
+    const uint64_t *mask, uint64_t *out_before)
+{
+	struct process *process = proc_find(proc, pid == 0 ? caller->pid : pid);
+
+	*out_before = ~0ul;
+	if (process == NULL)
+		return E_SRCH;
+	if (process->affinity != 0)
+		*out_before = process->affinity;
+	if (mask == NULL)
+		return 0;
+	if (*mask == 0)
+		return E_INVAL;
+	if (caller->euid != 0 && caller->euid != process->uid &&
+	    caller->euid != process->euid)
+		return E_PERM;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->affinity = *mask;
+	return process_lives(process) ?
+	    process_add_work(proc, process, PROC_WORK_NICE) : 0;
 }

@@ -18,29 +18,55 @@ selected(const struct process *parent, const struct process *child,
 	return selector == -1 || child->pgid == (uint64_t)-selector;
 }
 
-/* The oldest zombie that is selected; *out_any: one is selected at all. */
+/* Something to tell that the waiter asked for. */
+static bool
+ready(const struct process *child, uint64_t options)
+{
+	if (child->state == PROCESS_ZOMBIE)
+		return (options & WAIT_OPTION_NOT_EXITED) == 0;
+	return child->report != 0 &&
+	    (options & (child->report == STATUS_CONTINUED ?
+	    WAIT_OPTION_CONTINUED : WAIT_OPTION_UNTRACED)) != 0;
+}
+
+/* The oldest that is ready and selected; *out_any: one may be, now or later. */
 static struct process *
-find_zombie(struct process *parent, int64_t selector, bool *out_any)
+find_ready(struct process *parent, int64_t selector, uint64_t options,
+    bool *out_any)
 {
 	*out_any = false;
 	FOR_EACH_CHILD(parent, child) {
 		if (!selected(parent, child, selector))
 			continue;
-		*out_any = true;
-		if (child->state == PROCESS_ZOMBIE)
+		if (ready(child, options)) {
+			*out_any = true;
 			return child;
+		}
+		*out_any |= child->state != PROCESS_ZOMBIE;
 	}
 	return NULL;
 }
 
 static int
-collect(struct proc *proc, struct process *zombie, uint64_t options,
-    struct proc_waited *out_waited)
+collect(struct proc *proc, struct process *parent, struct process *child,
+    struct proc_waited *out_waited, uint64_t options)
 {
-	*out_waited = (struct proc_waited){ zombie->pid, zombie->status };
+	bool zombie = child->state == PROCESS_ZOMBIE;
+	uint64_t spent = child->spent_ns + child->children_ns;
+
+	*out_waited = (struct proc_waited){ child->pid,
+	    (zombie ? child->status : child->report) |
+	    (uint64_t)child->uid << 32, spent };
 	if (options & WAIT_OPTION_NOWAIT)
 		return 0;
-	return process_remove(proc, zombie);
+	if (process_hold(proc, zombie ? parent : child) != 0)
+		return E_NOMEM;
+	if (!zombie) {
+		child->report = 0;
+		return 0;
+	}
+	parent->children_ns += spent;
+	return process_remove(proc, child);
 }
 
 int
@@ -48,20 +74,21 @@ proc_wait(struct proc *proc, struct process *process, struct proc_call call,
     int64_t selector, uint64_t options, struct proc_waited *out_waited,
     bool *out_parked)
 {
-	struct process *zombie;
+	struct process *child;
 	bool any;
 
 	*out_parked = false;
 	*out_waited = (struct proc_waited){ 0 };
 	if (options & ~(uint64_t)(WAIT_OPTION_NOHANG | WAIT_OPTION_UNTRACED |
-	    WAIT_OPTION_CONTINUED | WAIT_OPTION_NOWAIT))
+	    WAIT_OPTION_CONTINUED | WAIT_OPTION_NOWAIT |
+	    WAIT_OPTION_NOT_EXITED))
 		return E_INVAL;
 	/* Its negative is no number. */
 	if (selector == INT64_MIN)
 		return E_SRCH;
-	zombie = find_zombie(process, selector, &any);
-	if (zombie != NULL)
-		return collect(proc, zombie, options, out_waited);
+	child = find_ready(process, selector, options, &any);
+	if (child != NULL)
+		return collect(proc, process, child, out_waited, options);
 	if (!any)
 		return E_CHILD;
 	if (options & WAIT_OPTION_NOHANG)
@@ -84,17 +111,19 @@ wait_check(struct proc *proc, struct process *parent)
 
 	if (parent->park != PARK_WAIT)
 		return 0;
-	struct process *zombie = find_zombie(parent, parent->selector, &any);
-	if (zombie == NULL && any)
+	struct process *child = find_ready(parent, parent->selector,
+	    parent->options, &any);
+	if (child == NULL && any)
 		return 0;
 	if (process_hold(proc, parent) != 0)
 		return E_NOMEM;
 	parent->park = PARK_NONE;
-	if (zombie != NULL && collect(proc, zombie, parent->options,
-	    &waited) != 0)
+	if (child != NULL && collect(proc, parent, child, &waited,
+	    parent->options) != 0)
 		return E_NOMEM;
-	proc->answer(proc->context, parent->call, zombie != NULL ? 0 : E_CHILD,
-	    (const uint64_t[3]){ waited.pid, waited.status, 0 });
+	proc->answer(proc->context, parent->call, waited.pid != 0 ? 0 :
+	    E_CHILD, (const uint64_t[3]){ waited.pid, waited.status,
+	    waited.spent_ns });
 	return 0;
 }
 
@@ -109,7 +138,10 @@ proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 			continue;
 		if (process_hold(proc, process) != 0)
 			return E_NOMEM;
-		/* A fork cannot be undone: its parent just goes on early. */
+		/*
+		 * A fork cannot be undone: its parent just goes on early. Who
+		 * is stopped stays so, and asks again.
+		 */
 		bool fork = process->park == PARK_VFORK;
 		process->park = PARK_NONE;
 		*out_found = true;

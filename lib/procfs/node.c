@@ -302,7 +302,6 @@ procfs_stat(const struct procfs_node *node, struct storage_stat *out)
 		links += tree_is_in(e, node) &&
 		    e->mode >> 12 == KIND_DIRECTORY;
 	out->links = links;
-	out->device = PROCFS_DEVICE;
 }
 
 size_t

@@ -117,7 +117,7 @@ limits(struct procfs_text *text, const struct procfs_process *p)
 {
 	static const struct {
 		const char *name, *unit;
-	} lines[LIBOS_LIMITS] = {
+	} lines[LIMIT_COUNT] = {
 		{ "Max cpu time", "seconds" }, { "Max file size", "bytes" },
 		{ "Max data size", "bytes" }, { "Max stack size", "bytes" },
 		{ "Max core file size", "bytes" },
@@ -134,7 +134,7 @@ limits(struct procfs_text *text, const struct procfs_process *p)
 
 	procfs_print(text, "%-25s %-20s %-20s %-10s\n", "Limit", "Soft Limit",
 	    "Hard Limit", "Units");
-	for (unsigned i = 0; i < LIBOS_LIMITS; i++) {
+	for (unsigned i = 0; i < LIMIT_COUNT; i++) {
 		procfs_print(text, "%-25s ", lines[i].name);
 		put_limit(text, p->limits[i][0]);
 		put_limit(text, p->limits[i][1]);

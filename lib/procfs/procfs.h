@@ -24,7 +24,7 @@
 #define PROCFS_PID_MAX		4194303u
 #define PROCFS_FD_MAX		1023u
 #define PROCFS_NUMBERS		1024u	/* position of number 0 */
-#define PROCFS_DEVICE		3u	/* st_dev; storage is 1, pipes are 2 */
+#define PROCFS_DEVICE		3u	/* st_dev, as the libOS tells it */
 
 enum procfs_kind {
 	PROCFS_NONE,
@@ -107,7 +107,7 @@ int procfs_resolve(const char *path, size_t length, uint32_t self,
     bool follow, struct procfs_walk *out_walk);
 /* Text of the path below /proc ("" for the top); returns its length. */
 size_t procfs_path(const struct procfs_node *node, char *out, size_t size);
-/* KIND_*, mode, links, inode; for the caller: owner, device and times. */
+/* KIND_*, mode, links, inode; for the caller: owner and times. */
 void procfs_stat(const struct procfs_node *node, struct storage_stat *out);
 static inline bool
 procfs_is_directory(const struct procfs_node *node)
@@ -186,7 +186,7 @@ struct procfs_process {
 	uint64_t stack_start, arguments[2], environment[2];
 	uint64_t pending, ignored, blocked, caught;
 	uint32_t fd_room;
-	uint64_t limits[LIBOS_LIMITS][2];
+	uint64_t limits[LIMIT_COUNT][2];
 };
 
 /* False: no file of the machine. */

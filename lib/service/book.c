@@ -50,6 +50,7 @@ list_begin(struct book *book)
 		return ERR_NOMEM;
 	state->listed.effects = 0;
 	state->listed.answers = 0;
+	state->listed.which ^= 1;
 	book->list_begun = true;
 	return OK;
 }
@@ -61,9 +62,9 @@ book_effect(struct book *book, unsigned kind, cap_t target, uint64_t value)
 
 	if (list_begin(book) != OK || state->listed.effects == BOOK_EFFECTS)
 		return ERR_NOMEM;
-	struct book_effect *effect = &state->effect[state->listed.effects];
-	if (tx_add(book->arena, effect, sizeof(*effect)) != OK)
-		return ERR_NOMEM;
+	struct book_effect *effect = &state->list[state->listed.which].
+	    effect[state->listed.effects];
+	tx_unused(book->arena, effect, sizeof(*effect));
 	*effect = (struct book_effect){ kind, target, value };
 	state->listed.effects++;
 	return OK;
@@ -77,9 +78,9 @@ answer_entry(struct book *book)
 
 	if (list_begin(book) != OK || state->listed.answers == BOOK_ANSWERS)
 		return NULL;
-	struct book_answer *answer = &state->answer[state->listed.answers];
-	if (tx_add(book->arena, answer, sizeof(*answer)) != OK)
-		return NULL;
+	struct book_answer *answer = &state->list[state->listed.which].
+	    answer[state->listed.answers];
+	tx_unused(book->arena, answer, sizeof(*answer));
 	state->listed.answers++;
 	return answer;
 }
@@ -256,9 +257,10 @@ book_is_named(const struct book *book, cap_t cap)
 		if (chunk != NULL && chunk[slot % BOOK_CHUNK] == cap)
 			return true;
 	}
+	const struct book_answer *answer = book_list(state)->answer;
 	for (unsigned i = 0; i < state->listed.answers; i++)
-		for (unsigned j = 0; j < state->answer[i].caps; j++)
-			if (state->answer[i].cap[j] == cap)
+		for (unsigned j = 0; j < answer[i].caps; j++)
+			if (answer[i].cap[j] == cap)
 				return true;
 	return false;
 }

@@ -11,13 +11,14 @@
  * The effect list is the one of the last commit that had effects. All of them
  * were carried out before the next transaction began, so the list is not
  * cleared afterwards: it is replaced by the next commit, and doing it again
- * changes nothing.
+ * changes nothing. There are two, used in turn: the one that is not the last
+ * commit's needs no saving when it is written.
  */
 #pragma once
 
 #include <lib/service/service.h>
 
-#define BOOK_LAYOUT		1u	/* version of struct book_state */
+#define BOOK_LAYOUT		2u	/* version of struct book_state */
 #define BOOK_EFFECTS		256u	/* per transaction, without answers */
 #define BOOK_ANSWERS		64u
 #define BOOK_REQUESTS		32u
@@ -43,6 +44,11 @@ struct book_answer {
 	cap_t	 cap[4];
 };
 
+struct book_list {
+	struct book_effect effect[BOOK_EFFECTS];
+	struct book_answer answer[BOOK_ANSWERS];
+};
+
 struct book_reply {
 	cap_t	 cap;
 	uint64_t parked;	/* order number of the parked call, 0 = none */
@@ -62,9 +68,9 @@ struct book_state {
 	cap_t	 **named;	/* chunks of handles, indexed by slot */
 	struct {
 		uint32_t effects, answers;
+		uint64_t which;		/* of list[] */
 	} listed;
-	struct book_effect effect[BOOK_EFFECTS];
-	struct book_answer answer[BOOK_ANSWERS];
+	struct book_list list[2];
 	struct book_request request[BOOK_REQUESTS];
 	uint8_t	 apart_too[PAGE_SIZE];
 };
@@ -82,6 +88,13 @@ struct book {
 	cap_t	 fresh[BOOK_FRESH];
 	bool	 fresh_lost;	/* there were more */
 };
+
+/* What is listed. */
+static inline const struct book_list *
+book_list(const struct book_state *state)
+{
+	return &state->list[state->listed.which & 1];
+}
 
 /* In a transaction on an empty arena. */
 status_t book_create(struct book *book, size_t root_size);

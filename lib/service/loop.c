@@ -132,16 +132,17 @@ static void
 do_listed(unsigned held_back)
 {
 	const struct book_state *state = loop.book.state;
+	const struct book_list *list = book_list(state);
 
 	if (!loop.book.list_begun)
 		return;
 	for (unsigned i = 0; i < state->listed.effects; i++) {
-		do_effect(&state->effect[i]);
+		do_effect(&list->effect[i]);
 		service_crash_point("effect");
 	}
 	for (unsigned i = 0; i + held_back < state->listed.answers; i++) {
-		send_answer(&state->answer[i]);
-		free_push(state->answer[i].id.reply);
+		send_answer(&list->answer[i]);
+		free_push(list->answer[i].id.reply);
 		service_crash_point("answer");
 	}
 }
@@ -151,12 +152,13 @@ static void
 redo_listed(void)
 {
 	const struct book_state *state = loop.book.state;
+	const struct book_list *list = book_list(state);
 	struct sys_received held;
 
 	for (unsigned i = 0; i < state->listed.effects; i++)
-		do_effect(&state->effect[i]);
+		do_effect(&list->effect[i]);
 	for (unsigned i = 0; i < state->listed.answers; i++) {
-		const struct book_answer *answer = &state->answer[i];
+		const struct book_answer *answer = &list->answer[i];
 		kernel_reply_read(reply_cap(answer->id.reply), &held);
 		if (held.status == OK && held.order == answer->id.order)
 			send_answer(answer);
@@ -251,7 +253,7 @@ finish_reply(void)
 		return;
 	}
 	do_listed(1);
-	loop.answer = &book->state->answer[
+	loop.answer = &book_list(book->state)->answer[
 	    book->state->listed.answers - 1].message;
 	loop.answer_reply = call->id.reply;
 }

@@ -139,6 +139,7 @@ storage_utimens(struct storage *storage, struct description *base,
 		return both_now ? E_ACCES : E_PERM;
 	if (SAVE(storage, inode) != 0)
 		return E_NOSPC;
+	watch_touch(storage, inode);
 	if (times.atime_ns != TIME_OMIT)
 		inode->atime_ns = times.atime_ns == TIME_NOW ? time :
 		    times.atime_ns;

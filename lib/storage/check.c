@@ -45,6 +45,9 @@ node_ok(const struct storage *storage, const struct inode *directory,
 static bool
 inode_ok(const struct inode *inode)
 {
+	if (inode->watch != 0 && (inode_kind(inode) != KIND_REGULAR ||
+	    inode->references == 0 || inode->watch > STORAGE_WATCHES))
+		return false;
 	if (inode_kind(inode) == KIND_SYMLINK)
 		return inode->target != NULL &&
 		    inode->size == inode->target_length;
@@ -120,12 +123,14 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 
 	while ((d = storage_next(storage, &index)) != NULL) {
 		if (d->inode == NULL || d->top == NULL ||
-		    d->inode->references == 0 || d->top->references == 0)
+		    d->base == NULL || d->inode->references == 0 ||
+		    d->top->references == 0 || d->base->references == 0 ||
+		    (d->retired && d->inode != d->base))
 			return false;
-		*out_unlinked += d->inode->links == 0;
+		*out_unlinked += d->inode->links == 0 || d->base->links == 0;
 		used++;
 	}
-	return used == storage->root->descriptions;
+	return used == storage->root->places.descriptions;
 }
 
 bool

@@ -27,10 +27,11 @@
 #define PAGES		2u
 #define STRIDE		13u	/* prime: other places in each loop */
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		4u
+#define BASES		5u
 
 static struct fake fake;
-static uint64_t badge[BASES];	/* root, user, open file, open folder */
+/* Root, user, open file, open folder, retired. */
+static uint64_t badge[BASES];
 
 static struct description *
 base(unsigned i)
@@ -215,6 +216,54 @@ run_map(void)
 	return storage_map(core(), base(2), &size, &file);
 }
 
+static unsigned
+run_window(void)
+{
+	struct storage_window window;
+	struct storage_opened opened;
+	struct description *d;
+	unsigned error = storage_open(core(), base(0), PATH("dir/other"),
+	    OPEN_READ, 0, &d, &opened);
+
+	return error != 0 ? error : storage_window(core(), d, &window);
+}
+
+static unsigned
+run_retire(void)
+{
+	return storage_retire(core(), base(2));
+}
+
+static unsigned
+run_retire_folder(void)
+{
+	return storage_retire(core(), base(3));
+}
+
+static unsigned
+run_reopen(void)
+{
+	struct storage_opened opened;
+
+	return storage_reopen(core(), base(4), PATH("other"), OPEN_READ, 0,
+	    &opened);
+}
+
+static unsigned
+run_reopen_new(void)
+{
+	struct storage_opened opened;
+
+	return storage_reopen(core(), base(4), PATH("new"),
+	    OPEN_WRITE | OPEN_CREATE, 0600, &opened);
+}
+
+static unsigned
+run_close_retired(void)
+{
+	return storage_close(core(), base(4));
+}
+
 static const struct operation {
 	const char *name;
 	unsigned (*run)(void);
@@ -229,6 +278,10 @@ static const struct operation {
 	{ "chmod", run_chmod }, { "close", run_close },
 	{ "close_folder", run_close_folder }, { "readdir", run_readdir },
 	{ "attach", run_attach }, { "map", run_map },
+	{ "window", run_window }, { "retire", run_retire },
+	{ "retire_folder", run_retire_folder }, { "reopen", run_reopen },
+	{ "reopen_new", run_reopen_new },
+	{ "close_retired", run_close_retired },
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
@@ -279,6 +332,16 @@ make_tree(void)
 	must(write_bytes(storage_find(core(), other), 0, 50, 2));
 	fake_begin(&fake);
 	must(storage_close(core(), storage_find(core(), other)));
+	struct storage_window window;
+	fake_begin(&fake);
+	must(storage_window(core(), base(2), &window));
+	struct storage_opened opened;
+	fake_begin(&fake);
+	must(storage_open(core(), base(3), PATH("other"), OPEN_WRITE, 0, &d,
+	    &opened));
+	badge[4] = storage_badge(d);
+	fake_begin(&fake);
+	must(storage_retire(core(), d));
 }
 
 static bool
@@ -295,6 +358,7 @@ static struct run {
 	uint8_t	*alias;		/* the memory of the child */
 	struct fake start;	/* the handle as it was */
 	uint64_t before, after;
+	uint64_t size, watch;	/* of the open file, before */
 	uint64_t looks, wrong;
 } run;
 
@@ -305,6 +369,16 @@ execute(void *context)
 
 	fake_begin(&fake);
 	must(r->operation->run());
+}
+
+/* Whoever still sees the old version may rely on the old size. */
+static bool
+watch_ok(const struct run *r)
+{
+	const struct description *d = base(2);
+
+	return d == NULL || storage_size(d) == r->size ||
+	    fake_watches(&fake)[0] != r->watch;
 }
 
 static void
@@ -329,7 +403,7 @@ look(void *context, uint64_t n)
 	r->looks++;
 	memcpy(FAKE_BASE, r->alias, fake_size(&r->start));
 	fake = r->start;
-	fine = fake_resume(&fake) && world_ok();
+	fine = fake_resume(&fake) && world_ok() && watch_ok(r);
 	if (fine && (fake_digest(&fake) == r->before ||
 	    r->operation->run == run_write)) {
 		execute(r);
@@ -369,6 +443,8 @@ crash_everywhere(const struct operation *operation)
 	memcpy(content, FAKE_BASE, size);
 	run = (struct run){ .operation = operation, .start = fake };
 	run.before = fake_digest(&fake);
+	run.size = storage_size(base(2));
+	run.watch = fake_watches(&fake)[0];
 	execute(&run);
 	run.after = fake_digest(&fake);
 	fake = run.start;

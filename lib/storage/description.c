@@ -21,14 +21,13 @@ static unsigned
 add_chunk(struct storage *storage)
 {
 	struct storage_root *root = storage->root;
-	uint32_t first = root->chunks * DESCRIPTIONS_PER_CHUNK;
+	uint32_t first = root->places.chunks * DESCRIPTIONS_PER_CHUNK;
 
-	if (root->chunks == CHUNKS_MAX)
+	if (root->places.chunks == CHUNKS_MAX)
 		return E_NFILE;
 	struct chunk *chunk = arena_alloc(storage->arena, sizeof(*chunk));
-	if (chunk == NULL || SAVE(storage, &root->chunk[root->chunks]) != 0 ||
-	    SAVE(storage, &root->chunks) != 0 ||
-	    SAVE(storage, &root->free) != 0)
+	if (chunk == NULL || SAVE(storage, &root->chunk[root->places.chunks]) != 0 ||
+	    SAVE(storage, &root->places) != 0)
 		return E_NOSPC;
 	for (uint32_t i = 0; i < DESCRIPTIONS_PER_CHUNK; i++) {
 		chunk->description[i].index = first + i;
@@ -36,8 +35,8 @@ add_chunk(struct storage *storage)
 		chunk->description[i].next_free =
 		    i + 1 < DESCRIPTIONS_PER_CHUNK ? first + i + 2 : 0;
 	}
-	root->chunk[root->chunks++] = chunk;
-	root->free = first + 1;
+	root->chunk[root->places.chunks++] = chunk;
+	root->places.free = first + 1;
 	return 0;
 }
 
@@ -49,14 +48,13 @@ description_create(struct storage *storage, const struct description *base,
 	struct description *d;
 	unsigned error;
 
-	if (root->free == 0 && (error = add_chunk(storage)) != 0)
+	if (root->places.free == 0 && (error = add_chunk(storage)) != 0)
 		return error;
-	d = at(root, root->free - 1);
-	if (SAVE(storage, &root->free) != 0 ||
-	    SAVE(storage, &root->descriptions) != 0 || SAVE(storage, d) != 0)
+	d = at(root, root->places.free - 1);
+	if (SAVE(storage, &root->places) != 0 || SAVE(storage, d) != 0)
 		return E_NOSPC;
-	root->free = d->next_free;
-	root->descriptions++;
+	root->places.free = d->next_free;
+	root->places.descriptions++;
 	d->used = true;
 	d->generation += storage->attempt;
 	if (d->generation == 0)
@@ -66,11 +64,16 @@ description_create(struct storage *storage, const struct description *base,
 	d->gid = base->gid;
 	d->inode = inode;
 	d->top = base->top;
+	d->base = base->inode != NULL && is_directory(base->inode) ?
+	    base->inode : base->top;
+	d->retired = false;
 	d->position = 0;
 	d->session = 0;
 	error = inode_reference(storage, d->inode);
 	if (error == 0)
 		error = inode_reference(storage, d->top);
+	if (error == 0)
+		error = inode_reference(storage, d->base);
 	*out_description = d;
 	return error;
 }
@@ -92,20 +95,52 @@ storage_close(struct storage *storage, struct description *description)
 {
 	struct storage_root *root = storage->root;
 	struct inode *inode = description->inode, *top = description->top;
+	struct inode *base = description->base;
+	bool retired = description->retired;
+	unsigned error;
 
-	if (SAVE(storage, &root->free) != 0 ||
-	    SAVE(storage, &root->descriptions) != 0 ||
+	if (SAVE(storage, &root->places) != 0 ||
 	    SAVE(storage, description) != 0)
 		return E_NOSPC;
 	description->used = false;
-	description->inode = description->top = NULL;
+	description->inode = description->top = description->base = NULL;
 	if (++description->generation == 0)
 		description->generation = 1;
-	description->next_free = root->free;
-	root->free = description->index + 1;
-	root->descriptions--;
-	unsigned error = inode_unreference(storage, inode);
+	description->next_free = root->places.free;
+	root->places.free = description->index + 1;
+	root->places.descriptions--;
+	error = retired ? 0 : inode_unreference(storage, inode);
+	if (error == 0)
+		error = inode_unreference(storage, base);
 	return error != 0 ? error : inode_unreference(storage, top);
+}
+
+unsigned
+storage_retire(struct storage *storage, struct description *description)
+{
+	struct inode *inode = description->inode;
+
+	if (description->retired)
+		return 0;
+	if (SAVE(storage, description) != 0)
+		return E_NOSPC;
+	description->retired = true;
+	description->inode = description->base;
+	description->flags = OPEN_PATH;
+	return inode_unreference(storage, inode);
+}
+
+unsigned
+description_rebind(struct storage *storage, struct description *description,
+    struct inode *inode, unsigned flags)
+{
+	if (SAVE(storage, description) != 0)
+		return E_NOSPC;
+	description->retired = false;
+	description->inode = inode;
+	description->flags = flags;
+	description->position = 0;
+	return inode_reference(storage, inode);
 }
 
 struct description *
@@ -113,7 +148,7 @@ storage_find(const struct storage *storage, uint64_t badge)
 {
 	uint32_t index = (uint32_t)badge - 1;
 
-	if (index / DESCRIPTIONS_PER_CHUNK >= storage->root->chunks)
+	if (index / DESCRIPTIONS_PER_CHUNK >= storage->root->places.chunks)
 		return NULL;
 	struct description *d = at(storage->root, index);
 	return d->used && d->generation == badge >> 32 ? d : NULL;
@@ -142,7 +177,7 @@ unsigned
 storage_set_session(struct storage *storage, struct description *description,
     uint64_t session)
 {
-	if (SAVE(storage, &description->session) != 0)
+	if (SAVE(storage, description) != 0)
 		return E_NOSPC;
 	description->session = session;
 	return 0;
@@ -165,7 +200,7 @@ storage_next(const struct storage *storage, uint32_t *index)
 {
 	const struct storage_root *root = storage->root;
 
-	for (; *index < root->chunks * DESCRIPTIONS_PER_CHUNK; ++*index)
+	for (; *index < root->places.chunks * DESCRIPTIONS_PER_CHUNK; ++*index)
 		if (at(root, *index)->used)
 			return at(root, (*index)++);
 	return NULL;

@@ -18,7 +18,26 @@ size_t
 fake_size(const struct fake *fake)
 {
 	return fake->arena_size + fake->files * (sizeof(struct fake_file) +
-	    fake->pages * STORAGE_PAGE);
+	    fake->pages * STORAGE_PAGE) + FAKE_WATCHES * sizeof(uint64_t);
+}
+
+/* Like page objects they outlive crashes, and nothing undoes a change. */
+uint64_t *
+fake_watches(const struct fake *fake)
+{
+	return (uint64_t *)(fake->base + fake_size(fake)) - FAKE_WATCHES;
+}
+
+static void
+fake_watch_changed(void *context, uint32_t watch)
+{
+	fake_watches(context)[watch % FAKE_WATCHES]++;
+}
+
+static uint64_t
+fake_watch_version(void *context, uint32_t watch)
+{
+	return fake_watches(context)[watch % FAKE_WATCHES];
 }
 
 struct fake_file *
@@ -223,6 +242,8 @@ open_world(struct fake *fake)
 		.file_clear = fake_file_clear, .file_load = fake_file_load,
 		.file_shrink = fake_file_shrink,
 		.file_destroy = fake_file_destroy, .space = fake_space,
+		.watch_changed = fake_watch_changed,
+		.watch_version = fake_watch_version,
 	};
 	storage_start(s, ++fake->incarnation);
 	return true;

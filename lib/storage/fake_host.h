@@ -12,6 +12,7 @@
 
 #define FAKE_BASE	((uint8_t *)0x720000000000ul)
 #define FAKE_EFFECTS	64u
+#define FAKE_WATCHES	16u	/* and so round again */
 
 struct fake_effect {
 	uint64_t file;
@@ -47,6 +48,7 @@ struct fake {
 size_t fake_size(const struct fake *fake);
 struct fake_file *fake_files(const struct fake *fake);
 uint8_t *fake_data(const struct fake *fake, uint64_t file);
+uint64_t *fake_watches(const struct fake *fake);
 
 /* Maps fresh memory and makes an empty tree. */
 void fake_create(struct fake *fake, size_t arena_size, unsigned files,

@@ -128,8 +128,8 @@ storage_read_begin(struct storage *storage, struct description *description,
 }
 
 /* Once a day, or when the content is newer: enough for who asks. */
-static bool
-wants_atime(const struct inode *inode, uint64_t time)
+bool
+file_wants_atime(const struct inode *inode, uint64_t time)
 {
 	return inode->atime_ns <= inode->mtime_ns ||
 	    inode->atime_ns <= inode->ctime_ns ||
@@ -149,7 +149,7 @@ storage_read_end(struct storage *storage, struct description *description,
 			return E_NOSPC;
 		description->position = transfer->position;
 	}
-	if (done == 0 || !wants_atime(inode, time))
+	if (done == 0 || !file_wants_atime(inode, time))
 		return 0;
 	if (SAVE(storage, &inode->atime_ns) != 0)
 		return E_NOSPC;
@@ -229,7 +229,7 @@ storage_seek(struct storage *storage, struct description *description,
 	}
 	/* offset is signed; base is at most 2^63 - 1. */
 	if ((int64_t)offset > 0 && offset > INT64_MAX - base)
-		return E_OVERFLOW;
+		return E_INVAL;
 	if ((int64_t)(base + offset) < 0)
 		return E_INVAL;
 	if (SAVE(storage, &description->position) != 0)

@@ -107,6 +107,8 @@ inode_unreference(struct storage *storage, struct inode *inode)
 	if (SAVE(storage, &inode->references) != 0)
 		return E_NOSPC;
 	inode->references--;
+	if (inode->references == 0 && watch_release(storage, inode) != 0)
+		return E_NOSPC;
 	return free_if_unused(storage, inode);
 }
 
@@ -116,6 +118,7 @@ inode_unlink(struct storage *storage, struct inode *inode)
 {
 	if (SAVE(storage, inode) != 0)
 		return E_NOSPC;
+	watch_touch(storage, inode);
 	inode->ctime_ns = now(storage);
 	if (!is_directory(inode)) {
 		inode->links--;
@@ -132,6 +135,7 @@ inode_modified(struct storage *storage, struct inode *inode)
 {
 	if (SAVE(storage, inode) != 0)
 		return E_NOSPC;
+	watch_touch(storage, inode);
 	inode->mtime_ns = inode->ctime_ns = now(storage);
 	return 0;
 }
@@ -141,6 +145,7 @@ inode_changed(struct storage *storage, struct inode *inode)
 {
 	if (SAVE(storage, inode) != 0)
 		return E_NOSPC;
+	watch_touch(storage, inode);
 	inode->ctime_ns = now(storage);
 	return 0;
 }

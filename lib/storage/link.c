@@ -62,6 +62,7 @@ link_new(struct walk *walk, struct inode *inode)
 		return error;
 	if (SAVE(storage, inode) != 0)
 		return E_NOSPC;
+	watch_touch(storage, inode);
 	inode->links++;
 	if (inode->entry == NULL) {
 		inode->entry = entry;

@@ -34,6 +34,7 @@ static const struct {
 	{ "dev/urandom", 0666, DEVICE_URANDOM },
 	{ "dev/tty",	 0666, DEVICE_TTY },
 	{ "dev/console", 0600, DEVICE_CONSOLE },
+	{ "dev/ptmx",	 0666, DEVICE_PTMX },
 };
 
 /* The one who makes everything: root, at the top. */
@@ -57,6 +58,9 @@ create_devices(struct storage *storage)
 	struct description self = maker(storage);
 	unsigned error = storage_mkdir(storage, &self, path_of("dev"), 0755);
 
+	if (error == 0)
+		error = storage_mkdir(storage, &self, path_of("dev/pts"),
+		    0755);
 	for (unsigned i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
 		if (error == 0)
 			error = storage_mknod(storage, &self,

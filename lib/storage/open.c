@@ -110,39 +110,66 @@ find(struct storage *storage, struct description *base,
 	return error;
 }
 
+/* All but the description. */
+static unsigned
+open_inode(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned *flags, uint32_t mode,
+    struct storage_opened *out_opened, struct inode **out_inode)
+{
+	struct inode *inode;
+	bool created;
+
+	if ((*flags & ~OPEN_ALL) != 0)
+		return E_INVAL;
+	if ((*flags & OPEN_PATH) != 0)
+		*flags &= OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW;
+	if ((*flags & OPEN_CREATE) != 0 && (*flags & OPEN_DIRECTORY) != 0)
+		return E_INVAL;
+	if ((*flags & OPEN_CREATE) == 0)
+		*flags &= ~OPEN_EXCLUSIVE;
+	unsigned error = find(storage, base, path, *flags, mode, &inode,
+	    &created);
+	if (error == 0 && !created) {
+		error = check_kind(inode, *flags);
+		if (error == 0)
+			error = check_rights(base, inode, *flags);
+		if (error == 0 && (*flags & OPEN_TRUNCATE) != 0 &&
+		    inode_kind(inode) == KIND_REGULAR)
+			error = file_set_size(storage, base, inode, 0);
+	}
+	if (error != 0)
+		return error;
+	*flags &= OPEN_READ | OPEN_WRITE | OPEN_APPEND | OPEN_PATH;
+	*out_opened = (struct storage_opened){ inode_kind(inode),
+		inode->device, inode->size, inode->number };
+	*out_inode = inode;
+	return 0;
+}
+
 unsigned
 storage_open(struct storage *storage, struct description *base,
     struct storage_path path, unsigned flags, uint32_t mode,
     struct description **out_description, struct storage_opened *out_opened)
 {
 	struct inode *inode;
-	bool created;
+	unsigned error = open_inode(storage, base, path, &flags, mode,
+	    out_opened, &inode);
 
-	if ((flags & ~OPEN_ALL) != 0)
+	return error != 0 ? error : description_create(storage, base, inode,
+	    flags, out_description);
+}
+
+unsigned
+storage_reopen(struct storage *storage, struct description *description,
+    struct storage_path path, unsigned flags, uint32_t mode,
+    struct storage_opened *out_opened)
+{
+	struct inode *inode;
+
+	if (!description->retired)
 		return E_INVAL;
-	if ((flags & OPEN_PATH) != 0)
-		flags &= OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW;
-	if ((flags & OPEN_CREATE) != 0 && (flags & OPEN_DIRECTORY) != 0)
-		return E_INVAL;
-	if ((flags & OPEN_CREATE) == 0)
-		flags &= ~OPEN_EXCLUSIVE;
-	unsigned error = find(storage, base, path, flags, mode, &inode,
-	    &created);
-	if (error == 0 && !created) {
-		error = check_kind(inode, flags);
-		if (error == 0)
-			error = check_rights(base, inode, flags);
-		if (error == 0 && (flags & OPEN_TRUNCATE) != 0 &&
-		    inode_kind(inode) == KIND_REGULAR)
-			error = file_set_size(storage, base, inode, 0);
-	}
-	if (error == 0)
-		error = description_create(storage, base, inode,
-		    flags & (OPEN_READ | OPEN_WRITE | OPEN_APPEND | OPEN_PATH),
-		    out_description);
-	if (error != 0)
-		return error;
-	*out_opened = (struct storage_opened){ inode_kind(inode),
-		inode->device, inode->size, inode->number };
-	return 0;
+	unsigned error = open_inode(storage, description, path, &flags, mode,
+	    out_opened, &inode);
+	return error != 0 ? error : description_rebind(storage, description,
+	    inode, flags);
 }

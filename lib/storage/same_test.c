@@ -714,14 +714,16 @@ prepare(void)
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",
-		"urandom", "tty", "console", "control" };
-	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		"urandom", "tty", "console", "control", "ptmx", "pts" };
+	const unsigned count = sizeof(names) / sizeof(names[0]);
+	for (unsigned i = 0; i < count; i++) {
 		char name[32];
 
 		snprintf(name, sizeof(name), "dev/%s", names[i]);
 		fake_begin(&fake);
 		fake_end(&fake, storage_unlink(core(), slot[0].own,
-		    (struct storage_path){ name, strlen(name) }, false));
+		    (struct storage_path){ name, strlen(name) },
+		    i == count - 1));
 	}
 	fake_begin(&fake);
 	fake_end(&fake, storage_unlink(core(), slot[0].own,
@@ -751,7 +753,7 @@ TEST(test_results_and_trees_are_those_of_the_host)
 	for (unsigned i = 0; i < SLOTS; i++)
 		close_slot(i);
 	compare_all();
-	EXPECT_EQ(core()->root->descriptions, 0);
+	EXPECT_EQ(core()->root->places.descriptions, 0);
 	/* Whether the random operations reach what they should. */
 	for (unsigned i = 0; i < 256; i++)
 		if (outcomes[i] != 0)

@@ -7,8 +7,8 @@
  *	entry		one name in one directory: a node of its tree
  *
  * References of an inode: descriptions that have it open, or have it as the
- * root of their attachment, and directories below it that were removed but are
- * still referenced (their `..` leads here). The top directory has one more.
+ * root of their attachment or as the directory they were opened from, and
+ * directories below it that were removed but are still referenced (their `..` leads here). The top directory has one more.
  *
  * A directory is a treap ordered by cookie. The cookie of an entry is a hash
  * of its name, or up to COOKIE_PROBES - 1 above when it is taken. So it serves
@@ -54,6 +54,7 @@ struct inode {
 	uint64_t atime_ns, mtime_ns, ctime_ns;
 	uint32_t references;
 	uint32_t target_length;	/* of a symbolic link */
+	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	/* Of a directory: its only name. Of a file: one of its names or none. */
 	struct inode *parent;
 	struct entry *entry;
@@ -77,10 +78,12 @@ struct description {
 	uint32_t index;
 	uint32_t generation;	/* never 0 */
 	bool	 used;
+	bool	 retired;	/* inode is base, and counted once */
 	uint32_t flags;		/* OPEN_* */
 	uint32_t uid, gid;
 	struct inode *inode;
 	struct inode *top;	/* of the attachment */
+	struct inode *base;	/* directory it was opened from */
 	uint64_t position;
 	uint64_t session;
 	uint32_t next_free;	/* index + 1, of a free one */
@@ -99,10 +102,16 @@ struct storage_root {
 	uint64_t load_position;
 	uint64_t load_offset;	/* in the file being loaded */
 	bool	 loaded;
-	uint32_t chunks;
-	uint32_t free;		/* index + 1 of a free description */
-	uint32_t descriptions;	/* in use */
+	struct {
+		uint32_t chunks;
+		uint32_t free;		/* index + 1 of a free description */
+		uint32_t descriptions;	/* in use */
+	} places;
 	struct chunk *chunk[CHUNKS_MAX];
+	uint64_t watch_memory;	/* the caller's */
+	uint32_t watch_ready;	/* watches above were never taken */
+	uint32_t watch_free;	/* index + 1 of a free one below */
+	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
 };
 
 static inline unsigned
@@ -202,8 +211,20 @@ unsigned link_new(struct walk *walk, struct inode *inode);
 unsigned description_create(struct storage *storage,
     const struct description *base, struct inode *inode, unsigned flags,
     struct description **out_description);
+/* A retired description becomes one of the inode. */
+unsigned description_rebind(struct storage *storage,
+    struct description *description, struct inode *inode, unsigned flags);
+
+/* watch.c */
+/* Gives the inode a watch if one is free. Saves. */
+unsigned watch_take(struct storage *storage, struct inode *inode);
+unsigned watch_release(struct storage *storage, struct inode *inode);
+/* Before the inode changes: who watches asks again. */
+void watch_touch(const struct storage *storage, const struct inode *inode);
 
 /* file.c */
+/* Would a read of data now note its time? */
+bool file_wants_atime(const struct inode *inode, uint64_t time);
 /* Everything beyond the size is zero after that. Inode is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
 /* Sets the size, with page object, for someone who may. Saves. */

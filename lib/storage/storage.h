@@ -52,6 +52,12 @@ struct storage_environment {
 	/* Effects, done after the commit. */
 	status_t (*file_shrink)(void *context, uint64_t file, uint64_t size);
 	status_t (*file_destroy)(void *context, uint64_t file);
+	/*
+	 * Watches, outside the arena: changed() advances one at once, and is
+	 * called before the commit. NULL: there are none.
+	 */
+	void (*watch_changed)(void *context, uint32_t watch);
+	uint64_t (*watch_version)(void *context, uint32_t watch);
 	/* Bytes for file contents, for statfs. */
 	void (*space)(void *context, uint64_t *out_total, uint64_t *out_free);
 };
@@ -122,6 +128,15 @@ struct storage_opened {
 unsigned storage_open(struct storage *storage, struct description *base,
     struct storage_path path, unsigned flags, uint32_t mode,
     struct description **out_description, struct storage_opened *out_opened);
+/*
+ * Retiring closes a description but keeps it, for the next opening: until then
+ * it is one of the directory it was opened from, as with OPEN_PATH.
+ */
+unsigned storage_retire(struct storage *storage,
+    struct description *description);
+unsigned storage_reopen(struct storage *storage,
+    struct description *description, struct storage_path path, unsigned flags,
+    uint32_t mode, struct storage_opened *out_opened);
 unsigned storage_set_flags(struct storage *storage,
     struct description *description, unsigned flags);
 
@@ -157,6 +172,24 @@ unsigned storage_truncate(struct storage *storage,
 /* The page object, made if there is none yet. */
 unsigned storage_map(struct storage *storage, struct description *description,
     uint64_t *out_size, uint64_t *out_file);
+
+/*
+ * The same for a client that will read by itself: *out_watch changes before
+ * the file does. A version of 0: no watch is free, or a read must be asked for.
+ */
+struct storage_window {
+	uint64_t size, file, version;
+	uint32_t watch;
+};
+unsigned storage_window(struct storage *storage,
+    struct description *description, struct storage_window *out_window);
+uint64_t storage_version(const struct storage *storage,
+    const struct description *description);
+/* Size, told together with the version. */
+uint64_t storage_size(const struct description *description);
+/* The memory of the watches, kept for the caller. */
+uint64_t storage_watch_memory(const struct storage *storage);
+unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
 
 /* Names. */
 unsigned storage_mkdir(struct storage *storage, struct description *base,

@@ -18,7 +18,7 @@
 #define IRQ_NAME	"irq:3"
 #define BIT_IRQ		(1ul << 3)
 #define BIT_PUMP	(1ul << 32)
-#define LAYOUT		1u
+#define LAYOUT		2u
 
 static struct console_line line;
 static cap_t uart_port, uart_irq;
@@ -105,6 +105,17 @@ port_again(void *context)
 		service_panic("effect list full");
 }
 
+static void
+port_notify(void *context)
+{
+	const struct console *console = line.console;
+
+	(void)context;
+	if (console->listener != CAP_NONE && service_effect_signal(
+	    console->listener, console->listener_bits) != OK)
+		service_panic("effect list full");
+}
+
 /* No commands are defined yet: what comes is logged, cut to one line. */
 static void
 port_control(void *context, const uint8_t *text, size_t length)
@@ -131,7 +142,7 @@ static const struct console_port port = {
 	.in = port_in, .out = port_out, .send = port_send,
 	.copy_in = port_copy_in, .copy_out = port_copy_out,
 	.answer = port_answer, .again = port_again,
-	.control = port_control, .fail = port_fail,
+	.notify = port_notify, .control = port_control, .fail = port_fail,
 };
 
 static void
@@ -202,6 +213,64 @@ handle_read(struct service_call *call, struct console_call id)
 	return finish(call, outcome, value);
 }
 
+/* The capability that came with the call replaces the one before. */
+static service_outcome
+handle_listen(struct service_call *call)
+{
+	struct console *console = line.console;
+
+	if (call->trust < TRUST_SERVICE)
+		return refuse(call, E_PERM);
+	struct sys_result taken = sys_invoke(SYS_REPLY_TAKE_CAP, call->reply,
+	    0, CAP_ANY_SLOT, 0, 0, 0);
+	cap_t listener = taken.value[0];
+	if (call->caps < 1 || taken.status != OK)
+		return refuse(call, E_INVAL);
+	if (service_cap_keep(listener) != OK ||
+	    (console->listener != CAP_NONE &&
+	    service_cap_drop(console->listener) != OK) ||
+	    TX_SET(service_arena(), console->listener, listener) != OK ||
+	    TX_SET(service_arena(), console->listener_bits,
+	    call->message.word[1]) != OK)
+		return refuse(call, E_NOMEM);
+	call->message = (struct message){ { TAG_REPLY_OK } };
+	return SERVICE_REPLY;
+}
+
+static service_outcome
+handle_put(struct service_call *call, struct console_call id)
+{
+	const uint64_t *word = call->message.word;
+	uint64_t value;
+
+	if (call->trust < TRUST_SERVICE)
+		return refuse(call, E_PERM);
+	if (call->windows < 1 || word[2] > CONSOLE_WRITE_MAX)
+		return refuse(call, E_INVAL);
+	console_outcome outcome = console_put(&line, id, word[1], word[2],
+	    &value);
+	return finish(call, outcome, value);
+}
+
+static service_outcome
+handle_take(struct service_call *call, struct console_call id)
+{
+	const uint64_t *word = call->message.word;
+	const struct console *console = line.console;
+	struct console_taken taken;
+
+	if (call->trust < TRUST_SERVICE)
+		return refuse(call, E_PERM);
+	if (call->windows < 1)
+		return refuse(call, E_INVAL);
+	if (console_take(&line, id, word[1], word[2], &taken) != CONSOLE_DONE)
+		return refuse(call, E_FAULT);
+	call->message = (struct message){ { TAG_REPLY_OK, taken.done,
+	    console->rows | console->columns << 16, taken.end,
+	    taken.position } };
+	return SERVICE_REPLY;
+}
+
 static service_outcome
 handle(void *root, struct service_call *call)
 {
@@ -224,6 +293,12 @@ handle(void *root, struct service_call *call)
 		outcome = console_exit(&line, id,
 		    (uint32_t)call->message.word[1], &value);
 		return finish(call, outcome, value);
+	case CONSOLE_LISTEN:
+		return handle_listen(call);
+	case CONSOLE_PUT:
+		return handle_put(call, id);
+	case CONSOLE_TAKE:
+		return handle_take(call, id);
 	case CONSOLE_POLL:
 		console_poll(&line, &value, &end);
 		call->message = (struct message){ { TAG_REPLY_OK, value,

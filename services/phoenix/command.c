@@ -68,12 +68,12 @@ state_name(uint64_t state)
 }
 
 static struct container_info
-memory_of(const struct place *place)
+memory_of(cap_t container)
 {
 	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
 
-	if (sys_invoke(SYS_CONTAINER_INFO, place->parts.container, 0, 0, 0, 0,
-	    0).status != OK)
+	if (container == CAP_NONE || sys_invoke(SYS_CONTAINER_INFO, container,
+	    0, 0, 0, 0, 0).status != OK)
 		return (struct container_info){ 0 };
 	return *(const struct container_info *)utcb->data;
 }
@@ -89,7 +89,7 @@ run_ps(struct phoenix *phoenix, const char *operand)
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		const struct place *place = &phoenix->place[i];
 		const struct trace_page *trace = report_trace(phoenix, place);
-		struct container_info memory = memory_of(place);
+		struct container_info memory = memory_of(place->parts.container);
 
 		say("%-12s %-9s %11lu %7lu %10lu %9lu %8lu\n",
 		    place->manifest.name, state_name(place->life.state),
@@ -136,7 +136,7 @@ stats_of(struct phoenix *phoenix, const struct place *place)
 	const struct manifest *m = &place->manifest;
 	const struct life *life = &place->life;
 	const struct trace_page *trace = report_trace(phoenix, place);
-	struct container_info memory = memory_of(place);
+	struct container_info memory = memory_of(place->parts.container);
 
 	say("service %s\nstate %s\nincarnation %lu\ndeaths %lu\n", m->name,
 	    state_name(life->state), life->incarnation, life->deaths);
@@ -169,6 +169,9 @@ run_stats(struct phoenix *phoenix, const char *operand)
 	say("memory %lu KiB\nfree %lu KiB\nreserved %lu KiB\n",
 	    info.frames_total * 4, info.frames_free * 4,
 	    info.frames_reserved * 4);
+	struct container_info users = memory_of(phoenix->users);
+	say("programs charged %lu KiB of %lu KiB, %lu objects\n",
+	    users.frames_used * 4, users.frames_limit * 4, users.objects_used);
 	say("threads %lu\naddress spaces %lu\nslots %lu\n",
 	    info.objects[OBJ_THREAD], info.objects[OBJ_VSPACE],
 	    info.slots_used);

@@ -209,6 +209,9 @@ fill_machine(unsigned kind, struct procfs_machine *machine)
 		machine->tsc_hz = info->tsc_hz;
 		machine->switches = info->context_switches;
 	}
+	if (kind == PROCFS_UPTIME || kind == PROCFS_MACHINE_STAT)
+		inspect_cpus(machine->cpus, &machine->busy_ns,
+		    &machine->idle_ns);
 	if (kind == PROCFS_CPUINFO)
 		cpu_names(machine);
 	if (kind == PROCFS_LOADAVG || kind == PROCFS_MACHINE_STAT)
@@ -263,8 +266,6 @@ put_process(struct procfs_text *text, const struct proc_file *file,
 	inspect_process(process, file->opener, &shown);
 	if (kind == PROCFS_STATUS)
 		inspect_handlers(process, &shown);
-	if (kind == PROCFS_LIMITS)
-		inspect_limits(process, &shown);
 	procfs_process_file(text, kind, &shown);
 }
 
@@ -430,11 +431,9 @@ files_request(const struct files_request *request, uint64_t badge)
 	case STORAGE_SEEK:
 		return seek(request, file);
 	case STORAGE_STAT:
-		return is_gone(file) ? E_NOENT :
-		    files_put_stat(request, 0, &file->node);
 	case STORAGE_STAT_AT:
 		return is_gone(file) ? E_NOENT :
-		    files_put_stat(request, 1, &file->node);
+		    files_put_stat(request, &file->node);
 	case STORAGE_PATH:
 		return path(request, file);
 	case STORAGE_READLINK_AT:

@@ -31,7 +31,8 @@ inspect_start(const struct root *root)
 bool
 inspect_is_alive(const struct process *process)
 {
-	return process->state == PROCESS_RUNNING &&
+	return (process->state == PROCESS_RUNNING ||
+	    process->state == PROCESS_STOPPED) &&
 	    process->handle[HANDLE_VSPACE] != CAP_NONE;
 }
 
@@ -102,12 +103,27 @@ count_map(void *context, const struct libos_map *map)
 	return true;
 }
 
+/* CPU time, and STATE_*. */
+static uint64_t
+thread_info(const struct process *process, uint64_t *out_state)
+{
+	struct sys_result r = { .status = ERR_NOENT };
+
+	if (inspect_is_alive(process))
+		r = sys_invoke(SYS_THREAD_INFO, process->handle[HANDLE_THREAD],
+		    0, 0, 0, 0, 0);
+	*out_state = r.status == OK ? r.value[1] & 0xff : STATE_DEAD;
+	return r.status == OK ? r.value[0] : process->spent_ns;
+}
+
 bool
 inspect_runs(const struct process *process)
 {
-	return inspect_is_alive(process) && process->park == PARK_NONE &&
-	    sys_invoke(SYS_THREAD_READ, process->handle[HANDLE_THREAD], 0, 0,
-	    0, 0, 0).status != OK;
+	uint64_t state;
+
+	thread_info(process, &state);
+	return process->park == PARK_NONE &&
+	    (state == STATE_READY || state == STATE_RUNNING);
 }
 
 static char
@@ -119,6 +135,28 @@ state_of(const struct process *process, uint32_t reader)
 		return 'T';
 	return process->pid == reader || !inspect_is_alive(process) ||
 	    inspect_runs(process) ? 'R' : 'S';
+}
+
+/* The first of the names that exec told, for who has no memory any more. */
+static void
+kept_name(const struct process *process, char name[LIBOS_NAME_SIZE])
+{
+	if (process->names != NULL)
+		memcpy(name, process->names, strnlen(process->names,
+		    LIBOS_NAME_SIZE - 1));
+}
+
+static void
+put_terminal(const struct process *process, struct procfs_process *out)
+{
+	uint32_t number = process->terminal - 1;
+
+	if (process->terminal == 0 || number >= TERMINAL_COUNT)
+		return;
+	out->terminal = number == 0 ? DEVICE_CONSOLE : DEVICE_PTS(number - 1);
+	if (terminals->terminal[number] != NULL)
+		out->foreground =
+		    (int32_t)terminals->terminal[number]->foreground;
 }
 
 static void
@@ -143,6 +181,7 @@ inspect_process(const struct process *process, uint32_t reader,
 	const struct container_info *info =
 	    (const struct container_info *)own_utcb()->data;
 	struct libos_view view;
+	uint64_t state;
 
 	*out = (struct procfs_process){
 		.pid = process->pid, .ppid = proc_parent_pid(process),
@@ -153,9 +192,13 @@ inspect_process(const struct process *process, uint32_t reader,
 		.state = state_of(process, reader),
 		.exit_status = process->status,
 		.start_ns = process->start_ns,
+		.spent_ns = thread_info(process, &state),
+		.children_ns = process->children_ns,
 		.pending = process->pending, .ignored = process->ignored,
 	};
-	memcpy(out->name, process->name, sizeof(out->name));
+	memcpy(out->limits, process->limit, sizeof(out->limits));
+	kept_name(process, out->name);
+	put_terminal(process, out);
 	if (inspect_view(process, &view))
 		from_memory(process, &view, out);
 	if (inspect_is_alive(process) && sys_invoke(SYS_CONTAINER_INFO,
@@ -183,13 +226,18 @@ inspect_handlers(const struct process *process, struct procfs_process *out)
 }
 
 void
-inspect_limits(const struct process *process, struct procfs_process *out)
+inspect_cpus(uint64_t count, uint64_t *out_busy_ns, uint64_t *out_idle_ns)
 {
-	struct libos_view view;
+	const struct cpu_info *info = (const struct cpu_info *)own_utcb()->data;
 
-	if (inspect_view(process, &view))
-		inspect_read(process, view.limits, out->limits,
-		    sizeof(out->limits));
+	*out_busy_ns = *out_idle_ns = 0;
+	for (uint64_t cpu = 0; cpu < count; cpu++) {
+		if (sys_invoke(SYS_CPU_INFO, granted.system, cpu, 0, 0, 0,
+		    0).status != OK)
+			continue;
+		*out_idle_ns += info->idle_ns;
+		*out_busy_ns += info->time_ns - info->idle_ns;
+	}
 }
 
 /* -- open files -- */
@@ -304,6 +352,12 @@ fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 		return handle_path(process, file.cap, out, size);
 	case LIBOS_FILE_CONSOLE:
 		return format_text(out, size, "/dev/console");
+	case LIBOS_FILE_TERMINAL:
+		if (file.device == DEVICE_PTMX)
+			return format_text(out, size, "/dev/ptmx");
+		return file.terminal == 0 ?
+		    format_text(out, size, "/dev/console") :
+		    format_text(out, size, "/dev/pts/%u", file.terminal - 1u);
 	case LIBOS_FILE_DEVICE:
 		return format_text(out, size, "%s", device_name(file.device));
 	case LIBOS_FILE_PIPE:

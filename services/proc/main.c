@@ -18,7 +18,7 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		3u
+#define LAYOUT		6u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -92,8 +92,6 @@ error_of(status_t status)
 
 /* -- requests; each returns 0, an E_* code, or PARKED -- */
 
-#define PARKED (-1)
-
 static void
 reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -126,8 +124,11 @@ handle_fork(struct root *root, struct service_call *call,
 	cap_t handle[HANDLE_COUNT];
 	struct process *child;
 	uint32_t pid;
-	int error = users_nearly_full() ? E_AGAIN : proc_pick_pid(&proc, &pid);
+	int error = users_nearly_full() ? E_AGAIN :
+	    proc_may_fork(&proc, process);
 
+	if (error == 0)
+		error = proc_pick_pid(&proc, &pid);
 	if (error != 0)
 		return error;
 	status_t status = objects_fork(&root->libos, process->handle, pid,
@@ -183,8 +184,41 @@ handle_wait(struct service_call *call, struct process *process,
 	    &was_parked);
 	if (error != 0)
 		return error;
-	reply(call, waited.pid, waited.status, 0);
+	reply(call, waited.pid, waited.status, waited.spent_ns);
 	return was_parked ? PARKED : 0;
+}
+
+/* A cancelled one asks again: who is stopped stays so. */
+static int
+handle_stop(struct service_call *call, struct process *process,
+    struct proc_call id)
+{
+	bool was_parked;
+
+	if (call->cancelled)
+		return E_INTR;
+	int error = proc_stop(&proc, process, id, call->message.word[1],
+	    &was_parked);
+	if (error != 0)
+		return error;
+	reply(call, 0, 0, 0);
+	return was_parked ? PARKED : 0;
+}
+
+static int
+handle_queue(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	struct proc_signal signal = {
+		.signal = word[2] > SIGNAL_MAX ? SIGNAL_MAX + 1 :
+		    (uint32_t)word[2],
+		.code = (int32_t)word[3],
+		.value = word[4],
+		.pid = (uint32_t)word[5],
+		.uid = (uint32_t)(word[5] >> 32),
+	};
+
+	return proc_queue(&proc, process, word[1], &signal);
 }
 
 static int
@@ -267,6 +301,42 @@ handle_nice(struct service_call *call, struct process *process)
 	return error;
 }
 
+/* Told in the info page before the answer, for the caller may look there. */
+static int
+handle_limit(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	struct proc_limit request = {
+		.pid = word[1], .resource = word[2], .set = word[3] != 0,
+		.soft = word[4], .hard = word[5],
+	};
+	uint64_t before[2];
+	int error = proc_limit(&proc, process, &request, before);
+
+	if (error == 0 && request.set &&
+	    (request.pid == 0 || request.pid == process->pid))
+		info_update(process);
+	reply(call, before[0], before[1], 0);
+	return error;
+}
+
+/* Names that make no sense are left out: exec has happened all the same. */
+static int
+handle_exec_done(struct service_call *call, struct process *process)
+{
+	static char names[NAMES_MAX];
+	uint64_t length = call->message.word[1];
+	int error = proc_exec_done(&proc, process);
+
+	reply(call, 0, 0, 0);
+	if (error != 0 || call->windows == 0 || length > sizeof(names) ||
+	    sys_window_copy(call->reply, 0 | WINDOW_FROM_CALLER, 0, CAP_NONE,
+	    (uint64_t)names, length, NULL) != OK)
+		return error;
+	error = proc_set_names(&proc, process, names, length);
+	return error == E_INVAL ? 0 : error;
+}
+
 static int
 handle_machine(const struct root *root, struct service_call *call)
 {
@@ -281,21 +351,6 @@ handle_machine(const struct root *root, struct service_call *call)
 	return 0;
 }
 
-/* A name that cannot be read is none: the exec has happened. */
-static int
-handle_exec_done(struct service_call *call, struct process *process)
-{
-	char name[PROC_NAME_SIZE] = "";
-	uint64_t length = at_most(call->message.word[7], sizeof(name) - 1);
-
-	if (call->windows > 0 && sys_window_copy(call->reply,
-	    WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)name, length,
-	    NULL) != OK)
-		name[0] = 0;
-	int error = proc_set_name(&proc, process, name);
-	return error != 0 ? error : proc_exec_done(&proc, process);
-}
-
 static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
@@ -303,6 +358,7 @@ dispatch(struct root *root, struct service_call *call,
 	struct proc_call id = { call->id.reply, call->id.order };
 	uint64_t tag = call->message.word[0];
 	uint64_t a = call->message.word[1], b = call->message.word[2];
+	uint64_t before;
 	int error;
 
 	switch (tag) {
@@ -316,20 +372,36 @@ dispatch(struct root *root, struct service_call *call,
 		return handle_fetch(call, process);
 	case PROC_SIGNAL_WAIT:
 		return handle_signal_wait(call, process, id);
+	case PROC_STOP:
+		return handle_stop(call, process, id);
 	case PROC_GET:
 		return handle_get(call, process);
 	case PROC_ALARM:
 		return handle_alarm(call, process);
+	case PROC_LIMIT:
+		return handle_limit(call, process);
+	case PROC_AFFINITY:
+		error = proc_affinity(&proc, process, a, b != 0 ?
+		    &call->message.word[3] : NULL, &before);
+		reply(call, before, 0, 0);
+		return error;
 	case PROC_NICE:
 		return handle_nice(call, process);
 	case PROC_KILL:
-		error = proc_kill(&proc, process, (int64_t)a, b);
+		error = proc_kill(&proc, process, (int64_t)a, b,
+		    (int32_t)call->message.word[3]);
 		break;
+	case PROC_QUEUE:
+		error = handle_queue(call, process);
+		break;
+	case PROC_TIMES:
+		reply(call, process->children_ns, 0, 0);
+		return 0;
 	case PROC_SIGNAL_PENDING:
 		reply(call, process->pending, 0, 0);
 		return 0;
 	case PROC_SIGNAL_IGNORE:
-		error = proc_signal_ignore(&proc, process, a, b != 0);
+		error = proc_signal_ignore(&proc, process, a, b);
 		break;
 	case PROC_SETPGID:
 		error = proc_setpgid(&proc, process, a, b);
@@ -338,11 +410,16 @@ dispatch(struct root *root, struct service_call *call,
 		error = proc_setsid(&proc, process);
 		reply(call, process->sid, 0, 0);
 		return error;
+	case TERMINAL_OPEN:
+	case TERMINAL_SET_GROUP:
+	case TERMINAL_ACQUIRE:
+	case TERMINAL_RELEASE:
+	case TERMINAL_STOP_GROUP:
+		return terminals_session(call, process);
 	case PROC_MACHINE:
 		return handle_machine(root, call);
 	case PROC_EXEC_DONE:
-		error = handle_exec_done(call, process);
-		break;
+		return handle_exec_done(call, process);
 	default:
 		return E_NOSYS;
 	}
@@ -367,29 +444,38 @@ dispatch_file(struct service_call *call, const struct process *process)
 	return error;
 }
 
-static bool
-is_file_request(uint64_t tag)
+static int
+dispatch_session(struct root *root, struct service_call *call)
 {
-	return tag < TAG_SOCKET || tag == PROC_LEAVE;
+	struct process *process = proc_find(&proc, call->badge);
+	uint64_t tag = call->message.word[0];
+
+	/* Only processes call, and only while they live and are not stopped. */
+	if (process == NULL || (process->state != PROCESS_RUNNING &&
+	    (process->state != PROCESS_STOPPED || tag != PROC_STOP)))
+		return E_PERM;
+	if (tag < TAG_SOCKET || tag == PROC_LEAVE)
+		return dispatch_file(call, process);
+	return dispatch(root, call, process);
 }
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	struct process *process = proc_find(&proc, call->badge);
-	int error = E_PERM;
+	int error;
 
-	/* Only processes call, and only while they live. */
+	terminals_begin();
 	if ((call->badge & PROC_BADGE_FILE) != 0)
 		error = dispatch_file(call, NULL);
-	else if (process != NULL && process->state == PROCESS_RUNNING)
-		error = is_file_request(call->message.word[0]) ?
-		    dispatch_file(call, process) :
-		    dispatch(root, call, process);
+	else if (call->badge >= TERMINALS_BADGE)
+		error = terminals_request(call);
+	else
+		error = dispatch_session(root, call);
 	if (error > 0) {
 		call->message.word[1] = (uint64_t)error;
 		return SERVICE_ERROR;
 	}
+	terminals_end();
 	ask_for_work();
 	return error == PARKED ? SERVICE_PARK : SERVICE_REPLY;
 }
@@ -402,7 +488,7 @@ work_on(struct process *process)
 	uint32_t work = process->work;
 
 	if (work & PROC_WORK_DESTROY) {
-		objects_destroy(process);
+		must(proc_spent(&proc, process, objects_destroy(process)));
 		must(proc_ended(&proc, process));
 		return;
 	}
@@ -415,7 +501,8 @@ work_on(struct process *process)
 		info_update(process);
 	if (work & PROC_WORK_NICE)
 		objects_schedule(process);
-	if (work & PROC_WORK_KICK)
+	/* Its answer makes who was stopped look. */
+	if ((work & PROC_WORK_KICK) && process->park != PARK_STOP)
 		sys_invoke(SYS_THREAD_KICK, process->handle[HANDLE_THREAD], 0,
 		    0, 0, 0, 0);
 	must(proc_work_done(&proc, process, work));
@@ -448,10 +535,17 @@ notified(void *arena_root, uint64_t bits)
 	struct root *root = arena_root;
 	struct process *process;
 
-	(void)bits;
+	terminals_begin();
+	if (bits & BIT_CONSOLE)
+		pump();
+	terminals_serve();
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
-	if (!root->started && !root->failed)
+	/* What runs must have been committed: its work is done next time. */
+	if (!root->started && !root->failed) {
 		start_first(root);
+		ask_for_work();
+		return;
+	}
 	if (root->failed)
 		return;		/* no process was built; idle() ends it all */
 	for (unsigned i = 0; i < WORK_AT_ONCE; i++) {
@@ -488,9 +582,20 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
-	if ((badge & PROC_BADGE_FILE) != 0 && kind == EVENT_PEER_GONE)
-		files_close(badge);
-	if (process == NULL || process->state != PROCESS_RUNNING)
+	if ((badge & PROC_BADGE_FILE) != 0) {
+		if (kind == EVENT_PEER_GONE)
+			files_close(badge);
+		return;
+	}
+	terminals_begin();
+	if (badge >= TERMINALS_BADGE) {
+		terminals_closed(badge);
+		terminals_end();
+		ask_for_work();
+		return;
+	}
+	if (process == NULL || (process->state != PROCESS_RUNNING &&
+	    process->state != PROCESS_STOPPED))
 		return;
 	if (kind == EVENT_DEATH && sys_invoke(SYS_DEATH_READ,
 	    process->handle[HANDLE_DEATH], 0, 0, 0, 0, 0).status == OK) {
@@ -509,6 +614,11 @@ cancel(void *root, struct parked_call id)
 	bool found;
 
 	(void)root;
+	terminals_begin();
+	if (terminals_cancel(id)) {
+		terminals_end();
+		return;
+	}
 	must(proc_cancel(&proc, (struct proc_call){ id.reply, id.order },
 	    &found));
 	/* Left by a process that has ended: only the object matters. */
@@ -543,8 +653,10 @@ static uint64_t timer_ns = DEADLINE_NEVER;
 static void
 set_timer(const struct root *root)
 {
-	uint64_t due = proc_alarm_next(&proc);
+	uint64_t due = proc_alarm_next(&proc), read = terminals_due();
 
+	if (due == 0 || (read != 0 && read < due))
+		due = read;
 	if (due == 0)
 		due = DEADLINE_NEVER;
 	if (due == timer_ns && due > service_now_ns())
@@ -563,7 +675,8 @@ idle(void *arena_root)
 
 	if (root->failed)
 		shut_down((uint32_t)root->failed);
-	if (!root->table.finished || root->table.count > 0)
+	if (!root->table.finished || root->table.count > 0 ||
+	    !pump_is_done())
 		return;
 	shut_down((status & 0x7f) == 0 ? status >> 8 & 0xff :
 	    128 + (status & 0x7f));
@@ -615,6 +728,9 @@ start(void *arena_root)
 		return status;
 	if (files_create(root) != 0)
 		return ERR_NOMEM;
+	status = terminals_start(&root->terminals);
+	if (status != OK)
+		return status;
 	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
 }
 
@@ -641,6 +757,7 @@ resume(void *arena_root, bool first)
 		.table = &root->table,
 		.arena = service_arena(),
 		.answer = answer,
+		.session_ended = terminals_session_ended,
 	};
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
@@ -663,7 +780,12 @@ resume(void *arena_root, bool first)
 		.control = request("phoenix:control"),
 		.trace = service_option("trace", value) == OK &&
 		    value[0] == '1',
+		.terminal = service_option("terminal", value) == OK &&
+		    value[0] == '1',
 	};
+	loop_transaction_begin();
+	terminals_resume(&root->terminals);
+	loop_transaction_end();
 	if (!root->started && !root->failed)
 		root_directory = attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);

@@ -39,20 +39,27 @@ files_put(const struct files_request *request, unsigned window,
 	    NULL));
 }
 
-/* The path in window 0 of a request. */
+/* The path in window 0 of a request, or a short one in words. */
 static int
-get_path(const struct files_request *request, uint64_t length)
+get_path(const struct files_request *request, uint64_t *length)
 {
-	if (length >= STORAGE_PATH_MAX)
+	if (request->call->windows == 0 && (*length & STORAGE_SHORT) != 0) {
+		*length &= ~STORAGE_SHORT;
+		if (*length > STORAGE_SHORT_MAX)
+			return E_NAMETOOLONG;
+		memcpy(text, &request->word[3], *length);
+		return 0;
+	}
+	if (*length >= STORAGE_PATH_MAX)
 		return E_NAMETOOLONG;
 	if (request->call->windows == 0)
 		return E_INVAL;
 	return window_error(sys_window_copy(request->call->reply,
-	    WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)text, length, NULL));
+	    WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)text, *length, NULL));
 }
 
 int
-files_put_stat(const struct files_request *request, unsigned window,
+files_put_stat(const struct files_request *request,
     const struct procfs_node *node)
 {
 	const struct process *process = proc_find(&proc, node->pid);
@@ -69,7 +76,8 @@ files_put_stat(const struct files_request *request, unsigned window,
 	if (node->kind == PROCFS_TOP)
 		stat.links += proc.table->count;
 	stat.mtime_ns = stat.ctime_ns = stat.atime_ns;
-	return files_put(request, window, &stat, sizeof(stat));
+	storage_stat_words(&stat, request->out);
+	return 0;
 }
 
 int
@@ -139,7 +147,7 @@ find_node(const struct files_request *request, const struct process *caller,
 {
 	uint64_t length = request->word[7];
 	struct procfs_walk walk;
-	int error = get_path(request, length);
+	int error = get_path(request, &length);
 
 	if (error == 0)
 		error = procfs_resolve(text, length, caller->pid, follow,
@@ -206,7 +214,7 @@ leave(const struct files_request *request, const struct process *caller)
 	uint64_t length = request->word[1];
 	struct procfs_walk walk;
 	size_t done = 0;
-	int error = get_path(request, length);
+	int error = get_path(request, &length);
 
 	if (error == 0)
 		error = procfs_resolve(text, length, caller->pid, true, &walk);
@@ -265,7 +273,7 @@ names_request(const struct files_request *request,
 		return open_node(request, caller);
 	case STORAGE_STAT_AT:
 		error = find_node(request, caller, follow, &node);
-		return error != 0 ? error : files_put_stat(request, 1, &node);
+		return error != 0 ? error : files_put_stat(request, &node);
 	case STORAGE_READLINK_AT:
 		return read_link(request, caller);
 	case STORAGE_ACCESS_AT:

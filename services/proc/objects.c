@@ -254,17 +254,20 @@ void
 objects_schedule(const struct process *process)
 {
 	sys_invoke(SYS_THREAD_SCHEDULE, process->handle[HANDLE_THREAD],
-	    CLASS_NORMAL | weight_of(process->nice) << 8, 0, 0, 0, 0);
+	    CLASS_NORMAL | weight_of(process->nice) << 8,
+	    process->affinity, 0, 0, 0);
 }
 
-void
+uint64_t
 objects_destroy(const struct process *process)
 {
 	/* Never built; and without a handle the own table would be cleared. */
 	if (process->handle[HANDLE_TABLE] == CAP_NONE)
-		return;
+		return 0;
 	sys_invoke(SYS_THREAD_KILL, process->handle[HANDLE_THREAD], 0, 0, 0, 0,
 	    0);
+	struct sys_result used = sys_invoke(SYS_THREAD_INFO,
+	    process->handle[HANDLE_THREAD], 0, 0, 0, 0, 0);
 	sys_invoke(SYS_TABLE_CLEAR, process->handle[HANDLE_TABLE], 0, 0, 0, 0,
 	    0);
 	sys_unmap(process->handle[HANDLE_VSPACE], USER_LOW,
@@ -273,6 +276,7 @@ objects_destroy(const struct process *process)
 		if (service_cap_drop(process->handle[i]) != OK)
 			service_panic("effect list full");
 	}
+	return used.status == OK ? used.value[0] : 0;
 }
 
 status_t
@@ -290,12 +294,13 @@ copy_to_memory(cap_t memory, uint64_t offset, const void *from, size_t length)
 }
 
 static void
-info_ids(const struct process *process, struct process_info *info)
+info_changing(const struct process *process, struct process_info *info)
 {
 	info->pid = process->pid;
 	info->ppid = proc_parent_pid(process);
 	info->pgid = process->pgid;
 	info->sid = process->sid;
+	memcpy(info->limit, process->limit, sizeof(info->limit));
 }
 
 status_t
@@ -305,10 +310,10 @@ info_write(const struct process *process)
 		.uid = process->uid, .euid = process->euid,
 		.gid = process->gid, .egid = process->egid,
 		.start_ns = process->start_ns,
-		.trace = granted.trace,
+		.trace = granted.trace, .terminal = granted.terminal,
 	};
 
-	info_ids(process, &info);
+	info_changing(process, &info);
 	seed_next(info.seed);
 	return copy_to_memory(process->handle[HANDLE_INFO], 0, &info,
 	    sizeof(info));
@@ -319,7 +324,11 @@ info_update(const struct process *process)
 {
 	struct process_info info;
 
-	info_ids(process, &info);
-	return copy_to_memory(process->handle[HANDLE_INFO], 0, &info,
-	    offsetof(struct process_info, uid));
+	info_changing(process, &info);
+	status_t status = copy_to_memory(process->handle[HANDLE_INFO], 0,
+	    &info, offsetof(struct process_info, uid));
+	return status != OK ? status :
+	    copy_to_memory(process->handle[HANDLE_INFO],
+	    offsetof(struct process_info, limit), info.limit,
+	    sizeof(info.limit));
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Parts of the proc service: main.c answers requests, objects.c owns the
- * kernel objects of a process, first.c makes the first process. /proc is
- * names.c (paths), files.c (what is open) and inspect.c (where it comes from).
+ * kernel objects of a process, first.c makes the first process, terminals.c
+ * joins lib/terminal to sessions, pump.c joins terminal 0 to the console. /proc
+ * is names.c (paths), files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
 
@@ -11,6 +12,7 @@
 #include <lib/proc/proc.h>
 #include <lib/procfs/procfs.h>
 #include <lib/service/service.h>
+#include <lib/terminal/terminal.h>
 #include <idl/libos.h>
 
 /* process->handle[] */
@@ -26,8 +28,28 @@ enum {
 };
 _Static_assert(HANDLE_COUNT <= PROC_HANDLES, "handles of a process");
 
+#define TERMINAL_COUNT	(1 + TERMINAL_PTY_MAX)
+
+/* An open terminal; whoever has end A of its event pair calls through it. */
+struct open_terminal {
+	uint64_t badge;
+	cap_t	 session;	/* end B */
+	struct terminal *terminal;
+	uint32_t master;
+	uint32_t how;		/* TERMINAL_OPEN_* */
+	uint32_t epoch;		/* of the terminal; another: hung up */
+};
+
+struct terminals {
+	struct arena_map *open;	/* struct open_terminal by badge */
+	struct terminal *terminal[TERMINAL_COUNT];
+	uint64_t next_badge;
+	uint64_t typed;		/* bytes taken from the console */
+};
+
 /* Root of the arena. */
 struct root {
+	struct terminals terminals;
 	struct proc_table table;
 	struct libos_header libos;	/* as the image has it */
 	uint64_t started;		/* the first process exists */
@@ -44,6 +66,7 @@ struct granted {
 	cap_t	 users;		/* container of all processes */
 	cap_t	 storage, console, system, clock, archive, control;
 	bool	 trace;
+	bool	 terminal;	/* the host has one */
 };
 
 extern struct granted granted;
@@ -75,11 +98,49 @@ status_t objects_adopt(struct process *process,
 /* Work of lib/proc. Each may be done again. */
 status_t objects_start(const struct process *process);
 void objects_schedule(const struct process *process);
-void objects_destroy(const struct process *process);
+/* Returns what its thread has used, in ns. */
+uint64_t objects_destroy(const struct process *process);
 
 status_t info_write(const struct process *process);
-/* pid, ppid, pgid, sid only. */
+/* Ids and limits only. */
 status_t info_update(const struct process *process);
+
+/* Badges from here on are those of open terminals. */
+#define TERMINALS_BADGE	(1ul << 32)
+#define PARKED		(-1)	/* beside 0 and E_* codes */
+#define BIT_CONSOLE	(1ul << 34)	/* of the notification: pump() */
+
+extern struct terminals *terminals;	/* in the arena */
+extern struct terminal_core terminal_core;
+
+status_t terminals_start(struct terminals *in);
+/* First thing in an incarnation, in a transaction. */
+void terminals_resume(struct terminals *in);
+/* First thing in every transaction. */
+void terminals_begin(void);
+/* After a request: has terminal 0 looked after. */
+void terminals_end(void);
+/* Requests: through the session of a process, and through an open terminal. */
+int terminals_session(struct service_call *call, struct process *process);
+int terminals_request(struct service_call *call);
+/* Nobody has end A any more. */
+void terminals_closed(uint64_t badge);
+bool terminals_cancel(struct parked_call id);
+/* Answers whose time is up, or who did not fit into the last transaction. */
+void terminals_serve(void);
+uint64_t terminals_due(void);	/* 0: never */
+int terminals_session_ended(void *context, uint32_t sid, uint32_t number);
+/* The typist is gone, or the master. */
+void terminals_hang_up(struct terminal *terminal);
+
+/* Terminal 0 and the console. First thing in an incarnation, a transaction. */
+void pump_resume(void);
+void pump(void);
+/* Output or, after programs may have read, input may go on its way. */
+bool pump_has_output(void);
+bool pump_has_input(void);
+/* All output that can leave has left. */
+bool pump_is_done(void);
 
 /* Makes the first process, in a transaction; a reason in *out_reason. */
 status_t first_process(struct root *root, cap_t root_directory,
@@ -116,7 +177,7 @@ void files_close(uint64_t badge);
 size_t files_path(uint64_t badge, uint64_t object, char *out, size_t size);
 int files_put(const struct files_request *request, unsigned window,
     const void *data, size_t length);
-int files_put_stat(const struct files_request *request, unsigned window,
+int files_put_stat(const struct files_request *request,
     const struct procfs_node *node);
 int files_access(const struct procfs_node *node, uint64_t wanted);
 int files_link(const struct procfs_node *node, uint32_t self, char *out,
@@ -142,8 +203,9 @@ void inspect_process(const struct process *process, uint32_t reader,
     struct procfs_process *out);
 void inspect_handlers(const struct process *process,
     struct procfs_process *out);
-void inspect_limits(const struct process *process,
-    struct procfs_process *out);
+/* Sum of all CPUs since boot: at work, and idle. */
+void inspect_cpus(uint64_t count, uint64_t *out_busy_ns,
+    uint64_t *out_idle_ns);
 bool inspect_has_fd(const struct process *process, uint32_t fd);
 /* Open ones from `first` on, ascending. */
 unsigned inspect_fds(const struct process *process, uint64_t first,

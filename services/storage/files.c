@@ -11,7 +11,9 @@
 
 #include <idl/phoenix.h>
 
-#define TRANSFER_MAX	(256ul << 20)	/* bytes of one request */
+#define READ_AND_PASS	(RIGHT_READ | RIGHT_COPY)
+#define WATCHES_AT	(PLACE_HEAP_BASE + (1ul << 40))
+#define WATCHES_SIZE	(STORAGE_WATCHES * sizeof(uint64_t))
 
 static struct {
 	cap_t	 memory;
@@ -109,6 +111,29 @@ environment_destroy(void *context, uint64_t file)
 	return service_cap_drop(file);
 }
 
+static uint64_t *
+watch_word(uint32_t watch)
+{
+	return (uint64_t *)WATCHES_AT + watch;
+}
+
+/* The only writer: a death in between leaves the old value or the new one. */
+static void
+environment_watch_changed(void *context, uint32_t watch)
+{
+	uint64_t *word = watch_word(watch);
+
+	(void)context;
+	__atomic_store_n(word, *word + 1, __ATOMIC_SEQ_CST);
+}
+
+static uint64_t
+environment_watch_version(void *context, uint32_t watch)
+{
+	(void)context;
+	return *watch_word(watch);
+}
+
 /* The container's own limit, if it has one; else nothing is known. */
 static void
 environment_space(void *context, uint64_t *out_total, uint64_t *out_free)
@@ -142,7 +167,25 @@ files_environment(struct storage_environment *out_environment)
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
 		.space = environment_space,
+		.watch_changed = environment_watch_changed,
+		.watch_version = environment_watch_version,
 	};
+}
+
+status_t
+files_make_watches(cap_t *out_memory)
+{
+	status_t status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER,
+	    WATCHES_SIZE, 0, out_memory);
+
+	return status != OK ? status : service_cap_keep(*out_memory);
+}
+
+status_t
+files_map_watches(cap_t memory)
+{
+	return sys_map(service_info()->vspace, WATCHES_AT, memory, 0,
+	    WATCHES_SIZE, MAP_READ | MAP_WRITE);
 }
 
 void
@@ -170,8 +213,8 @@ transfer(const struct request *request, uint64_t selector,
 static uint64_t
 asked_length(const struct request *request)
 {
-	return request->word[2] < TRANSFER_MAX ? request->word[2] :
-	    TRANSFER_MAX;
+	return request->word[2] < STORAGE_TRANSFER_MAX ? request->word[2] :
+	    STORAGE_TRANSFER_MAX;
 }
 
 unsigned
@@ -187,8 +230,12 @@ handle_read(struct request *request)
 	if (error == 0)
 		error = storage_read_end(request->storage, request->self, &t,
 		    done);
-	if (error == 0)
+	if (error == 0) {
 		request->out[0] = done;
+		request->out[1] = storage_size(request->self);
+		request->out[2] = storage_version(request->storage,
+		    request->self);
+	}
 	return error;
 }
 
@@ -212,27 +259,56 @@ handle_write(struct request *request)
 	return error;
 }
 
-unsigned
-handle_map(struct request *request)
+/* One more capability of the reply: a copy of a memory object. */
+static unsigned
+give_memory(struct service_call *call, cap_t memory, unsigned rights)
 {
-	struct service_call *call = request->call;
-	uint64_t size, file;
 	cap_t copied;
-	unsigned error = storage_map(request->storage, request->self, &size,
-	    &file);
 
-	if (error != 0)
-		return error;
-	if (sys_cap_copy(file, CAP_NONE, CAP_ANY_SLOT,
-	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY, TRUST_MAX, 0, &copied) != OK)
+	if (sys_cap_copy(memory, CAP_NONE, CAP_ANY_SLOT, rights, TRUST_MAX, 0,
+	    &copied) != OK)
 		return E_NOMEM;
 	if (service_cap_keep(copied) != OK) {
 		sys_cap_delete(CAP_NONE, copied);
 		return E_NOMEM;
 	}
-	call->reply_cap[0] = copied;
-	call->reply_caps = 1;
+	call->reply_cap[call->reply_caps++] = copied;
 	call->reply_cap_drop = true;
-	request->out[0] = size;
+	return 0;
+}
+
+unsigned
+handle_map(struct request *request)
+{
+	uint64_t size, file;
+	unsigned error = storage_map(request->storage, request->self, &size,
+	    &file);
+
+	if (error == 0)
+		error = give_memory(request->call, file,
+		    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
+	if (error == 0)
+		request->out[0] = size;
+	return error;
+}
+
+unsigned
+handle_window(struct request *request)
+{
+	struct storage_window window;
+	unsigned error = storage_window(request->storage, request->self,
+	    &window);
+
+	if (error == 0)
+		error = give_memory(request->call, window.file,
+		    READ_AND_PASS);
+	if (error == 0)
+		error = give_memory(request->call,
+		    storage_watch_memory(request->storage), READ_AND_PASS);
+	if (error != 0)
+		return error;
+	request->out[0] = window.size;
+	request->out[1] = window.watch;
+	request->out[2] = window.version;
 	return 0;
 }

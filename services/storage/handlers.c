@@ -69,7 +69,8 @@ handle_stat(struct request *request)
 	struct storage_stat stat;
 
 	storage_stat(request->storage, request->self, &stat);
-	return window_put(request, 0, &stat, sizeof(stat));
+	storage_stat_words(&stat, request->out);
+	return 0;
 }
 
 static unsigned
@@ -120,6 +121,12 @@ handle_set_flags(struct request *request)
 }
 
 static unsigned
+handle_retire(struct request *request)
+{
+	return storage_retire(request->storage, request->self);
+}
+
+static unsigned
 give_path(struct request *request, struct description *description)
 {
 	uint64_t room;
@@ -164,32 +171,35 @@ handle_describe(struct request *request)
 }
 
 static const struct handler handlers[] = {
-	[STORAGE_OPEN] = { handle_open, 1 },
-	[STORAGE_READ] = { handle_read, 0 },
-	[STORAGE_WRITE] = { handle_write, 0 },
-	[STORAGE_SEEK] = { handle_seek, 0 },
-	[STORAGE_STAT] = { handle_stat, 1 },
-	[STORAGE_STAT_AT] = { handle_stat_at, 2 },
-	[STORAGE_READDIR] = { handle_readdir, 1 },
-	[STORAGE_MKDIR_AT] = { handle_mkdir, 1 },
-	[STORAGE_UNLINK_AT] = { handle_unlink, 1 },
-	[STORAGE_RENAME_AT] = { handle_rename, 2 },
-	[STORAGE_LINK_AT] = { handle_link, 2 },
-	[STORAGE_SYMLINK_AT] = { handle_symlink, 2 },
-	[STORAGE_READLINK_AT] = { handle_readlink, 2 },
-	[STORAGE_CHMOD_AT] = { handle_chmod, 1 },
-	[STORAGE_CHOWN_AT] = { handle_chown, 1 },
-	[STORAGE_UTIMENS_AT] = { handle_utimens, 1 },
-	[STORAGE_TRUNCATE] = { handle_truncate, 0 },
-	[STORAGE_SYNC] = { handle_sync, 0 },
-	[STORAGE_MAP] = { handle_map, 0 },
-	[STORAGE_MKNOD_AT] = { handle_mknod, 1 },
-	[STORAGE_ACCESS_AT] = { handle_access, 1 },
-	[STORAGE_STATFS] = { handle_statfs, 1 },
-	[STORAGE_SET_FLAGS] = { handle_set_flags, 0 },
-	[STORAGE_PATH] = { handle_path, 1 },
-	[STORAGE_DESCRIBE] = { handle_describe, 1 },
-	[STORAGE_ATTACH] = { handle_attach, 0 },
+	[STORAGE_OPEN] = { handle_open, 1, true },
+	[STORAGE_READ] = { handle_read, 0, false },
+	[STORAGE_WRITE] = { handle_write, 0, false },
+	[STORAGE_SEEK] = { handle_seek, 0, false },
+	[STORAGE_STAT] = { handle_stat, 0, false },
+	[STORAGE_STAT_AT] = { handle_stat_at, 1, true },
+	[STORAGE_READDIR] = { handle_readdir, 1, false },
+	[STORAGE_MKDIR_AT] = { handle_mkdir, 1, true },
+	[STORAGE_UNLINK_AT] = { handle_unlink, 1, true },
+	[STORAGE_RENAME_AT] = { handle_rename, 2, false },
+	[STORAGE_LINK_AT] = { handle_link, 2, false },
+	[STORAGE_SYMLINK_AT] = { handle_symlink, 2, false },
+	[STORAGE_READLINK_AT] = { handle_readlink, 2, false },
+	[STORAGE_CHMOD_AT] = { handle_chmod, 1, true },
+	[STORAGE_CHOWN_AT] = { handle_chown, 1, false },
+	[STORAGE_UTIMENS_AT] = { handle_utimens, 1, false },
+	[STORAGE_TRUNCATE] = { handle_truncate, 0, false },
+	[STORAGE_SYNC] = { handle_sync, 0, false },
+	[STORAGE_MAP] = { handle_map, 0, false },
+	[STORAGE_MKNOD_AT] = { handle_mknod, 1, true },
+	[STORAGE_ACCESS_AT] = { handle_access, 1, true },
+	[STORAGE_STATFS] = { handle_statfs, 1, false },
+	[STORAGE_SET_FLAGS] = { handle_set_flags, 0, false },
+	[STORAGE_PATH] = { handle_path, 1, false },
+	[STORAGE_WINDOW] = { handle_window, 0, false },
+	[STORAGE_RETIRE] = { handle_retire, 0, false },
+	[STORAGE_REOPEN] = { handle_reopen, 1, true },
+	[STORAGE_DESCRIBE] = { handle_describe, 1, false },
+	[STORAGE_ATTACH] = { handle_attach, 0, false },
 };
 
 const struct handler *

@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		1u
+#define LAYOUT		2u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	64u
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
@@ -45,8 +45,14 @@ random_seed(void)
 static status_t
 start(void *root)
 {
+	cap_t watches;
+
 	prepare(root);
-	return storage_create(&storage, random_seed()) == 0 ? OK : ERR_NOMEM;
+	if (storage_create(&storage, random_seed()) != 0 ||
+	    files_make_watches(&watches) != OK ||
+	    storage_set_watch_memory(&storage, watches) != 0)
+		return ERR_NOMEM;
+	return OK;
 }
 
 /* Where the second archive lies in the mapped boot module. */
@@ -111,6 +117,8 @@ resume(void *root, bool first)
 {
 	(void)first;
 	prepare(root);
+	if (files_map_watches(storage_watch_memory(&storage)) != OK)
+		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
 }
@@ -133,19 +141,21 @@ event(void *root, uint64_t kind, uint64_t badge)
 		service_panic("cannot close: the log is full");
 }
 
+/* The reply is made where the request was. */
 static unsigned
-run(struct service_call *call, uint64_t *out)
+run(struct service_call *call)
 {
 	const struct message in = call->message;
 	const struct handler *handler = handler_find(in.word[0]);
 	struct request request = {
 		.storage = &storage, .call = call, .word = in.word,
-		.out = out,
+		.out = &call->message.word[1],
 	};
 
 	if (handler == NULL)
 		return E_NOSYS;
-	if (call->windows < handler->windows)
+	if (call->windows < handler->windows && !(handler->may_be_short &&
+	    call->windows == 0 && (in.word[7] & STORAGE_SHORT) != 0))
 		return E_INVAL;
 	/* Everybody but phoenix's customers comes through a description. */
 	if (in.word[0] != STORAGE_ATTACH && in.word[0] != STORAGE_DESCRIBE) {
@@ -153,24 +163,23 @@ run(struct service_call *call, uint64_t *out)
 		if (request.self == NULL)
 			return E_STALE;
 	}
+	call->message = (struct message){ { TAG_REPLY_OK } };
 	return handler->run(&request);
 }
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	struct message reply = { { TAG_REPLY_OK } };
 	unsigned error;
 
 	(void)root;
 	storage_begin(&storage);
-	error = run(call, &reply.word[1]);
+	error = run(call);
 	if (error != 0) {
 		call->reply_caps = 0;
 		call->message.word[1] = error;
 		return SERVICE_ERROR;
 	}
-	call->message = reply;
 	return SERVICE_REPLY;
 }
 

@@ -2,6 +2,14 @@
 /* Requests on paths. */
 #include "shell.h"
 
+static void
+tell_opened(struct request *request, const struct storage_opened *opened)
+{
+	request->out[0] = opened->kind;
+	request->out[1] = opened->device;
+	request->out[2] = opened->size;
+	request->out[3] = opened->inode;
+}
 
 unsigned
 handle_open(struct request *request)
@@ -17,13 +25,25 @@ handle_open(struct request *request)
 		    &description, &opened);
 	if (error == 0)
 		error = give_description(request, description);
-	if (error != 0)
-		return error;
-	request->out[0] = opened.kind;
-	request->out[1] = opened.device;
-	request->out[2] = opened.size;
-	request->out[3] = opened.inode;
-	return 0;
+	if (error == 0)
+		tell_opened(request, &opened);
+	return error;
+}
+
+unsigned
+handle_reopen(struct request *request)
+{
+	struct storage_opened opened;
+	struct storage_path path;
+	unsigned error = window_path(request, 0, &path);
+
+	if (error == 0)
+		error = storage_reopen(request->storage, request->self, path,
+		    (unsigned)request->word[1], (uint32_t)request->word[2],
+		    &opened);
+	if (error == 0)
+		tell_opened(request, &opened);
+	return error;
 }
 
 unsigned
@@ -173,7 +193,7 @@ handle_stat_at(struct request *request)
 		error = storage_stat_at(request->storage, request->self, path,
 		    (unsigned)request->word[1], &stat);
 	if (error == 0)
-		error = window_put(request, 1, &stat, sizeof(stat));
+		storage_stat_words(&stat, request->out);
 	return error;
 }
 

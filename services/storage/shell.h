@@ -25,6 +25,7 @@ typedef unsigned handler_function(struct request *request);
 struct handler {
 	handler_function *run;
 	unsigned windows;		/* that must come with it */
+	bool	 may_be_short;		/* or a path in its words */
 };
 
 /* handlers.c; NULL: no such request. */
@@ -40,11 +41,16 @@ void files_set_archive(cap_t memory, uint64_t offset);
 unsigned handle_read(struct request *request);
 unsigned handle_write(struct request *request);
 unsigned handle_map(struct request *request);
+unsigned handle_window(struct request *request);
+/* The memory of watches: made once, mapped by each incarnation. */
+status_t files_make_watches(cap_t *out_memory);
+status_t files_map_watches(cap_t memory);
 
 /* names.c */
 /* The kernel's number of the object, and the badge if not NULL; 0: none. */
 uint64_t object_id(cap_t cap, uint64_t *out_badge);
 unsigned handle_open(struct request *request);
+unsigned handle_reopen(struct request *request);
 unsigned handle_mkdir(struct request *request);
 unsigned handle_mknod(struct request *request);
 unsigned handle_unlink(struct request *request);

@@ -72,12 +72,27 @@ window_length(const struct request *request, unsigned window, uint64_t limit,
 	return 0;
 }
 
+static unsigned
+short_path(const struct request *request, struct storage_path *out_path)
+{
+	uint64_t length = request->word[LENGTH_WORD] & ~STORAGE_SHORT;
+
+	if (length > STORAGE_SHORT_MAX)
+		return E_NAMETOOLONG;
+	*out_path = (struct storage_path){ (const char *)&request->word[3],
+	    length };
+	return 0;
+}
+
 unsigned
 window_path(const struct request *request, unsigned window,
     struct storage_path *out_path)
 {
 	uint64_t length = told_length(request, window);
 	char *text = paths[window];
+
+	if (request->call->windows == 0)
+		return short_path(request, out_path);
 
 	if (length == 0)
 		length = search_end(request, window | WINDOW_FROM_CALLER,

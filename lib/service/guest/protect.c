@@ -5,6 +5,7 @@
 #include <lib/service/loop.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
+#define HINTS		64u	/* power of two */
 
 #define PKRU_OPEN	0u
 #define PKRU_CLOSED	(2u << (2 * PLACE_ARENA_PKEY))	/* no writes */
@@ -25,6 +26,7 @@ static struct {
 		struct range range;	/* end 0: none */
 		uint64_t used;		/* transaction that wrote it last */
 	} open[OPEN_MAX];
+	uint8_t	 hint[HINTS];	/* by page: an entry that may cover it */
 } protect;
 
 static void
@@ -126,32 +128,54 @@ find_entry(void)
 	return OPEN_MAX;
 }
 
+/* An entry that covers the range; OPEN_MAX if there is none. */
+static unsigned
+find_covering(const struct range *range)
+{
+	for (unsigned i = 0; i < OPEN_MAX; i++)
+		if (covers(&protect.open[i].range, range))
+			return i;
+	return OPEN_MAX;
+}
+
+/* Another entry for the range; OPEN_MAX: now everything is writable. */
+static unsigned
+open_range(const struct range *range)
+{
+	unsigned entry = find_entry();
+
+	if (entry == OPEN_MAX) {
+		protect.all = true;
+		set_pages(&protect.arena, MAP_READ | MAP_WRITE);
+		return entry;
+	}
+	close_entry(entry);
+	set_pages(range, MAP_READ | MAP_WRITE);
+	protect.open[entry].range = *range;
+	protect.next = entry + 1;
+	return entry;
+}
+
 static void
 expose_pages(void *context, void *start, size_t length)
 {
 	struct range range = pages_of(start, length);
+	uint8_t *hint = &protect.hint[range.start / PAGE_SIZE % HINTS];
+	unsigned entry = *hint;
 
 	(void)context;
 	protect.dirty = true;
 	if (protect.all || covers(&protect.kept, &range))
 		return;
-	for (unsigned i = 0; i < OPEN_MAX; i++) {
-		if (covers(&protect.open[i].range, &range)) {
-			protect.open[i].used = protect.transaction;
+	if (!covers(&protect.open[entry].range, &range)) {
+		entry = find_covering(&range);
+		if (entry == OPEN_MAX)
+			entry = open_range(&range);
+		if (entry == OPEN_MAX)
 			return;
-		}
+		*hint = (uint8_t)entry;
 	}
-	unsigned entry = find_entry();
-	if (entry == OPEN_MAX) {
-		protect.all = true;
-		set_pages(&protect.arena, MAP_READ | MAP_WRITE);
-		return;
-	}
-	close_entry(entry);
-	set_pages(&range, MAP_READ | MAP_WRITE);
-	protect.open[entry].range = range;
 	protect.open[entry].used = protect.transaction;
-	protect.next = entry + 1;
 }
 
 /* The end of a transaction. */

@@ -1,0 +1,729 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Terminals and sessions: the requests of idl/terminal.h.
+ *
+ * An open terminal is an event pair as a process is; its badge is never used
+ * again, because the pair of an open that a crash undid still tells that it is
+ * gone. The terminal's epoch, noted at open, tells hung-up ones from others.
+ */
+#include "shell.h"
+
+#include <idl/errno.h>
+
+#define BIT_TERMINALS	(1ul << 35)
+#define EVENT_BITS	(1ul << 63)
+#define INFO_MASTER	1u
+#define INFO_LOCKED	2u
+#define INFO_PACKET	4u
+
+struct terminals *terminals;
+
+static void
+reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
+{
+	call->message = (struct message){ { TAG_REPLY_OK, a, b, c } };
+}
+
+static void
+must(status_t status)
+{
+	if (status != OK)
+		service_panic("terminals: status %lu", status);
+}
+
+/* -- what the core asks for -- */
+
+static struct parked_call
+parked(struct terminal_call call)
+{
+	return (struct parked_call){ call.reply, call.order };
+}
+
+static status_t
+port_copy_in(void *context, struct terminal_call call, uint64_t offset,
+    void *to, size_t length)
+{
+	return sys_window_copy(service_reply_cap(parked(call)),
+	    0 | WINDOW_FROM_CALLER, offset, CAP_NONE, (uint64_t)to, length,
+	    NULL);
+}
+
+static status_t
+port_copy_out(void *context, struct terminal_call call, uint64_t offset,
+    const void *from, size_t length)
+{
+	return sys_window_copy(service_reply_cap(parked(call)),
+	    0 | WINDOW_TO_CALLER, offset, CAP_NONE, (uint64_t)from, length,
+	    NULL);
+}
+
+static void
+port_answer(void *context, struct terminal_call call, uint64_t error,
+    uint64_t value)
+{
+	struct message message = { { TAG_REPLY_OK, value } };
+
+	must(error != 0 ? service_answer_error(parked(call), error) :
+	    service_answer(parked(call), &message));
+}
+
+static void
+raise_group(uint32_t pgid, uint32_t number)
+{
+	const struct proc_signal signal = {
+		.signal = number, .code = SIGNAL_CODE_KERNEL,
+	};
+
+	if (pgid != 0 && proc_signal_group(&proc, pgid, &signal) == E_NOMEM)
+		service_panic("no memory for a signal");
+}
+
+static void
+port_signal(void *context, const struct terminal *terminal, uint32_t signal)
+{
+	raise_group(terminal->foreground, signal);
+}
+
+static void
+port_again(void *context)
+{
+	must(service_effect_signal(PLACE_NOTIFICATION, BIT_TERMINALS));
+}
+
+static void
+port_fail(void *context, const char *reason)
+{
+	service_panic("%s", reason);
+}
+
+static const struct terminal_port port = {
+	.copy_in = port_copy_in, .copy_out = port_copy_out,
+	.answer = port_answer, .signal = port_signal,
+	.again = port_again, .fail = port_fail,
+};
+
+struct terminal_core terminal_core = { .port = &port };
+
+/* -- sessions -- */
+
+static struct terminal *
+find(uint64_t number)
+{
+	return number < TERMINAL_COUNT ? terminals->terminal[number] : NULL;
+}
+
+static void
+set_terminal(struct process *process, uint32_t value)
+{
+	must(TX_SET(service_arena(), process->terminal, value));
+}
+
+/* The session has no terminal any more, nor the terminal a session. */
+static void
+part(struct terminal *terminal)
+{
+	if (terminal->session != 0 && proc_session_forget_terminal(&proc,
+	    terminal->session) != 0)
+		service_panic("undo log full");
+	terminal_set_session(&terminal_core, terminal, 0, 0);
+}
+
+static void
+tell_of_hang_up(const struct terminal *terminal)
+{
+	raise_group(terminal->foreground, SIGNAL_HUP);
+	raise_group(terminal->foreground, SIGNAL_CONT);
+}
+
+void
+terminals_hang_up(struct terminal *terminal)
+{
+	const struct proc_signal hang_up = {
+		.signal = SIGNAL_HUP, .code = SIGNAL_CODE_KERNEL,
+	};
+	struct process *leader = proc_find(&proc, terminal->session);
+
+	if (terminal->session != 0) {
+		tell_of_hang_up(terminal);
+		if (leader != NULL && leader->pgid != terminal->foreground &&
+		    proc_raise(&proc, leader, &hang_up) != 0)
+			service_panic("no memory for a signal");
+	}
+	part(terminal);
+	terminal_hang_up(&terminal_core, terminal);
+}
+
+/* A pseudo-terminal stays with those of the session who still have it open. */
+int
+terminals_session_ended(void *context, uint32_t sid, uint32_t number)
+{
+	struct terminal *terminal = find(number - 1);
+
+	if (terminal == NULL || terminal->session != sid)
+		return 0;
+	tell_of_hang_up(terminal);
+	part(terminal);
+	if (terminal->number == 0)
+		terminal_hang_up(&terminal_core, terminal);
+	return 0;
+}
+
+static int
+acquire(struct process *process, struct terminal *terminal, bool steal)
+{
+	bool own = process->terminal == terminal->number + 1;
+
+	if (own && terminal->session == process->sid)
+		return 0;
+	if (process->sid != process->pid || process->terminal != 0)
+		return E_PERM;
+	if (terminal->session != 0) {
+		if (!steal)
+			return E_PERM;
+		part(terminal);
+	}
+	set_terminal(process, terminal->number + 1);
+	terminal_set_session(&terminal_core, terminal, process->sid,
+	    process->pgid);
+	return 0;
+}
+
+static int
+release(struct process *process, struct terminal *terminal)
+{
+	if (process->terminal != terminal->number + 1)
+		return E_NOTTY;
+	if (process->pid == process->sid &&
+	    terminal->session == process->sid) {
+		tell_of_hang_up(terminal);
+		part(terminal);
+	}
+	set_terminal(process, 0);
+	return 0;
+}
+
+static int
+set_group(struct process *process, struct terminal *terminal, uint64_t pgid)
+{
+	if (process->terminal != terminal->number + 1 ||
+	    terminal->session != process->sid)
+		return E_NOTTY;
+	if (!proc_group_in_session(&proc, pgid, process->sid))
+		return E_PERM;
+	terminal_set_session(&terminal_core, terminal, process->sid,
+	    (uint32_t)pgid);
+	return 0;
+}
+
+static int
+stop_group(const struct process *process, uint64_t signal)
+{
+	if (signal != SIGNAL_TTIN && signal != SIGNAL_TTOU)
+		return E_INVAL;
+	if (proc_group_orphaned(&proc, process->pgid))
+		return E_IO;
+	raise_group(process->pgid, (uint32_t)signal);
+	return 0;
+}
+
+/* -- opening and closing -- */
+
+/* A pair takes the lowest number that is free. */
+static int
+make_pair(struct terminal **out_terminal)
+{
+	for (uint32_t i = 1; i < TERMINAL_COUNT; i++) {
+		if (terminals->terminal[i] != NULL)
+			continue;
+		struct terminal *terminal = terminal_create(&terminal_core, i);
+		if (terminal == NULL)
+			return E_NOMEM;
+		terminal_set_locked(&terminal_core, terminal, true);
+		must(TX_SET(service_arena(), terminals->terminal[i],
+		    terminal));
+		*out_terminal = terminal;
+		return 0;
+	}
+	return E_NOSPC;
+}
+
+static int
+choose(const struct process *process, const uint64_t word[8],
+    struct terminal **out_terminal)
+{
+	struct terminal *terminal = NULL;
+
+	switch (word[1]) {
+	case TERMINAL_CONSOLE:
+		terminal = granted.terminal ? find(0) : NULL;
+		break;
+	case TERMINAL_CONTROLLING:
+		if (process->terminal != 0)
+			terminal = find(process->terminal - 1);
+		break;
+	case TERMINAL_MASTER:
+		return make_pair(out_terminal);
+	case TERMINAL_SLAVE:
+		if (word[2] < TERMINAL_PTY_MAX)
+			terminal = find(word[2] + 1);
+		if (terminal != NULL && (terminal->masters == 0 ||
+		    terminal->locked))
+			return E_IO;
+		break;
+	default:
+		return E_INVAL;
+	}
+	*out_terminal = terminal;
+	return terminal != NULL ? 0 : E_NXIO;
+}
+
+/* The event pair. On failure what is named goes with the transaction. */
+static int
+give(struct service_call *call, const struct process *process,
+    struct open_terminal *open)
+{
+	cap_t a, b;
+
+	if (sys_eventpair_create((cap_t)process->handle[HANDLE_CONTAINER],
+	    PLACE_ENDPOINT, open->badge, &a, &b) != OK)
+		return E_NFILE;
+	if (service_cap_keep(a) != OK) {
+		sys_cap_delete(CAP_NONE, a);
+		sys_cap_delete(CAP_NONE, b);
+		return E_NFILE;
+	}
+	if (service_cap_keep(b) != OK) {
+		sys_cap_delete(CAP_NONE, b);
+		return E_NFILE;
+	}
+	if (sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION, EVENT_BITS,
+	    open->badge, 0, 0).status != OK)
+		return E_NFILE;
+	open->session = b;
+	call->reply_cap[0] = a;
+	call->reply_caps = 1;
+	call->reply_cap_drop = true;
+	return 0;
+}
+
+static int
+open_terminal(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	bool master = word[1] == TERMINAL_MASTER;
+	uint32_t how = (uint32_t)word[3];
+	struct terminal *terminal;
+	int error = choose(process, word, &terminal);
+
+	if (error != 0)
+		return error;
+	struct open_terminal *open = arena_alloc(service_arena(),
+	    sizeof(*open));
+	if (open == NULL || TX_SET(service_arena(), terminals->next_badge,
+	    terminals->next_badge + 1) != OK)
+		return E_NOMEM;
+	*open = (struct open_terminal){
+		.badge = terminals->next_badge - 1, .terminal = terminal,
+		.master = master, .how = how, .epoch = terminal->epoch,
+	};
+	error = give(call, process, open);
+	if (error != 0)
+		return error;
+	if (arena_map_put(service_arena(), terminals->open, open->badge,
+	    open) != OK)
+		return E_NOMEM;
+	terminal_count(&terminal_core, terminal, master, 1);
+	/* A leader without a terminal gets the first that it opens. */
+	if (!master && !(how & TERMINAL_OPEN_NOCTTY) &&
+	    (how & TERMINAL_OPEN_READ) && terminal->session == 0)
+		acquire(process, terminal, false);
+	reply(call, terminal->number, terminal->number - (master ? 1 : 0), 0);
+	return 0;
+}
+
+static struct open_terminal *
+open_find(uint64_t badge)
+{
+	return arena_map_get(terminals->open, badge);
+}
+
+void
+terminals_closed(uint64_t badge)
+{
+	struct open_terminal *open = open_find(badge);
+
+	if (open == NULL)
+		return;
+	struct terminal *terminal = open->terminal;
+	uint32_t number = terminal->number;
+	must(service_cap_drop(open->session));
+	must(arena_map_remove(service_arena(), terminals->open, badge));
+	terminal_count(&terminal_core, terminal, open->master, -1);
+	if (open->master && terminal->masters == 0)
+		terminals_hang_up(terminal);
+	must(arena_free(service_arena(), open));
+	if (number == 0 || terminal->masters + terminal->slaves > 0)
+		return;
+	part(terminal);
+	must(TX_SET(service_arena(), terminals->terminal[number], NULL));
+	terminal_destroy(&terminal_core, terminal);
+}
+
+int
+terminals_session(struct service_call *call, struct process *process)
+{
+	const uint64_t *word = call->message.word;
+	uint64_t tag = word[0];
+	int error;
+
+	if (tag == TERMINAL_OPEN)
+		return open_terminal(call, process);
+	if (tag == TERMINAL_STOP_GROUP) {
+		error = stop_group(process, word[1]);
+		reply(call, 0, 0, 0);
+		return error;
+	}
+	struct terminal *terminal = find(word[1]);
+	if (terminal == NULL)
+		return E_NOTTY;
+	if (tag == TERMINAL_SET_GROUP)
+		error = set_group(process, terminal, word[2]);
+	else if (tag == TERMINAL_ACQUIRE)
+		error = acquire(process, terminal, word[2] != 0);
+	else if (tag == TERMINAL_RELEASE)
+		error = release(process, terminal);
+	else
+		error = E_NOSYS;
+	reply(call, 0, 0, 0);
+	return error;
+}
+
+/* -- requests through an open terminal -- */
+
+/* Who asks is in the session of the terminal, but not in front. */
+static bool
+in_background(const struct open_terminal *open, uint64_t who)
+{
+	const struct terminal *terminal = open->terminal;
+
+	return !open->master && (uint32_t)who != 0 &&
+	    (uint32_t)who == terminal->session && terminal->foreground != 0 &&
+	    who >> 32 != terminal->foreground;
+}
+
+static bool
+is_hung_up(const struct open_terminal *open)
+{
+	return !open->master && open->epoch != open->terminal->epoch;
+}
+
+static int
+finish(struct service_call *call, terminal_outcome outcome, uint64_t value)
+{
+	if (outcome == TERMINAL_PARKED)
+		return PARKED;
+	if (outcome == TERMINAL_ERROR)
+		return (int)value;
+	reply(call, value, 0, 0);
+	return 0;
+}
+
+static int
+request(struct service_call *call, const struct open_terminal *open,
+    struct terminal_waiter *waiter)
+{
+	uint64_t value;
+
+	if (call->cancelled)
+		return E_INTR;
+	waiter->call = (struct terminal_call){ call->id.reply,
+	    call->id.order };
+	waiter->epoch = open->epoch;
+	terminal_outcome outcome = terminal_request(&terminal_core,
+	    open->terminal, waiter, &value);
+	return finish(call, outcome, value);
+}
+
+static int
+read_or_write(struct service_call *call, const struct open_terminal *open)
+{
+	const uint64_t *word = call->message.word;
+	bool reads = word[0] == TERMINAL_READ;
+	uint32_t needed = reads ? TERMINAL_OPEN_READ : TERMINAL_OPEN_WRITE;
+	bool stops = reads || (open->terminal->modes.local & MODE_TOSTOP) != 0;
+	struct terminal_waiter waiter = {
+		.kind = reads ? TERMINAL_CALL_READ : TERMINAL_CALL_WRITE,
+		.length = word[1] < TERMINAL_OUTPUT ? (uint32_t)word[1] :
+		    TERMINAL_OUTPUT,
+		.nonblock = (word[2] & TERMINAL_NONBLOCK) != 0,
+	};
+
+	if (!(open->how & needed))
+		return E_BADF;
+	if (word[1] > 0 && call->windows < 1)
+		return E_INVAL;
+	if (!is_hung_up(open) && stops && in_background(open, word[3]))
+		return TERMINAL_E_BACKGROUND;
+	if (open->master)
+		waiter.kind = reads ? TERMINAL_CALL_MASTER_READ :
+		    TERMINAL_CALL_MASTER_WRITE;
+	return request(call, open, &waiter);
+}
+
+static int
+set_modes(struct service_call *call, const struct open_terminal *open)
+{
+	const uint64_t *word = call->message.word;
+	struct terminal_waiter waiter = {
+		.kind = TERMINAL_CALL_DRAIN, .action = (uint32_t)word[1],
+	};
+
+	if (word[1] > TERMINAL_AFTER_FLUSH || call->windows < 1)
+		return E_INVAL;
+	if (in_background(open, word[2]))
+		return TERMINAL_E_BACKGROUND;
+	if (sys_window_copy(call->reply, 0 | WINDOW_FROM_CALLER, 0, CAP_NONE,
+	    (uint64_t)&waiter.modes, sizeof(waiter.modes), NULL) != OK)
+		return E_FAULT;
+	if (word[1] != TERMINAL_NOW)
+		return request(call, open, &waiter);
+	terminal_set_modes(&terminal_core, open->terminal, &waiter.modes);
+	terminal_serve(&terminal_core, open->terminal);
+	reply(call, 0, 0, 0);
+	return 0;
+}
+
+static int
+get_modes(struct service_call *call, const struct open_terminal *open)
+{
+	const struct terminal_modes *modes = &open->terminal->modes;
+
+	if (call->windows < 1)
+		return E_INVAL;
+	if (sys_window_copy(call->reply, 0 | WINDOW_TO_CALLER, 0, CAP_NONE,
+	    (uint64_t)modes, sizeof(*modes), NULL) != OK)
+		return E_FAULT;
+	reply(call, 0, 0, 0);
+	return 0;
+}
+
+static int
+poll(struct service_call *call, const struct open_terminal *open)
+{
+	struct terminal_state state;
+
+	terminal_poll(open->terminal, open->master != 0, &state);
+	if (is_hung_up(open))
+		state.ready = TERMINAL_READY_IN | TERMINAL_READY_OUT |
+		    TERMINAL_READY_HANGUP;
+	reply(call, state.ready, state.readable, state.pending);
+	return 0;
+}
+
+static int
+insert(struct service_call *call, const struct open_terminal *open)
+{
+	uint8_t byte = (uint8_t)call->message.word[1];
+
+	if (!open->master && open->terminal->number != 0)
+		return E_PERM;
+	terminal_input(&terminal_core, open->terminal, &byte, 1);
+	terminal_serve(&terminal_core, open->terminal);
+	reply(call, 0, 0, 0);
+	return 0;
+}
+
+static int
+set_pty(struct service_call *call, const struct open_terminal *open)
+{
+	uint64_t what = call->message.word[1];
+	bool on = call->message.word[2] != 0;
+
+	if (!open->master)
+		return E_NOTTY;
+	if (what == TERMINAL_PTY_LOCK)
+		terminal_set_locked(&terminal_core, open->terminal, on);
+	else if (what == TERMINAL_PTY_PACKET)
+		terminal_set_packet(&terminal_core, open->terminal, on);
+	else
+		return E_INVAL;
+	reply(call, 0, 0, 0);
+	return 0;
+}
+
+static int
+flush_or_flow(struct service_call *call, const struct open_terminal *open)
+{
+	const uint64_t *word = call->message.word;
+	bool flow = word[0] == TERMINAL_FLOW;
+
+	if (word[1] > (flow ? TERMINAL_FLOW_IN_ON : 2))
+		return E_INVAL;
+	if (in_background(open, word[2]))
+		return TERMINAL_E_BACKGROUND;
+	if (flow)
+		terminal_flow(&terminal_core, open->terminal,
+		    (unsigned)word[1]);
+	else if (!open->master)
+		terminal_flush(&terminal_core, open->terminal,
+		    (unsigned)word[1]);
+	else if (word[1] != 1)
+		/* What a master has to read is the slave's output. */
+		terminal_flush(&terminal_core, open->terminal, 1);
+	terminal_serve(&terminal_core, open->terminal);
+	reply(call, 0, 0, 0);
+	return 0;
+}
+
+static int
+drain(struct service_call *call, const struct open_terminal *open)
+{
+	struct terminal_waiter waiter = { .kind = TERMINAL_CALL_DRAIN };
+
+	if (in_background(open, call->message.word[1]))
+		return TERMINAL_E_BACKGROUND;
+	return request(call, open, &waiter);
+}
+
+static int
+small_request(struct service_call *call, const struct open_terminal *open)
+{
+	const struct terminal *terminal = open->terminal;
+	const uint64_t *word = call->message.word;
+
+	switch (word[0]) {
+	case TERMINAL_GET_SIZE:
+		reply(call, terminal->rows, terminal->columns, 0);
+		return 0;
+	case TERMINAL_SET_SIZE:
+		terminal_set_size(&terminal_core, open->terminal,
+		    word[1] & 0xffff, word[2] & 0xffff);
+		reply(call, 0, 0, 0);
+		return 0;
+	case TERMINAL_GET_INFO:
+		call->message = (struct message){ { TAG_REPLY_OK,
+		    terminal->number, terminal->foreground,
+		    terminal->session, (open->master ? INFO_MASTER : 0) |
+		    (terminal->locked ? INFO_LOCKED : 0) |
+		    (terminal->packet ? INFO_PACKET : 0) } };
+		return 0;
+	default:
+		return E_NOSYS;
+	}
+}
+
+int
+terminals_request(struct service_call *call)
+{
+	const struct open_terminal *open = open_find(call->badge);
+	uint64_t tag = call->message.word[0];
+
+	if (open == NULL)
+		return E_STALE;
+	if (tag == TERMINAL_READ || tag == TERMINAL_WRITE)
+		return read_or_write(call, open);
+	if (tag == TERMINAL_POLL)
+		return poll(call, open);
+	if (is_hung_up(open))
+		return E_IO;
+	switch (tag) {
+	case TERMINAL_SET_MODES:
+		return set_modes(call, open);
+	case TERMINAL_GET_MODES:
+		return get_modes(call, open);
+	case TERMINAL_FLUSH:
+	case TERMINAL_FLOW:
+		return flush_or_flow(call, open);
+	case TERMINAL_DRAIN:
+		return drain(call, open);
+	case TERMINAL_INSERT:
+		return insert(call, open);
+	case TERMINAL_SET_PTY:
+		return set_pty(call, open);
+	default:
+		return small_request(call, open);
+	}
+}
+
+/* -- the loop -- */
+
+bool
+terminals_cancel(struct parked_call id)
+{
+	const struct terminal_call call = { id.reply, id.order };
+
+	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+		if (terminals->terminal[i] != NULL && terminal_cancel(
+		    &terminal_core, terminals->terminal[i], call))
+			return true;
+	}
+	return false;
+}
+
+void
+terminals_serve(void)
+{
+	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+		if (terminals->terminal[i] != NULL)
+			terminal_serve(&terminal_core,
+			    terminals->terminal[i]);
+	}
+}
+
+uint64_t
+terminals_due(void)
+{
+	uint64_t next = 0;
+
+	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+		if (terminals->terminal[i] == NULL)
+			continue;
+		uint64_t due = terminal_due(terminals->terminal[i]);
+		if (due != 0 && (next == 0 || due < next))
+			next = due;
+	}
+	return next;
+}
+
+void
+terminals_begin(void)
+{
+	terminal_begin(&terminal_core, service_now_ns());
+}
+
+void
+terminals_end(void)
+{
+	if (pump_has_output() || pump_has_input())
+		must(service_effect_signal(PLACE_NOTIFICATION, BIT_CONSOLE));
+}
+
+status_t
+terminals_start(struct terminals *in)
+{
+	terminals = in;
+	terminal_core.arena = service_arena();
+	terminals_begin();
+	terminals->next_badge = TERMINALS_BADGE;
+	terminals->terminal[0] = terminal_create(&terminal_core, 0);
+	if (terminals->terminal[0] == NULL)
+		return ERR_NOMEM;
+	return arena_map_create(service_arena(), &terminals->open);
+}
+
+void
+terminals_resume(struct terminals *in)
+{
+	terminals = in;
+	terminal_core.arena = service_arena();
+	terminals_begin();
+	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+		if (terminals->terminal[i] != NULL &&
+		    !terminal_ok(terminals->terminal[i]))
+			service_panic("terminal %u is inconsistent", i);
+	}
+	/* The event of an open that was undone names the next badge. */
+	must(TX_SET(service_arena(), terminals->next_badge,
+	    terminals->next_badge + 1));
+	pump_resume();
+}
