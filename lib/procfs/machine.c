@@ -39,8 +39,8 @@ meminfo(struct procfs_text *text, const struct procfs_machine *machine)
 	    "MemAvailable:   %8lu kB\n", total, left, left);
 	procfs_print(text, "Buffers:        %8u kB\nCached:         %8u kB\n"
 	    "SwapCached:     %8u kB\nShmem:          %8u kB\n"
-	    "SwapTotal:      %8u kB\nSwapFree:       %8u kB\n", 0u, 0u, 0u,
-	    0u, 0u, 0u);
+	    "SwapTotal:      %8u kB\nSwapFree:       %8u kB\n"
+	    "SReclaimable:   %8u kB\n", 0u, 0u, 0u, 0u, 0u, 0u, 0u);
 }
 
 static void

@@ -46,6 +46,7 @@ const struct tree_entry tree_entries[] = {
 	{ "exe", PROCFS_PROCESS, PROCFS_EXE, LINK },
 	{ "fd", PROCFS_PROCESS, PROCFS_FDS, KIND_DIRECTORY << 12 | 0500 },
 	{ "limits", PROCFS_PROCESS, PROCFS_LIMITS, TEXT },
+	{ "loginuid", PROCFS_PROCESS, PROCFS_LOGINUID, TEXT },
 	{ "maps", PROCFS_PROCESS, PROCFS_MAPS, TEXT },
 	{ "mountinfo", PROCFS_PROCESS, PROCFS_MOUNTINFO, TEXT },
 	{ "mounts", PROCFS_PROCESS, PROCFS_MOUNTS, TEXT },

@@ -8,6 +8,7 @@
 #define PAGE		4096u
 #define PAGE_KB		4u
 #define NO_LIMIT	(~0ul)
+#define NO_USER		UINT32_MAX
 #define SIGNAL_CHILD	17u
 
 /* The name as text: control characters and what frames it would confuse. */
@@ -154,6 +155,10 @@ procfs_process_file(struct procfs_text *text, unsigned kind,
 		return true;
 	case PROCFS_LIMITS:
 		limits(text, p);
+		return true;
+	case PROCFS_LOGINUID:
+		/* Nobody logs in. */
+		procfs_print(text, "%u", NO_USER);
 		return true;
 	case PROCFS_MOUNTINFO:
 		procfs_print(text, "1 0 0:1 / / rw - tmpfs storage rw\n"

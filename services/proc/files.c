@@ -36,11 +36,25 @@ files_create(struct root *new_root)
 	return 0;
 }
 
+static int
+choose_boot_id(void)
+{
+	uint8_t random[32];
+
+	seed_next(random);
+	if (tx_add(service_arena(), root->boot_id, sizeof(root->boot_id)) != OK)
+		return E_NOMEM;
+	memcpy(root->boot_id, random, sizeof(root->boot_id));
+	return 0;
+}
+
 /* Badges that a crash undid are not used again: their events may come. */
 int
 files_start(struct root *old_root)
 {
 	root = old_root;
+	if (!root->started && choose_boot_id() != 0)
+		return E_NOMEM;
 	return TX_SET(service_arena(), root->next_file,
 	    (root->next_file + 1) & NUMBER_MASK) == OK ? 0 : E_NOMEM;
 }
@@ -221,6 +235,21 @@ fill_machine(unsigned kind, struct procfs_machine *machine)
 		seed_next(random);
 		memcpy(machine->random, random, sizeof(machine->random));
 	}
+}
+
+/* What sysinfo tells. */
+int
+files_machine(struct service_call *call)
+{
+	const struct system_info *info =
+	    (const struct system_info *)own_utcb()->data;
+
+	if (sys_invoke(SYS_SYSTEM_INFO, granted.system, 0, 0, 0, 0, 0).status !=
+	    OK)
+		return E_IO;
+	call->message = (struct message){ { TAG_REPLY_OK, info->frames_total,
+	    info->frames_free, root->table.count, info->cpus } };
+	return 0;
 }
 
 static bool

@@ -338,20 +338,6 @@ handle_exec_done(struct service_call *call, struct process *process)
 }
 
 static int
-handle_machine(const struct root *root, struct service_call *call)
-{
-	const struct system_info *info =
-	    (const struct system_info *)own_utcb()->data;
-
-	if (sys_invoke(SYS_SYSTEM_INFO, granted.system, 0, 0, 0, 0, 0).status !=
-	    OK)
-		return E_IO;
-	call->message = (struct message){ { TAG_REPLY_OK, info->frames_total,
-	    info->frames_free, root->table.count, info->cpus } };
-	return 0;
-}
-
-static int
 dispatch(struct root *root, struct service_call *call,
     struct process *process)
 {
@@ -417,30 +403,13 @@ dispatch(struct root *root, struct service_call *call,
 	case TERMINAL_STOP_GROUP:
 		return terminals_session(call, process);
 	case PROC_MACHINE:
-		return handle_machine(root, call);
+		return files_machine(call);
 	case PROC_EXEC_DONE:
 		return handle_exec_done(call, process);
 	default:
 		return E_NOSYS;
 	}
 	reply(call, 0, 0, 0);
-	return error;
-}
-
-/* Requests about /proc have the tags of storage. */
-static int
-dispatch_file(struct service_call *call, const struct process *process)
-{
-	const struct message in = call->message;
-	struct message out = { { TAG_REPLY_OK } };
-	const struct files_request request = { call, in.word, &out.word[1] };
-	int error = process == NULL ? files_request(&request, call->badge) :
-	    names_request(&request, process);
-
-	if (error == 0)
-		call->message = out;
-	else
-		call->reply_caps = 0;
 	return error;
 }
 
@@ -454,8 +423,9 @@ dispatch_session(struct root *root, struct service_call *call)
 	if (process == NULL || (process->state != PROCESS_RUNNING &&
 	    (process->state != PROCESS_STOPPED || tag != PROC_STOP)))
 		return E_PERM;
+	/* Requests about /proc have the tags of storage. */
 	if (tag < TAG_SOCKET || tag == PROC_LEAVE)
-		return dispatch_file(call, process);
+		return files_dispatch(call, process);
 	return dispatch(root, call, process);
 }
 
@@ -466,7 +436,7 @@ handle(void *root, struct service_call *call)
 
 	terminals_begin();
 	if ((call->badge & PROC_BADGE_FILE) != 0)
-		error = dispatch_file(call, NULL);
+		error = files_dispatch(call, NULL);
 	else if (call->badge >= TERMINALS_BADGE)
 		error = terminals_request(call);
 	else
@@ -734,18 +704,6 @@ start(void *arena_root)
 	return proc_table_start(&proc) == 0 ? OK : ERR_NOMEM;
 }
 
-static int
-choose_boot_id(struct root *root)
-{
-	uint8_t random[32];
-
-	seed_next(random);
-	if (tx_add(service_arena(), root->boot_id, sizeof(root->boot_id)) != OK)
-		return E_NOMEM;
-	memcpy(root->boot_id, random, sizeof(root->boot_id));
-	return 0;
-}
-
 static void
 resume(void *arena_root, bool first)
 {
@@ -765,8 +723,6 @@ resume(void *arena_root, bool first)
 	loop_transaction_begin();
 	if (root->started)
 		must(proc_skip_pid(&proc));
-	else
-		must(choose_boot_id(root));
 	must(files_start(root));
 	loop_transaction_end();
 	inspect_start(root);

@@ -260,7 +260,7 @@ refuse_change(const struct files_request *request,
 	return error == 0 ? E_PERM : error;
 }
 
-int
+static int
 names_request(const struct files_request *request,
     const struct process *caller)
 {
@@ -296,4 +296,20 @@ names_request(const struct files_request *request,
 	default:
 		return E_NOSYS;
 	}
+}
+
+int
+files_dispatch(struct service_call *call, const struct process *process)
+{
+	const struct message in = call->message;
+	struct message out = { { TAG_REPLY_OK } };
+	const struct files_request request = { call, in.word, &out.word[1] };
+	int error = process == NULL ? files_request(&request, call->badge) :
+	    names_request(&request, process);
+
+	if (error == 0)
+		call->message = out;
+	else
+		call->reply_caps = 0;
+	return error;
 }

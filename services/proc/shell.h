@@ -165,14 +165,14 @@ struct files_request {
 /* In the first transaction of all, and in one of each incarnation. */
 int files_create(struct root *root);
 int files_start(struct root *root);
-/* A request through a session, or a description. 0 or E_*. */
-int names_request(const struct files_request *request,
-    const struct process *caller);
+/* A request through a session; caller NULL: a description. 0 or E_*. */
+int files_dispatch(struct service_call *call, const struct process *caller);
 int files_request(const struct files_request *request, uint64_t badge);
 /* Answers with a description. */
 int files_open(struct service_call *call, const struct process *opener,
     const struct procfs_node *node);
 void files_close(uint64_t badge);
+int files_machine(struct service_call *call);
 /* Path of an open file, 0 if the object is not that of the badge. */
 size_t files_path(uint64_t badge, uint64_t object, char *out, size_t size);
 int files_put(const struct files_request *request, unsigned window,
