@@ -60,10 +60,11 @@ terminal_status(const struct file *file, struct storage_stat *out)
 	char path[TERMINAL_PATH_MAX];
 
 	service_window(0, path, terminal_path(file, path), WINDOW_READ);
-	service_window(1, out, sizeof(*out), WINDOW_WRITE);
-	long error = service_call(PROCESS_ROOT, &m, 2, 0, NULL);
+	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
 	if (error == -E_NOENT)
 		local_status(file, out);
+	else if (error == 0)
+		storage_stat_from_words(&m.word[1], out);
 	return error == -E_NOENT ? 0 : error;
 }
 

@@ -43,18 +43,32 @@ meminfo(struct procfs_text *text, const struct procfs_machine *machine)
 	    "SReclaimable:   %8u kB\n", 0u, 0u, 0u, 0u, 0u, 0u, 0u);
 }
 
+static uint64_t
+sum_idle(const struct procfs_machine *machine, uint64_t *out_busy)
+{
+	uint64_t idle = 0;
+
+	*out_busy = 0;
+	for (uint64_t i = 0; i < machine->cpus; i++) {
+		*out_busy += machine->cpu[i].busy_ns;
+		idle += machine->cpu[i].idle_ns;
+	}
+	return idle;
+}
+
 static void
 machine_stat(struct procfs_text *text, const struct procfs_machine *machine)
 {
-	uint64_t busy = machine->busy_ns / TICK_NS;
-	uint64_t idle = machine->idle_ns / TICK_NS;
+	uint64_t busy, idle = sum_idle(machine, &busy);
 	uint64_t since = machine->wall_ns < machine->now_ns ? 0 :
 	    (machine->wall_ns - machine->now_ns) / NS;
 
-	procfs_print(text, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", busy, idle);
-	if (machine->cpus == 1)
-		procfs_print(text, "cpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", busy,
-		    idle);
+	procfs_print(text, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", busy / TICK_NS,
+	    idle / TICK_NS);
+	for (uint64_t i = 0; i < machine->cpus; i++)
+		procfs_print(text, "cpu%lu %lu 0 0 %lu 0 0 0 0 0 0\n", i,
+		    machine->cpu[i].busy_ns / TICK_NS,
+		    machine->cpu[i].idle_ns / TICK_NS);
 	procfs_print(text, "ctxt %lu\nbtime %lu\nprocesses %u\n"
 	    "procs_running %u\nprocs_blocked 0\n", machine->switches, since,
 	    machine->last_pid, machine->running);
@@ -123,6 +137,8 @@ bool
 procfs_machine_file(struct procfs_text *text, unsigned kind,
     const struct procfs_machine *machine)
 {
+	uint64_t busy, idle;
+
 	switch (kind) {
 	case PROCFS_CPUINFO:
 		cpuinfo(text, machine);
@@ -139,9 +155,10 @@ procfs_machine_file(struct procfs_text *text, unsigned kind,
 		machine_stat(text, machine);
 		return true;
 	case PROCFS_UPTIME:
+		idle = sum_idle(machine, &busy);
 		procfs_print(text, "%lu.%02u %lu.%02u\n",
 		    machine->now_ns / NS, hundredths(machine->now_ns),
-		    machine->idle_ns / NS, hundredths(machine->idle_ns));
+		    idle / NS, hundredths(idle));
 		return true;
 	case PROCFS_VMSTAT:
 		procfs_print(text, "nr_free_pages %lu\n", machine->pages_free);

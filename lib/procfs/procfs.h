@@ -23,6 +23,7 @@
 
 #define PROCFS_PID_MAX		4194303u
 #define PROCFS_FD_MAX		1023u
+#define PROCFS_CPUS_MAX		64u
 #define PROCFS_NUMBERS		1024u	/* position of number 0 */
 #define PROCFS_DEVICE		3u	/* st_dev, as the libOS tells it */
 
@@ -161,10 +162,12 @@ void procfs_print(struct procfs_text *text, const char *format, ...)
 /* What is not known is 0. */
 struct procfs_machine {
 	uint64_t now_ns, wall_ns;
-	uint64_t idle_ns;		/* sum of all CPUs */
-	uint64_t busy_ns;
+	struct {
+		uint64_t busy_ns, idle_ns;
+	} cpu[PROCFS_CPUS_MAX];
 	uint64_t pages_total, pages_free;
-	uint64_t cpus, tsc_hz, switches;
+	uint64_t cpus;			/* at most PROCFS_CPUS_MAX */
+	uint64_t tsc_hz, switches;
 	uint32_t processes, running;
 	uint32_t last_pid;
 	char	 cpu_vendor[13], cpu_name[49];

@@ -326,7 +326,8 @@ test_files_of_the_machine_say_what_they_are_told(void)
 {
 	struct procfs_machine machine = {
 		.now_ns = 61230000000, .wall_ns = 1700000061230000000,
-		.idle_ns = 20000000, .pages_total = 1000, .pages_free = 10,
+		.cpu = { { 50000000, 20000000 }, { 10000000, 0 } },
+		.pages_total = 1000, .pages_free = 10,
 		.cpus = 2, .tsc_hz = 2500123000, .processes = 5, .running = 2,
 		.last_pid = 99,
 	};
@@ -339,7 +340,8 @@ test_files_of_the_machine_say_what_they_are_told(void)
 	KTAP_CHECK(procfs_machine_file(&text, PROCFS_MACHINE_STAT, &machine));
 	buffer[text.length] = 0;
 	KTAP_CHECK(strstr(buffer, "\nbtime 1700000000\n") != NULL);
-	KTAP_CHECK(strncmp(buffer, "cpu  0 0 0 2 ", 13) == 0);
+	KTAP_CHECK(strncmp(buffer, "cpu  6 0 0 2 ", 13) == 0);
+	KTAP_CHECK(strstr(buffer, "\ncpu1 1 0 0 0 ") != NULL);
 	text.length = 0;
 	KTAP_CHECK(procfs_machine_file(&text, PROCFS_LOADAVG, &machine));
 	KTAP_CHECK(memcmp(buffer, "0.00 0.00 0.00 2/5 99\n", 22) == 0);

@@ -219,13 +219,13 @@ fill_machine(unsigned kind, struct procfs_machine *machine)
 	    0).status == OK) {
 		machine->pages_total = info->frames_total;
 		machine->pages_free = info->frames_free;
-		machine->cpus = info->cpus;
+		machine->cpus = info->cpus < PROCFS_CPUS_MAX ? info->cpus :
+		    PROCFS_CPUS_MAX;
 		machine->tsc_hz = info->tsc_hz;
 		machine->switches = info->context_switches;
 	}
 	if (kind == PROCFS_UPTIME || kind == PROCFS_MACHINE_STAT)
-		inspect_cpus(machine->cpus, &machine->busy_ns,
-		    &machine->idle_ns);
+		inspect_cpus(machine);
 	if (kind == PROCFS_CPUINFO)
 		cpu_names(machine);
 	if (kind == PROCFS_LOADAVG || kind == PROCFS_MACHINE_STAT)

@@ -226,17 +226,16 @@ inspect_handlers(const struct process *process, struct procfs_process *out)
 }
 
 void
-inspect_cpus(uint64_t count, uint64_t *out_busy_ns, uint64_t *out_idle_ns)
+inspect_cpus(struct procfs_machine *machine)
 {
 	const struct cpu_info *info = (const struct cpu_info *)own_utcb()->data;
 
-	*out_busy_ns = *out_idle_ns = 0;
-	for (uint64_t cpu = 0; cpu < count; cpu++) {
+	for (uint64_t cpu = 0; cpu < machine->cpus; cpu++) {
 		if (sys_invoke(SYS_CPU_INFO, granted.system, cpu, 0, 0, 0,
 		    0).status != OK)
 			continue;
-		*out_idle_ns += info->idle_ns;
-		*out_busy_ns += info->time_ns - info->idle_ns;
+		machine->cpu[cpu].idle_ns = info->idle_ns;
+		machine->cpu[cpu].busy_ns = info->time_ns - info->idle_ns;
 	}
 }
 

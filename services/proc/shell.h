@@ -203,9 +203,8 @@ void inspect_process(const struct process *process, uint32_t reader,
     struct procfs_process *out);
 void inspect_handlers(const struct process *process,
     struct procfs_process *out);
-/* Sum of all CPUs since boot: at work, and idle. */
-void inspect_cpus(uint64_t count, uint64_t *out_busy_ns,
-    uint64_t *out_idle_ns);
+/* How long the CPUs were at work, and idle. */
+void inspect_cpus(struct procfs_machine *machine);
 bool inspect_has_fd(const struct process *process, uint32_t fd);
 /* Open ones from `first` on, ascending. */
 unsigned inspect_fds(const struct process *process, uint64_t first,

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/sysinfo.h>
+#include <sys/ioctl.h>
+#include <sys/times.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 
@@ -309,6 +311,66 @@ of_child(void)
 	close(fd);
 }
 
+static long
+field_of_stat(unsigned number)
+{
+	slurp("/proc/self/stat");
+	char *at = strrchr(text, ')') + 2;
+	for (; number > 3; number--)
+		at = strchr(at, ' ') + 1;
+	return strtol(at, NULL, 10);
+}
+
+static void
+of_terminal(void)
+{
+	struct stat st;
+	char path[64];
+	int master = posix_openpt(O_RDWR | O_NOCTTY);
+
+	CHECK(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
+	fflush(stdout);
+	if (fork() == 0) {
+		CHECK(field_of_stat(7) == 0 || getsid(0) != getpid());
+		setsid();
+		CHECK(field_of_stat(7) == 0);
+		CHECK(field_of_stat(8) == -1);
+		int slave = open(ptsname(master), O_RDWR | O_NOCTTY);
+		CHECK(ioctl(slave, TIOCSCTTY, 0) == 0);
+		fstat(slave, &st);
+		CHECK(field_of_stat(7) == (long)st.st_rdev);
+		CHECK(field_of_stat(8) == getpid());
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", slave);
+		CHECK(links_to(path, ptsname(master)));
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", master);
+		CHECK(links_to(path, "/dev/ptmx") ||
+		    links_to(path, "/dev/pts/ptmx"));
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	close(master);
+}
+
+/* Ticks here, and what times() tells, are of the same clock. */
+static void
+cpu_time(void)
+{
+	struct tms before, after;
+	volatile unsigned long work = 0;
+
+	times(&before);
+	do {
+		work++;
+		times(&after);
+	} while (after.tms_utime + after.tms_stime <
+	    before.tms_utime + before.tms_stime + 10);
+	long ticks = field_of_stat(14) + field_of_stat(15);
+	CHECK(ticks >= after.tms_utime + after.tms_stime - 1);
+	CHECK(ticks <= after.tms_utime + after.tms_stime + 20);
+	CHECK(work > 0);
+}
+
 static void
 machine(void)
 {
@@ -352,6 +414,8 @@ main(int argc, char **argv)
 	refused();
 	positions();
 	of_child();
+	of_terminal();
+	cpu_time();
 	machine();
 	return 0;
 }
