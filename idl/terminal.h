@@ -12,6 +12,8 @@
  * page tells them. It is believed: a process that lies can read in the
  * background, which it could also do by joining the group.
  *
+ * A who of 0 is not checked: for callers that may go on in the background.
+ *
  * Errors: E_IO the terminal was hung up (reads then answer 0 bytes on a slave,
  * E_IO on a master whose slaves are all closed), E_AGAIN with TERMINAL_NONBLOCK,
  * E_INTR, E_NXIO no such terminal, TERMINAL_E_BACKGROUND the caller's group is

@@ -10,6 +10,7 @@
 #include "file.h"
 #include "process.h"
 #include "service.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 
@@ -192,27 +193,44 @@ open_by_name(const char *name, struct args *args)
 	return error;
 }
 
-void
-exec_first(void)
+static void
+first_arguments(struct args *args)
 {
 	const struct process_start *start =
 	    (const struct process_start *)LIBOS_START_ARGS;
 	uint32_t total = start->argument_count + start->environment_count;
 	const char *text = start->text;
-	struct args args;
 
-	if (args_map(&args) != OK)
+	if (args_map(args) != OK)
 		first_failed("the first program", -E_NOMEM);
 	for (uint32_t i = 0; i < total; i++) {
 		size_t length = strlen(text);
-		if (!args_add(&args, text, length, i >= start->argument_count))
+		if (!args_add(args, text, length, i >= start->argument_count))
 			first_failed(start->text, -E_NOMEM);
 		text += length + 1;
 	}
 	if (start->argument_count == 0)
 		first_failed("nothing", -E_NOENT);
+}
+
+/* A signal that comes meanwhile, as of a new window size, begins it anew. */
+void
+exec_first(void)
+{
+	const struct process_start *start =
+	    (const struct process_start *)LIBOS_START_ARGS;
+	struct args args;
+
+	first_arguments(&args);
 	long error = open_by_name(start->text, &args);
+	while (error == -RESTART_ALWAYS) {
+		UTCB->kick_pending = 0;
+		args_unmap();
+		first_arguments(&args);
+		error = open_by_name(start->text, &args);
+	}
 	if (error != 0)
 		first_failed(start->text, error);
+	signal_look_again();
 	program_start(&program, &args);
 }

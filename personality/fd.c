@@ -21,6 +21,7 @@
 static struct libos_fd fds[FD_MAX];
 static struct file files[FILE_MAX];
 static unsigned fd_lowest_free;		/* hint: none below is free */
+static unsigned fds_end;		/* none above was ever open */
 static unsigned files_end;		/* none above was ever used */
 static uint32_t lineage = 1;		/* forks so far, and one */
 
@@ -172,6 +173,8 @@ fd_may_open(void)
 void
 fd_set(unsigned fd, struct file *file, bool close_on_exec)
 {
+	if (fd >= fds_end)
+		fds_end = fd + 1;
 	fds[fd].file = (uint16_t)(file - files + 1);
 	fds[fd].close_on_exec = close_on_exec;
 	file->references++;
@@ -207,7 +210,7 @@ fd_close(unsigned fd)
 void
 fd_close_on_exec(void)
 {
-	for (unsigned fd = 0; fd < FD_MAX; fd++) {
+	for (unsigned fd = 0; fd < fds_end; fd++) {
 		if (fds[fd].file != 0 && fds[fd].close_on_exec != 0)
 			fd_close(fd);
 	}

@@ -59,10 +59,11 @@ peer_gone(const struct file *file)
 	return r.status != OK || r.value[0] != 0;
 }
 
+/* Another has it. */
 static void
-lock(uint64_t *word)
+lock_slowly(uint64_t *word, uint64_t self)
 {
-	uint64_t self = UTCB->thread_id, owner;
+	uint64_t owner;
 
 	for (unsigned i = 0; !ring_try_lock(word, self, &owner); i++) {
 		if (i % SPIN_CHECK == SPIN_CHECK - 1) {
@@ -76,7 +77,16 @@ lock(uint64_t *word)
 	}
 }
 
-static void
+static inline void
+lock(uint64_t *word)
+{
+	uint64_t self = UTCB->thread_id, owner;
+
+	if (!ring_try_lock(word, self, &owner))
+		lock_slowly(word, self);
+}
+
+static inline void
 wake(uint32_t *asleep, cap_t notification)
 {
 	if (__atomic_load_n(asleep, __ATOMIC_SEQ_CST) == 0)
@@ -123,7 +133,7 @@ take_some(struct ring *ring, void *buffer, uint64_t size)
 		return -E_IO;
 	}
 	ring_span(ring, position, used < size ? used : size, &span);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2 && span.length[i] != 0; i++) {
 		size_t left = user_copy_raw((uint8_t *)buffer + done,
 		    span.piece[i], span.length[i]);
 		done += span.length[i] - left;
@@ -186,7 +196,7 @@ put_some(struct ring *ring, const uint8_t *from, uint64_t size,
 	if (space < needed)
 		space = 0;
 	ring_span(ring, position, space < size ? space : size, &span);
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2 && span.length[i] != 0; i++) {
 		size_t left = user_copy_raw(span.piece[i], from + done,
 		    span.length[i]);
 		done += span.length[i] - left;

@@ -142,6 +142,23 @@ poll_files(struct linux_pollfd *fds, unsigned count, uint64_t deadline)
 	return found;
 }
 
+/* The poll that may have to go on after a stop. */
+static struct {
+	struct linux_pollfd *fds;
+	unsigned count;
+	uint64_t deadline;
+} poll_again;
+
+static long
+poll_resume(void)
+{
+	long found = poll_files(poll_again.fds, poll_again.count,
+	    poll_again.deadline);
+
+	return found == -RESTART_NO_HANDLER ? time_restart_with(poll_resume) :
+	    found;
+}
+
 long
 linux_poll(struct linux_pollfd *fds, unsigned count, int timeout_ms)
 {
@@ -150,10 +167,10 @@ linux_poll(struct linux_pollfd *fds, unsigned count, int timeout_ms)
 	if (timeout_ms >= 0)
 		deadline = timeout_ms == 0 ? 0 : time_now_ns() +
 		    (uint64_t)timeout_ms * 1000000;
-	long found = poll_files(fds, count, deadline);
-	/* A restart would begin with the whole time again. */
-	return found == -RESTART_NO_HANDLER && timeout_ms > 0 ? -E_INTR :
-	    found;
+	poll_again.fds = fds;
+	poll_again.count = count;
+	poll_again.deadline = deadline;
+	return poll_resume();
 }
 
 static long

@@ -11,26 +11,33 @@
 #include <lib/base/string.h>
 
 #define BLOCK	64u
+#define FIRST	32u	/* bytes of a block that are not the next key */
 
 static uint32_t key[8];
 
-static uint32_t
+static inline uint32_t
 rotate(uint32_t value, unsigned bits)
 {
 	return value << bits | value >> (32 - bits);
 }
 
-static void
+static inline __attribute__((always_inline)) void
 quarter(uint32_t *s, unsigned a, unsigned b, unsigned c, unsigned d)
 {
-	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 16);
-	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 12);
-	s[a] += s[b];
-	s[d] = rotate(s[d] ^ s[a], 8);
-	s[c] += s[d];
-	s[b] = rotate(s[b] ^ s[c], 7);
+	uint32_t sa = s[a], sb = s[b], sc = s[c], sd = s[d];
+
+	sa += sb;
+	sd = rotate(sd ^ sa, 16);
+	sc += sd;
+	sb = rotate(sb ^ sc, 12);
+	sa += sb;
+	sd = rotate(sd ^ sa, 8);
+	sc += sd;
+	sb = rotate(sb ^ sc, 7);
+	s[a] = sa;
+	s[b] = sb;
+	s[c] = sc;
+	s[d] = sd;
 }
 
 static void
@@ -73,15 +80,17 @@ random_fill(void *out, size_t size)
 	uint32_t words[16];
 	uint8_t *to = out;
 
-	for (uint64_t counter = 1; size > 0; counter++) {
+	for (uint64_t counter = 1; size > FIRST; counter++) {
 		size_t step = size < BLOCK ? size : BLOCK;
 		block(counter, words);
 		memcpy(to, words, step);
 		to += step;
 		size -= step;
 	}
+	/* Half of one block is the next key, the rest serves what is left. */
 	block(0, words);
 	memcpy(key, words, sizeof(key));
+	memcpy(to, words + 8, size);
 }
 
 uint64_t

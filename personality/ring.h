@@ -46,12 +46,6 @@ struct ring_span {
 	uint64_t length[2];
 };
 
-/* False: the indices make no sense, the peer broke the ring. */
-bool ring_used(const struct ring *ring, uint64_t *out_used);
-/* Of `length` bytes from position on. length <= RING_SIZE. */
-void ring_span(struct ring *ring, uint64_t position, uint64_t length,
-    struct ring_span *out_span);
-
 static inline uint64_t
 ring_load(const uint64_t *index)
 {
@@ -65,8 +59,49 @@ ring_publish(uint64_t *index, uint64_t value)
 	__atomic_store_n(index, value, __ATOMIC_SEQ_CST);
 }
 
+/* False: the indices make no sense, the peer broke the ring. */
+static inline bool
+ring_used(const struct ring *ring, uint64_t *out_used)
+{
+	uint64_t taken = ring_load(&ring->taken);
+	uint64_t written = ring_load(&ring->written);
+
+	*out_used = written - taken;
+	return *out_used <= RING_SIZE;
+}
+
+/* Of `length` bytes from position on. length <= RING_SIZE. */
+static inline void
+ring_span(struct ring *ring, uint64_t position, uint64_t length,
+    struct ring_span *out_span)
+{
+	uint64_t start = position % RING_SIZE;
+	uint64_t first = RING_SIZE - start;
+
+	if (first > length)
+		first = length;
+	out_span->piece[0] = ring->data + start;
+	out_span->length[0] = first;
+	out_span->piece[1] = ring->data;
+	out_span->length[1] = length - first;
+}
+
 /* One try; *out_owner is who holds the lock when it fails. */
-bool ring_try_lock(uint64_t *lock, uint64_t self, uint64_t *out_owner);
+static inline bool
+ring_try_lock(uint64_t *lock, uint64_t self, uint64_t *out_owner)
+{
+	*out_owner = 0;
+	return __atomic_compare_exchange_n(lock, out_owner, self, false,
+	    __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+}
+
 /* Takes the lock over from an owner that is known to be dead. */
 bool ring_take_over(uint64_t *lock, uint64_t self, uint64_t owner);
-void ring_unlock(uint64_t *lock, uint64_t self);
+
+/* Does nothing if a hostile peer gave the lock to another. */
+static inline void
+ring_unlock(uint64_t *lock, uint64_t self)
+{
+	__atomic_compare_exchange_n(lock, &self, 0, false, __ATOMIC_RELEASE,
+	    __ATOMIC_RELAXED);
+}

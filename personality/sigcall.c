@@ -218,10 +218,19 @@ send(int pid, int number, int code)
 	return error;
 }
 
+/*
+ * To itself and taken at once: no server is needed. A blocked one goes to proc,
+ * where it is one with those that others send.
+ */
 long
 linux_kill(int pid, int number)
 {
-	return send(pid, number, L_SI_USER);
+	if (pid != (int)INFO->pid || number <= 0 || number > L_NSIG ||
+	    !signal_is_local(number) ||
+	    (signal_state.blocked & SIGNAL_BIT(number)) != 0)
+		return send(pid, number, L_SI_USER);
+	signal_raise(number);
+	return 0;
 }
 
 /* To its own thread: no server is needed. */

@@ -169,16 +169,26 @@ signal_take(uint64_t blocked, struct linux_siginfo *out)
 	return fetch(blocked, out);
 }
 
+/*
+ * Other processes cannot end the first one by a signal that it has no handler
+ * for; the terminal and the process itself can.
+ */
 static bool
-is_ignored(int number)
+is_protected(const struct linux_siginfo *info)
 {
-	const struct linux_sigaction *a = &signal_state.action[number];
+	return INFO->pid == FIRST_PROCESS && info->code <= 0 &&
+	    info->sender.pid != (int32_t)INFO->pid;
+}
+
+static bool
+is_ignored(const struct linux_siginfo *info)
+{
+	const struct linux_sigaction *a = &signal_state.action[info->signo];
 
 	if (a->handler == L_SIG_IGN)
 		return true;
-	/* The first process is asked to do nothing that it has no handler for. */
-	return a->handler == L_SIG_DFL && (INFO->pid == FIRST_PROCESS ||
-	    (DEFAULT_IGNORED & SIGNAL_BIT(number)) != 0);
+	return a->handler == L_SIG_DFL && (is_protected(info) ||
+	    (DEFAULT_IGNORED & SIGNAL_BIT(info->signo)) != 0);
 }
 
 /* Returns when the process is continued, or if it does not stop. */
@@ -247,7 +257,7 @@ signal_deliver(struct user_frame *frame, uint64_t number)
 		s->ask = true;
 	while (signal_take(s->blocked, &info)) {
 		const struct linux_sigaction *a = &s->action[info.signo];
-		if (is_ignored(info.signo))
+		if (is_ignored(&info))
 			continue;
 		trace_signal(&info, frame->rip);
 		if (a->handler == L_SIG_DFL &&

@@ -13,6 +13,10 @@
 #include "thread.h"
 
 #include <lib/base/string.h>
+#include <stdbool.h>
+
+#define CALL_RSEQ	334u
+#define CALL_CLONE3	435u
 
 long full_linux_fork(void);
 long full_linux_vfork(void);
@@ -33,6 +37,7 @@ table_function table_plain[CALL_COUNT] = {
 table_function table_traced[CALL_COUNT];
 static uint16_t unmapped[CALL_COUNT];
 static uint32_t unmapped_other;
+static bool unmapped_any;	/* one that the report is about */
 
 #undef CALL
 #undef NAME
@@ -42,10 +47,14 @@ call_unknown(void)
 {
 	uint64_t number = thread_block.number;
 
+	/* C libraries only try these two and go on without. */
+	if (number == CALL_RSEQ || number == CALL_CLONE3)
+		return -E_NOSYS;
 	if (number >= CALL_COUNT)
 		unmapped_other++;
 	else if (unmapped[number] < UINT16_MAX)
 		unmapped[number]++;
+	unmapped_any = true;
 	return -E_NOSYS;
 }
 
@@ -84,7 +93,7 @@ put_text(char *at, const char *text)
 	return at + length;
 }
 
-/* One line; what does not fit is left out. rseq and clone3 are only offers. */
+/* One line; what does not fit is left out. */
 void
 table_report_unmapped(void)
 {
@@ -92,7 +101,9 @@ table_report_unmapped(void)
 	char *at = line;
 	const char *limit = line + sizeof(line) - 64;
 
-	unmapped[334] = unmapped[435] = 0;
+	/* A child that ends at once touches nothing here. */
+	if (!unmapped_any)
+		return;
 	for (unsigned i = 0; i < CALL_COUNT && at < limit; i++) {
 		if (unmapped[i] == 0)
 			continue;
@@ -106,10 +117,9 @@ table_report_unmapped(void)
 		at = put_text(at, "other x");
 		at = put_number(at, unmapped_other);
 	}
-	if (at == line)
-		return;
 	at = put_text(at, "\n");
 	*at = 0;
+	unmapped_any = false;
 	memset(unmapped, 0, sizeof(unmapped));
 	process_log(line);
 }

@@ -223,8 +223,8 @@ set_group(const struct file *file, const void *from)
 	if (group < 0)
 		return -E_INVAL;
 	long error = get_info(file, &info);
-	if (error != 0)
-		return error;
+	if (error != 0)		/* hung up: the one request that says so */
+		return error == -E_IO ? -E_NOTTY : error;
 	if (is_own(&info) && info.group != 0 && info.group != self->pgid) {
 		error = terminal_background(L_SIGTTOU);
 		if (error != 0)

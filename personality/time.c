@@ -35,6 +35,7 @@ static cap_t quiet;	/* a notification that nobody signals */
 static struct {
 	uint64_t deadline;
 	struct linux_timespec *left;
+	long (*resume)(void);	/* of another call; NULL: a sleep */
 } restart;
 
 uint64_t
@@ -216,12 +217,22 @@ sleep_until(uint64_t deadline, struct linux_timespec *left)
 		return -E_FAULT;
 	restart.deadline = deadline;
 	restart.left = left;
+	restart.resume = NULL;
+	return -RESTART_BLOCK;
+}
+
+long
+time_restart_with(long (*resume)(void))
+{
+	restart.resume = resume;
 	return -RESTART_BLOCK;
 }
 
 long
 linux_restart_syscall(void)
 {
+	if (restart.resume != NULL)
+		return restart.resume();
 	if (restart.deadline == 0)
 		return -E_INTR;
 	return sleep_until(restart.deadline, restart.left);

@@ -38,9 +38,10 @@ place_of(const struct view *w)
 long
 window_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
+	if (file->window == 0 || size > READ_MAX)
+		return -1;
 	struct view *w = &views[file->window - 1u];
-
-	if (file->window == 0 || size > READ_MAX || *w->watch != w->version)
+	if (*w->watch != w->version)
 		return -1;
 	if (offset >= w->size)
 		return 0;

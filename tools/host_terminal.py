@@ -16,6 +16,7 @@ import tty
 ESCAPE = b"\x01"            # Ctrl-A
 HELD_MAX = 1 << 20          # output kept back while the prompt is open
 ANSWER_SECONDS = 2.0        # how long log lines count as its answer
+PARTIAL_MAX = 4096
 HANG_UP_SECONDS = 5.0       # for the programs to end after a hang-up
 SIZE = struct.Struct("<HH")
 HELP = ("Ctrl-A x  end the machine\r\n"
@@ -111,6 +112,7 @@ class Terminal:
         self.prompt = None
         self.held = b""
         self.answers_until = 0.0
+        self.partial = b""      # of the log: a line not yet complete
         self.size = None
         self.hung_up = False
         self.before = None
@@ -217,7 +219,10 @@ class Terminal:
             self.hung_up = True
 
     def log(self, data):
-        """A line of a service: shown when it may answer a command."""
+        """What services and the kernel say: shown when it may answer a
+        command."""
+        *lines, self.partial = (self.partial + data).split(b"\n")
+        self.partial = self.partial[-PARTIAL_MAX:]
         if time.monotonic() < self.answers_until:
-            for line in data.splitlines():
-                self.write(visible(line).encode() + b"\r\n")
+            for line in lines:
+                self.write(visible(line.rstrip(b"\r")).encode() + b"\r\n")

@@ -158,6 +158,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(line.modes(), self.before)
         line.refuse("size")
 
+    def test_separate_errors_stay_separate(self):
+        words = [*self.argv, "--", "terminal"]
+        line = terminal.Terminal(
+            ["/bin/sh", "-c", 'exec "$@" 2>/dev/null', "sh", *words],
+            environment=self.environment)
+        self.addCleanup(line.__exit__)
+        line.expect("ready")
+        line.refuse("size")
+
     def test_screen_follows_the_cursor(self):
         screen = terminal.Screen(3, 10)
         screen.feed(b"one\r\ntwo\x1b[1;2HX\x1b[K\x1b[3;1Hend\x1b[1mline\r\n")

@@ -206,6 +206,8 @@ class Session:
     def read_log(self):
         data = self.read_line(self.machine.log_in)
         self.log.put(data)
+        if self.terminal:
+            self.terminal.log(data)
         return data != b""
 
     def read_control(self):
@@ -277,7 +279,9 @@ class Session:
         data = b"".join(pending[kind])
         pending[kind] = []
         if self.terminal:
-            self.terminal.write(data)
+            # Only O has passed the guest's own terminal.
+            self.terminal.write(data if kind == "O" else
+                                data.replace(b"\n", b"\r\n"))
         elif data:
             write_all(1 if kind == "O" else 2, data)
 
@@ -286,10 +290,10 @@ class Session:
             if self.trace:
                 self.trace.write(data)
         elif kind == "L":
-            self.log.put_service(data if data.endswith(b"\n")
-                                 else data + b"\n")
+            line = data if data.endswith(b"\n") else data + b"\n"
+            self.log.put_service(line)
             if self.terminal:
-                self.terminal.log(data)
+                self.terminal.log(line)
         elif kind == "X":
             self.take_exit(words(data, 1)[0])
         elif kind == "H":
@@ -336,7 +340,7 @@ def parse(argv):
     parser.add_argument("--kernel-log", metavar="FILE")
     parser.add_argument("--terminal", action=argparse.BooleanOptionalAction,
                         help="the guest gets this terminal, raw (default if "
-                        "input and output are one); Ctrl-A ? lists the keys "
+                        "all three streams are one); Ctrl-A ? lists the keys "
                         "of this tool")
     parser.add_argument("--print-command", action="store_true",
                         help="print QEMU's command line and do not run it")
@@ -375,7 +379,8 @@ def settle_terminal(parser, arguments):
     if arguments.terminal and not both:
         parser.error("--terminal: input and output are no terminal")
     if arguments.terminal is None:
-        arguments.terminal = both
+        # Who sends errors elsewhere wants them apart from the output.
+        arguments.terminal = both and os.isatty(2)
     # What an image was made with decides whether it wants one.
     if not arguments.terminal or arguments.image:
         return

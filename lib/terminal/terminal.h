@@ -90,6 +90,7 @@ struct terminal {
 	uint32_t packet, packet_status;	/* PACKET_*, not read yet */
 	uint32_t epoch;			/* counts hang-ups */
 	uint32_t ended;			/* no more input will come */
+	uint32_t hanging;		/* hung up when the signals are out */
 	uint32_t stopped;		/* output, by whom ever */
 	uint32_t stopped_by_call;	/* TERMINAL_FLOW: typing cannot start */
 	uint32_t literal_next;

@@ -508,7 +508,6 @@ notified(void *arena_root, uint64_t bits)
 	terminals_begin();
 	if (bits & BIT_CONSOLE)
 		pump();
-	terminals_serve();
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	/* What runs must have been committed: its work is done next time. */
 	if (!root->started && !root->failed) {
@@ -524,6 +523,7 @@ notified(void *arena_root, uint64_t bits)
 			break;
 		work_on(process);
 	}
+	terminals_serve();
 	ask_for_work();
 }
 

@@ -17,6 +17,7 @@
 
 static bool full;		/* the console will tell when there is room */
 static bool held_back;		/* input waits until programs read */
+static bool ended;		/* the console has no more */
 
 static struct terminal *
 terminal(void)
@@ -100,10 +101,9 @@ take_input(void)
 	/* The next look frees at the console what this one took. */
 	if (done > 0)
 		pump_again();
-	if (message.word[3] != 0 && !held_back && !terminal()->ended) {
-		terminal_input_end(&terminal_core, terminal());
+	ended = message.word[3] != 0 && !held_back;
+	if (ended && !terminal()->ended && !terminal()->hanging)
 		terminals_hang_up(terminal());
-	}
 }
 
 void
@@ -136,6 +136,12 @@ bool
 pump_has_output(void)
 {
 	return !full && !pump_is_done();
+}
+
+bool
+pump_input_ended(void)
+{
+	return ended;
 }
 
 bool

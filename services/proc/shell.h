@@ -139,6 +139,8 @@ void pump(void);
 /* Output or, after programs may have read, input may go on its way. */
 bool pump_has_output(void);
 bool pump_has_input(void);
+/* The typist is gone; known again after the first pump() of an incarnation. */
+bool pump_input_ended(void);
 /* All output that can leave has left. */
 bool pump_is_done(void);
 

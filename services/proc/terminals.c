@@ -15,6 +15,7 @@
 #define INFO_MASTER	1u
 #define INFO_LOCKED	2u
 #define INFO_PACKET	4u
+#define HANG_UP_STEPS	3u
 
 struct terminals *terminals;
 
@@ -135,6 +136,10 @@ tell_of_hang_up(const struct terminal *terminal)
 	raise_group(terminal->foreground, SIGNAL_CONT);
 }
 
+/*
+ * The signals first: a reader that finds the end must not be gone before it
+ * gets them. terminals_serve() does the rest when they are out.
+ */
 void
 terminals_hang_up(struct terminal *terminal)
 {
@@ -150,7 +155,8 @@ terminals_hang_up(struct terminal *terminal)
 			service_panic("no memory for a signal");
 	}
 	part(terminal);
-	terminal_hang_up(&terminal_core, terminal);
+	must(TX_SET(service_arena(), terminal->hanging, HANG_UP_STEPS));
+	port_again(NULL);
 }
 
 /* A pseudo-terminal stays with those of the session who still have it open. */
@@ -660,13 +666,32 @@ terminals_cancel(struct parked_call id)
 	return false;
 }
 
+/* Kicked callers are cancelled between two steps, before they find the end. */
+static void
+go_on_with_hang_up(struct terminal *terminal)
+{
+	must(TX_SET(service_arena(), terminal->hanging,
+	    terminal->hanging - 1));
+	if (terminal->hanging > 0) {
+		port_again(NULL);
+		return;
+	}
+	terminal_hang_up(&terminal_core, terminal);
+	if (terminal->number == 0 && pump_input_ended())
+		terminal_input_end(&terminal_core, terminal);
+}
+
 void
 terminals_serve(void)
 {
 	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
-		if (terminals->terminal[i] != NULL)
-			terminal_serve(&terminal_core,
-			    terminals->terminal[i]);
+		struct terminal *terminal = terminals->terminal[i];
+
+		if (terminal == NULL)
+			continue;
+		if (terminal->hanging && proc_work_next(&proc) == NULL)
+			go_on_with_hang_up(terminal);
+		terminal_serve(&terminal_core, terminal);
 	}
 }
 

@@ -239,6 +239,9 @@ restarts_of_child(void)
 	SAY("poll", poll(&fd, 1, -1));
 	read(p[0], &c, 1);
 	wait(NULL);
+	stopper(getpid(), -1);
+	SAY("poll with a time", poll(&fd, 1, 400));
+	wait(NULL);
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &set, NULL);

@@ -27,6 +27,17 @@ def edits(t):
     t.ask("pwd", "[\r\n]/root\r\n")
 
 
+def early(t):
+    """Signals from the terminal while the first program is being loaded."""
+    for i in range(1000):
+        t.resize(24 + i % 2, 80)
+        t.read(0.005)
+        if b"ready> " in t.seen:
+            break
+    t.prompt()
+    t.ask("echo th''ere", "there\r\n")
+
+
 def canonical(t):
     """The terminal's own line editing, under cat."""
     t.prompt()
@@ -143,14 +154,25 @@ def leaves(t):
 
 
 def hangs_up(t):
+    """bash dies of it. The first process takes no signal without a handler,
+    so that ash reads the end of the input and leaves."""
     t.prompt()
     t.close()
     code = t.wait()
-    assert code in ((129,) if t.guest else (-1, 129)), code
+    assert code in ((0, 129) if t.guest else (-1, 129)), code
+
+
+def hangs_up_job(t):
+    """The job in the foreground is told; else the shell would wait for it."""
+    t.prompt()
+    t.start("sleep 1000")
+    t.close()
+    code = t.wait(15)
+    assert code != 124, code
 
 
 TESTS = [(f"{shell}-{function.__name__}", command, function)
          for shell, command in (("ash", ASH), ("bash", BASH))
-         for function in (edits, canonical, interrupts, jobs, pipeline,
-                          background, leaves, hangs_up)]
+         for function in (early, edits, canonical, interrupts, jobs, pipeline,
+                          background, leaves, hangs_up, hangs_up_job)]
 KILLED = ("ash-canonical", "bash-edits", "bash-jobs")
