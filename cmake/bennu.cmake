@@ -57,7 +57,7 @@ set(BENNU_LIBOS_FLAGS ${BENNU_FREESTANDING_FLAGS}
 	-O2 -fno-omit-frame-pointer -fpie -fvisibility=hidden -mno-red-zone)
 set(BENNU_KERNEL_FLAGS ${BENNU_COMMON_FLAGS} ${BENNU_FREESTANDING_FLAGS}
 	-Oz -fstack-protector -mpreferred-stack-boundary=3 -mcmodel=kernel -mno-red-zone -fno-pic -fno-pie
-	-ffunction-sections -fdata-sections -fno-omit-frame-pointer)
+	-ffunction-sections -fdata-sections -fomit-frame-pointer)
 set(BENNU_HOSTED_FLAGS -DBENNU_HOSTED -D_GNU_SOURCE
 	-fno-omit-frame-pointer)
 set(BENNU_SANITIZERS)

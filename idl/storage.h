@@ -77,6 +77,7 @@
 #define OPEN_DIRECTORY		0x040u	/* fail unless a directory */
 #define OPEN_NOFOLLOW		0x080u
 #define OPEN_PATH		0x100u	/* no reading or writing */
+#define OPEN_EXECUTE		0x200u	/* fail unless the user may execute it */
 
 #define AT_NOFOLLOW		0x1u	/* act on the link itself */
 #define AT_HANDLE		0x2u	/* path may be empty: the handle itself */

@@ -43,6 +43,7 @@ bool script_parse(const char *head, uint64_t length,
 
 struct program {
 	cap_t	 file;		/* open description */
+	cap_t	 base;		/* of file, see spare.h */
 	cap_t	 object;	/* its memory */
 	uint64_t size;
 	char	 path[STORAGE_PATH_MAX];	/* as given: AT_EXECFN */

@@ -19,6 +19,7 @@
 #include "process.h"
 #include "service.h"
 #include "signals.h"
+#include "spare.h"
 #include "stack.h"
 #include "thread.h"
 #include "user.h"
@@ -70,7 +71,7 @@ program_close(struct program *program)
 	if (program->object != CAP_NONE)
 		sys_cap_delete(0, program->object);
 	if (program->file != CAP_NONE)
-		sys_cap_delete(0, program->file);
+		spare_close(program->file, program->base, false);
 	program->object = program->file = CAP_NONE;
 }
 
@@ -79,22 +80,21 @@ program_close(struct program *program)
 static long
 open_file(struct program *p, cap_t base, const char *path, uint64_t length)
 {
-	struct message may = { { STORAGE_ACCESS_AT, 1, 0 } };
-	struct message open = { { STORAGE_OPEN, OPEN_READ, 0 } };
-	cap_t caps[2];
+	struct message open = { { STORAGE_OPEN, OPEN_READ | OPEN_EXECUTE } };
+	/* Only read, as it is not one of proc's. */
+	const struct path where = {
+		.base = base, .text = (char *)(uintptr_t)path,
+		.length = length,
+	};
+	cap_t file;
+	long error = spare_open(&where, &open, &file, &p->base);
 
-	service_window(0, path, length, WINDOW_READ);
-	long error = service_call(base, &open, 1, 0, caps);
 	if (error != 0)
 		return error;
-	p->file = caps[0];
+	p->file = file;
 	p->size = open.word[3];
 	if (open.word[1] != KIND_REGULAR)
 		return -E_ACCES;
-	service_window(0, path, length, WINDOW_READ);
-	error = service_call(base, &may, 1, 0, NULL);
-	if (error != 0)
-		return error;
 	struct message read = { { STORAGE_READ, 0, sizeof(p->head) } };
 	service_window(0, p->head, sizeof(p->head), WINDOW_WRITE);
 	error = service_call(p->file, &read, 1, 0, NULL);
@@ -151,6 +151,7 @@ program_open(struct program *p, cap_t base, const char *path, uint64_t length,
 
 	memcpy(p->path, path, length);
 	p->path[length] = 0;
+	path = p->path;
 	for (unsigned depth = 0;; depth++) {
 		p->file = p->object = CAP_NONE;
 		error = open_file(p, base, path, length);

@@ -61,10 +61,10 @@ terminal_status(const struct file *file, struct storage_stat *out)
 
 	service_window(0, path, terminal_path(file, path), WINDOW_READ);
 	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
-	if (error == -E_NOENT)
-		local_status(file, out);
-	else if (error == 0)
+	if (error == 0)
 		storage_stat_from_words(&m.word[1], out);
+	else if (error == -E_NOENT)
+		local_status(file, out);
 	return error == -E_NOENT ? 0 : error;
 }
 

@@ -85,6 +85,9 @@ void arch_page_clear(void *page);
 void arch_page_copy(void *destination, const void *source);
 void arch_copy(void *destination, const void *source, size_t length);
 
+#define BATCH_PAGES	16u
+#define PAGE_WRITABLE	1ul
+
 /*
  * Address spaces. Page-table frames come from frame_alloc() and are charged to
  * `container`. flags are MAP_*; MEMORY_UNCACHED mappings pass uncached = true.
@@ -93,19 +96,29 @@ void arch_copy(void *destination, const void *source, size_t length);
 status_t arch_vspace_init(struct arch_vspace *space, struct container *container);
 /* Frees all page-table frames; the space is active on no CPU. */
 void arch_vspace_destroy(struct arch_vspace *space, struct container *container);
-status_t arch_page_map(struct arch_vspace *space, struct container *container,
-    vaddr_t address, paddr_t frame, unsigned flags, bool uncached);
-/* Returns true and the frame if something was mapped there. */
-bool arch_page_unmap(struct arch_vspace *space, vaddr_t address,
-    paddr_t *out_frame);
+struct page_batch {
+	unsigned flags;			/* MAP_* of all of them */
+	bool	 uncached;
+	unsigned count;			/* 1 .. BATCH_PAGES */
+	uint64_t page[BATCH_PAGES];	/* frame | PAGE_WRITABLE; 0 = none */
+};
+/*
+ * Maps neighbours that lie in one page table. The one at `wanted` is set; of
+ * the others those that lose no right by it.
+ */
+status_t arch_pages_map(struct arch_vspace *space, struct container *container,
+    vaddr_t address, const struct page_batch *batch, unsigned wanted);
+/*
+ * Unmaps up to *pages pages and counts them off. *start is moved to the first
+ * one found; returns the end of the last one, or *start if there was none.
+ */
+vaddr_t arch_range_unmap(struct arch_vspace *space, vaddr_t *start,
+    vaddr_t end, uint64_t *pages);
 /* Changes access of mapped pages in the range; true if any lost a right. */
 bool arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags);
 bool arch_page_lookup(const struct arch_vspace *space, vaddr_t address,
     paddr_t *out_frame, unsigned *out_flags);
-/* First mapped address in [address, end), or end: skips empty tables quickly. */
-vaddr_t arch_next_mapped(const struct arch_vspace *space, vaddr_t address,
-    vaddr_t end);
 /* Flushes the range on every CPU that has the space loaded; returns when all
  * have. More than 32 pages flush the whole space. */
 void arch_tlb_flush(struct vspace *vspace, vaddr_t address, uint64_t length);

@@ -30,6 +30,18 @@
 
 #define LIMIT_NONE (~0ul)
 
+/* The object is not what a thread begins with. */
+static status_t
+create_thread(struct container *container, struct object **out_object)
+{
+	struct thread *thread;
+	status_t status = thread_create(container, &thread);
+
+	if (status == OK)
+		*out_object = &thread->object;
+	return status;
+}
+
 static status_t
 create_memory(struct thread *thread, struct container *container,
     struct memory **out_memory)
@@ -117,52 +129,38 @@ create_irq(struct thread *thread, struct irq **out_irq)
 
 /* Creates the object; it has one reference, held by nobody yet. */
 static status_t
-create(struct thread *thread, struct container *container,
-    struct object **out_object)
+create(struct thread *thread, struct container *container, void *out_object)
 {
 	struct user_frame *f = &thread->frame;
-	struct thread *new_thread;
-	status_t status;
 
 	switch (f->rdi) {
 	case OBJ_TABLE:
-		return table_create(container, f->rdx,
-		    (struct table **)out_object);
+		return table_create(container, f->rdx, out_object);
 	case OBJ_VSPACE:
-		return vspace_create(container, (struct vspace **)out_object);
+		return vspace_create(container, out_object);
 	case OBJ_THREAD:
-		status = thread_create(container, &new_thread);
-		if (status == OK)
-			*out_object = &new_thread->object;
-		return status;
+		return create_thread(container, out_object);
 	case OBJ_MEMORY:
-		return create_memory(thread, container,
-		    (struct memory **)out_object);
+		return create_memory(thread, container, out_object);
 	case OBJ_ENDPOINT:
-		return endpoint_create(container,
-		    (struct endpoint **)out_object);
+		return endpoint_create(container, out_object);
 	case OBJ_REPLY:
-		return create_reply(thread, container,
-		    (struct reply **)out_object);
+		return create_reply(thread, container, out_object);
 	case OBJ_NOTIFICATION:
-		return notification_create(container,
-		    (struct notification **)out_object);
+		return notification_create(container, out_object);
 	case OBJ_EVENTPAIR_A:
-		return create_pair(thread, container,
-		    (struct eventpair **)out_object);
+		return create_pair(thread, container, out_object);
 	case OBJ_DEATH:
-		return death_create(container, (struct death **)out_object);
+		return death_create(container, out_object);
 	case OBJ_TIMER:
-		return create_timer(thread, container,
-		    (struct timer **)out_object);
+		return create_timer(thread, container, out_object);
 	case OBJ_CONTAINER:
-		return create_container(thread, container,
-		    (struct container **)out_object);
+		return create_container(thread, container, out_object);
 	case OBJ_IRQ:
-		return create_irq(thread, (struct irq **)out_object);
+		return create_irq(thread, out_object);
 	case OBJ_IOPORT:
 		return ioport_create(thread->object.container, f->rdx, f->r10,
-		    (struct ioport **)out_object);
+		    out_object);
 	default:
 		return ERR_TYPE;
 	}

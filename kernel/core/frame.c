@@ -277,6 +277,27 @@ frame_references(paddr_t address)
 	    __ATOMIC_ACQUIRE);
 }
 
+uint16_t *
+frame_note(const void *in_page)
+{
+	return &frames[arch_frame_address(in_page) >> PAGE_SHIFT].note;
+}
+
+unsigned
+frame_scan(const void *page, unsigned from, unsigned end)
+{
+	const uint64_t *e = page;
+
+	while (from < end && e[from] == 0) {
+		from++;
+		while (from % 8 == 0 && from < end && (e[from] | e[from + 1] |
+		    e[from + 2] | e[from + 3] | e[from + 4] | e[from + 5] |
+		    e[from + 6] | e[from + 7]) == 0)
+			from += 8;
+	}
+	return from;
+}
+
 /* These two are asked at each access of a debug kernel. */
 __attribute__((no_sanitize_coverage)) bool
 frame_is_ram(paddr_t address)

@@ -33,6 +33,10 @@ void frame_reference(paddr_t frame);
 /* Drops a reference; the last one frees the frame. */
 void frame_release(paddr_t frame);
 uint32_t frame_references(paddr_t frame);
+/* A number that the owner of a frame keeps with it, and leaves at 0. */
+uint16_t *frame_note(const void *in_page);
+/* First entry from `from` on that is not 0, or `end`, a multiple of 8. */
+unsigned frame_scan(const void *page, unsigned from, unsigned end);
 bool frame_is_ram(paddr_t frame);
 bool frame_is_free(paddr_t frame);
 void frame_get_statistics(struct frame_statistics *out_statistics);

@@ -17,7 +17,7 @@ struct frame {
 	uint32_t references;	/* atomic */
 	uint8_t	 state;
 	uint8_t	 order;
-	uint16_t unused;
+	uint16_t note;		/* of its owner; 0 when free */
 };
 
 extern struct frame *frames;	/* by number; constant after boot */

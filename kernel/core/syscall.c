@@ -132,7 +132,6 @@ call_event_next(struct thread *thread, void *object)
 static status_t
 call_event_rearm(struct thread *thread, void *object)
 {
-	(void)thread;
 	notification_rearm(object);
 	return OK;
 }
@@ -360,7 +359,6 @@ call_thread_read(struct thread *thread, void *object)
 static status_t
 call_thread_start(struct thread *thread, void *object)
 {
-	(void)thread;
 	return thread_start(object);
 }
 
@@ -376,7 +374,6 @@ call_thread_kill(struct thread *thread, void *object)
 static status_t
 call_thread_kick(struct thread *thread, void *object)
 {
-	(void)thread;
 	thread_kick(object);
 	return OK;
 }
@@ -475,7 +472,6 @@ call_death_read(struct thread *thread, void *object)
 static status_t
 call_irq_ack(struct thread *thread, void *object)
 {
-	(void)thread;
 	irq_acknowledge(object);
 	return OK;
 }
@@ -675,7 +671,6 @@ call_random(struct thread *thread, void *none)
 static status_t
 call_endpoint_close(struct thread *thread, void *object)
 {
-	(void)thread;
 	endpoint_close(object);
 	return OK;
 }

@@ -36,6 +36,5 @@ ioport_check(const struct ioport *ioport, uint64_t offset, uint64_t width,
 bool
 ioport_destroy(struct object *object)
 {
-	(void)object;
 	return true;
 }

@@ -100,7 +100,7 @@ page_add(struct memory *memory, uint64_t page, unsigned missing,
 	*out_frame = pages_take(&reserve);
 	if (entry == NULL)
 		entry = pages_entry_create(memory, page, &reserve);
-	*entry = *out_frame;
+	pages_set(entry, *out_frame);
 	memory->resident++;
 	return OK;
 }
@@ -146,6 +146,32 @@ memory_page_present(struct memory *memory, uint64_t offset,
 	*out_frame = *entry;
 	*out_writable = frame_references(*entry) == 1;
 	return true;
+}
+
+void
+memory_pages_present(struct memory *memory, uint64_t offset,
+    struct page_batch *batch)
+{
+	uint64_t *entry = NULL;
+	unsigned missing;
+
+	for (unsigned i = 0; i < batch->count; i++, offset += PAGE_SIZE) {
+		uint64_t page = offset >> PAGE_SHIFT;
+
+		if (offset >= memory->size)
+			return;
+		if (is_pinned(memory)) {
+			batch->page[i] = (memory->base + offset) | PAGE_WRITABLE;
+			continue;
+		}
+		if (i == 0 || page % PAGES_PER_NODE == 0)
+			entry = pages_entry(memory, page, &missing);
+		if (entry != NULL && *entry != FRAME_NONE)
+			batch->page[i] = *entry |
+			    (frame_references(*entry) == 1);
+		if (entry != NULL)
+			entry++;
+	}
 }
 
 status_t
@@ -289,14 +315,18 @@ drop_step(struct memory *memory)
 		return false;
 
 	uint64_t *entry = pages_entry(memory, page, &missing);
-	uint64_t count = STEP_PAGES - page % STEP_PAGES, dropped = 0;
+	unsigned index = page % PAGES_PER_NODE, i = index;
+	uint64_t count = PAGES_PER_NODE - index, dropped = 0;
 
+	/* All of the node, or so many that it is time for interrupts. */
 	unmap_everywhere(memory, page << PAGE_SHIFT, count << PAGE_SHIFT);
-	for (uint64_t i = 0; i < count; i++) {
-		if (entry[i] == FRAME_NONE)
-			continue;
+	for (entry -= index; dropped < STEP_PAGES && *frame_note(entry) != 0;
+	    i++) {
+		i = frame_scan(entry, i, PAGES_PER_NODE);
+		if (i == PAGES_PER_NODE)
+			break;
 		frame_release(entry[i]);
-		entry[i] = FRAME_NONE;
+		pages_set(&entry[i], FRAME_NONE);
 		dropped++;
 	}
 	memory->resident -= dropped;
@@ -364,6 +394,29 @@ memory_destroy(struct object *object)
 
 /* --- Clones. --- */
 
+/* The entry of a page, with the nodes that lead to it. */
+static status_t
+entry_make(struct memory *memory, uint64_t page, uint64_t **out_entry)
+{
+	struct container *container = memory->object.container;
+	struct page_reserve reserve;
+	unsigned missing = 0;
+	status_t status;
+
+	*out_entry = pages_entry(memory, page, &missing);
+	if (*out_entry != NULL)
+		return OK;
+	status = container_charge_frames(container, missing);
+	if (status != OK)
+		return status;
+	if (!pages_reserve(&reserve, missing)) {
+		container_release_frames(container, missing);
+		return ERR_NOMEM;
+	}
+	*out_entry = pages_entry_create(memory, page, &reserve);
+	return OK;
+}
+
 /*
  * Shares the present pages of one leaf node from `page` on. The write right
  * goes first; frames are shared only once no CPU can write them any more.
@@ -373,36 +426,37 @@ share_pages(struct memory *source, uint64_t page, uint64_t count,
     struct memory *clone, uint64_t to)
 {
 	struct container *container = clone->object.container;
-	struct page_reserve reserve;
 	unsigned missing;
+	status_t status;
 
 	write_protect_everywhere(source, page << PAGE_SHIFT,
 	    count << PAGE_SHIFT);
 
 	const uint64_t *from = pages_entry(source, page, &missing);
+	uint64_t present = 0, *entry = NULL;
 
-	for (uint64_t i = 0; i < count; i++) {
+	for (uint64_t i = 0; i < count; i++)
+		present += from[i] != FRAME_NONE;
+	status = container_charge_frames(container, present);
+	for (uint64_t i = 0; status == OK && i < count; i++, to++) {
+		if (entry != NULL)
+			entry = to % PAGES_PER_NODE == 0 ? NULL : entry + 1;
 		if (from[i] == FRAME_NONE)
 			continue;
-		missing = 0;
-		uint64_t *entry = pages_entry(clone, to + i, &missing);
-		if (entry != NULL && *entry != FRAME_NONE)
-			return ERR_EXIST;
-		status_t status = container_charge_frames(container,
-		    missing + 1);
-		if (status != OK)
-			return status;
-		if (!pages_reserve(&reserve, missing)) {
-			container_release_frames(container, missing + 1);
-			return ERR_NOMEM;
-		}
 		if (entry == NULL)
-			entry = pages_entry_create(clone, to + i, &reserve);
+			status = entry_make(clone, to, &entry);
+		if (status == OK && *entry != FRAME_NONE)
+			status = ERR_EXIST;
+		if (status != OK) {
+			container_release_frames(container, present);
+			break;
+		}
 		frame_reference(from[i]);
-		*entry = from[i];
+		pages_set(entry, from[i]);
 		clone->resident++;
+		present--;
 	}
-	return OK;
+	return status;
 }
 
 /* One leaf node of the source, after a gap of any size; both are locked. */

@@ -77,7 +77,10 @@ status_t memory_resize(struct memory *memory, uint64_t size);
  */
 status_t memory_page(struct memory *memory, uint64_t offset, bool write,
     paddr_t *out_frame, bool *out_writable);
-/* The same if the page is present, else false. */
+/* Fills in the batch what is present of its pages from offset on. */
+void memory_pages_present(struct memory *memory, uint64_t offset,
+    struct page_batch *batch);
+/* The same for one page if it is present, else false. */
 bool memory_page_present(struct memory *memory, uint64_t offset,
     paddr_t *out_frame, bool *out_writable);
 /* How much of length lies in the page of offset. */

@@ -6,13 +6,15 @@
 #include <kernel/object/pages.h>
 #include <kernel/object/vspace.h>
 
+/* Some entry is filled, and as many as noted. */
 static bool
-node_is_empty(const uint64_t *entries)
+note_ok(const uint64_t *entries)
 {
+	unsigned filled = 0;
+
 	for (unsigned i = 0; i < PAGES_PER_NODE; i++)
-		if (entries[i] != FRAME_NONE)
-			return false;
-	return true;
+		filled += entries[i] != FRAME_NONE;
+	return filled != 0 && filled == *frame_note(entries);
 }
 
 static bool
@@ -20,7 +22,7 @@ node_ok(paddr_t node, unsigned level, uint64_t *pages, uint64_t *nodes)
 {
 	const uint64_t *entries = arch_frame_pointer(node);
 
-	if (frame_references(node) != 1 || node_is_empty(entries))
+	if (frame_references(node) != 1 || !note_ok(entries))
 		return false;
 	++*nodes;
 	for (unsigned i = 0; i < PAGES_PER_NODE; i++) {

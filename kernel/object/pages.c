@@ -18,6 +18,16 @@ node_entries(paddr_t node)
 	return arch_frame_pointer(node);
 }
 
+void
+pages_set(uint64_t *entry, uint64_t value)
+{
+	if (*entry == FRAME_NONE)
+		++*frame_note(entry);
+	if (value == FRAME_NONE)
+		--*frame_note(entry);
+	*entry = value;
+}
+
 static unsigned
 entry_index(uint64_t page, unsigned level)
 {
@@ -95,7 +105,7 @@ pages_entry_create(struct memory *memory, uint64_t page,
 			while (!tree_covers(memory->height, page))
 				memory->height++;
 		else
-			node_entries(root)[0] = memory->root;
+			pages_set(node_entries(root), memory->root);
 		memory->root = root;
 	}
 
@@ -106,7 +116,7 @@ pages_entry_create(struct memory *memory, uint64_t page,
 		    &node_entries(node)[entry_index(page, level)];
 
 		if (*entry == FRAME_NONE)
-			*entry = pages_take(reserve);
+			pages_set(entry, pages_take(reserve));
 		node = *entry;
 	}
 	return &node_entries(node)[entry_index(page, 0)];
@@ -120,9 +130,8 @@ next_under(paddr_t node, unsigned level, uint64_t start, uint64_t page)
 	uint64_t span = 1ul << (NODE_BITS * level);
 	unsigned i = page > start ? (unsigned)((page - start) / span) : 0;
 
-	for (; i < PAGES_PER_NODE; i++) {
-		if (entries[i] == FRAME_NONE)
-			continue;
+	for (; (i = frame_scan(entries, i, PAGES_PER_NODE)) < PAGES_PER_NODE;
+	    i++) {
 		if (level == 0)
 			return start + i;
 
@@ -143,17 +152,6 @@ pages_next(const struct memory *memory, uint64_t page)
 	return next_under(memory->root, memory->height - 1, 0, page);
 }
 
-static bool
-node_is_empty(paddr_t node)
-{
-	const uint64_t *entries = node_entries(node);
-
-	for (unsigned i = 0; i < PAGES_PER_NODE; i++)
-		if (entries[i] != FRAME_NONE)
-			return false;
-	return true;
-}
-
 void
 pages_prune(struct memory *memory, uint64_t page)
 {
@@ -164,9 +162,13 @@ pages_prune(struct memory *memory, uint64_t page)
 	for (; level > 0; level--)
 		path[level - 1] =
 		    &node_entries(*path[level])[entry_index(page, level)];
-	for (; level < memory->height && node_is_empty(*path[level]); level++) {
+	for (; level < memory->height &&
+	    *frame_note(node_entries(*path[level])) == 0; level++) {
 		frame_release(*path[level]);
-		*path[level] = FRAME_NONE;
+		if (path[level] == &memory->root)
+			memory->root = FRAME_NONE;
+		else
+			pages_set(path[level], FRAME_NONE);
 		memory->table_frames--;
 		container_release_frames(memory->object.container, 1);
 	}

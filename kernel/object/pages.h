@@ -27,6 +27,8 @@ uint64_t *pages_entry(const struct memory *memory, uint64_t page,
 /* The same with a reserve of exactly the missing nodes; never NULL. */
 uint64_t *pages_entry_create(struct memory *memory, uint64_t page,
     struct page_reserve *reserve);
+/* Fills or empties an entry; nodes know how many of theirs are filled. */
+void pages_set(uint64_t *entry, uint64_t value);
 /* First present page at or above a page; ~0 if there is none. */
 uint64_t pages_next(const struct memory *memory, uint64_t page);
 /* Frees the nodes above a page that became empty. */

@@ -212,7 +212,7 @@ region_merge(struct vspace *vspace, uint32_t index)
 }
 
 status_t
-region_add(struct vspace *vspace, const struct region *wanted)
+region_add(struct vspace *vspace, const struct region *wanted, uint64_t size)
 {
 	uint32_t index = region_find(vspace, wanted->start);
 	struct memory *memory = wanted->memory;
@@ -222,14 +222,13 @@ region_add(struct vspace *vspace, const struct region *wanted)
 	if (index < vspace->region_count &&
 	    vspace->regions[index]->start < region_end(wanted))
 		return ERR_EXIST;
+	if (wanted->offset > size || wanted->length > size - wanted->offset)
+		return ERR_RANGE;
 	status = region_reserve(vspace, 1, &spare);
 	if (status != OK)
 		return status;
 	lock_acquire(&memory->lock);
-	if (wanted->offset > memory->size ||
-	    wanted->length > memory->size - wanted->offset)
-		status = ERR_RANGE;
-	else if (!object_try_reference(&memory->object))
+	if (!object_try_reference(&memory->object))
 		status = ERR_HANDLE;
 	if (status == OK) {
 		struct region *region = spare.regions[--spare.count];

@@ -41,8 +41,12 @@ status_t region_reserve(struct vspace *vspace, unsigned count,
     struct region_reserve *out_reserve);
 void region_give_back(struct vspace *vspace, struct region_reserve *reserve);
 
-/* Adds a copy of `wanted`; ERR_EXIST if anything is mapped there. */
-status_t region_add(struct vspace *vspace, const struct region *wanted);
+/*
+ * Adds a copy of `wanted`; ERR_EXIST if anything is mapped there, ERR_RANGE if
+ * it reaches beyond `size` of its memory.
+ */
+status_t region_add(struct vspace *vspace, const struct region *wanted,
+    uint64_t size);
 /* Forgets a region that is in no list of mappings any more. */
 void region_remove(struct vspace *vspace, uint32_t index);
 /* Cuts a region in two at the address; the upper half is a reserved one. */

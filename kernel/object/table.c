@@ -21,6 +21,8 @@
 #include <kernel/object/eventpair.h>
 
 #define STEP_LIMIT		32u	/* slots handled per lock hold */
+#define FILLED_COST		16u	/* a filled slot is worth so many empty ones */
+#define STEP_BUDGET		(STEP_LIMIT * FILLED_COST)
 #define GENERATION_LAST		((1ul << 40) - 1)
 
 struct lock derivation_lock;
@@ -373,27 +375,48 @@ table_revoke(struct table *table, cap_t handle)
 	return status;
 }
 
+/* Work on a slot that is filled; false if that must wait for another call. */
+static bool
+spend(unsigned *budget)
+{
+	bool enough = *budget >= FILLED_COST;
+
+	*budget -= enough ? FILLED_COST : *budget;
+	return enough;
+}
+
+/*
+ * derivation_lock held. First filled slot from *index on, which is moved there.
+ * NULL at the end of the table, or when *budget slots were looked at.
+ */
+static struct slot *
+filled_from(const struct table *table, uint64_t *index, unsigned *budget)
+{
+	while (*index < table->slots_max && *budget > 0) {
+		struct slot *page = table->pages[*index / SLOTS_PER_PAGE];
+		struct slot *slot = &page[*index % SLOTS_PER_PAGE];
+
+		if (page == NULL)
+			*index |= SLOTS_PER_PAGE - 1;
+		else if (slot->object != NULL)
+			return slot;
+		++*index;
+		--*budget;
+	}
+	return NULL;
+}
+
 status_t
 table_next(struct table *table, uint64_t index, cap_t *out_cap)
 {
-	status_t status = ERR_EMPTY;
+	unsigned budget = ~0u;
 
 	lock_acquire(&derivation_lock);
-	while (index < table->slots_max) {
-		struct slot *page = table->pages[index / SLOTS_PER_PAGE];
-		if (page == NULL) {
-			index = (index / SLOTS_PER_PAGE + 1) * SLOTS_PER_PAGE;
-			continue;
-		}
-		if (page[index % SLOTS_PER_PAGE].object != NULL) {
-			*out_cap = page[index % SLOTS_PER_PAGE].handle;
-			status = OK;
-			break;
-		}
-		index++;
-	}
+	const struct slot *slot = filled_from(table, &index, &budget);
+	if (slot != NULL)
+		*out_cap = slot->handle;
 	lock_release(&derivation_lock);
-	return status;
+	return slot != NULL ? OK : ERR_EMPTY;
 }
 
 /*
@@ -424,27 +447,21 @@ status_t
 table_clone(struct table *source, struct table *destination, uint64_t *index)
 {
 	status_t status = OK;
-	unsigned steps = 0;
+	unsigned budget = STEP_BUDGET;
 
 	if (source == destination || source->slots_max > destination->slots_max)
 		return ERR_ARG;
 	lock_acquire(&derivation_lock);
-	while (*index < source->slots_max && status == OK) {
-		struct slot *page = source->pages[*index / SLOTS_PER_PAGE];
-		if (page == NULL) {
-			*index = (*index / SLOTS_PER_PAGE + 1) * SLOTS_PER_PAGE;
-			continue;
-		}
-		if (steps++ == 2 * STEP_LIMIT) {
-			status = ERR_RETRY;
+	while (status == OK) {
+		struct slot *from = filled_from(source, index, &budget);
+		if (from == NULL)
 			break;
-		}
-		struct slot *from = &page[*index % SLOTS_PER_PAGE];
-		if (from->object != NULL)
-			status = clone_slot(from, destination);
-		if (status == OK)
-			(*index)++;
+		status = spend(&budget) ? clone_slot(from, destination) :
+		    ERR_RETRY;
+		*index += status == OK;
 	}
+	if (status == OK && *index < source->slots_max)
+		status = ERR_RETRY;
 	lock_release(&derivation_lock);
 	return status;
 }
@@ -453,28 +470,20 @@ status_t
 table_clear(struct table *table, uint64_t first, uint64_t *index)
 {
 	status_t status = OK;
-	unsigned steps = 0;
+	unsigned budget = STEP_BUDGET;
 
 	if (*index < first)
 		*index = first;
 	lock_acquire(&derivation_lock);
-	while (*index < table->slots_max) {
-		struct slot *page = table->pages[*index / SLOTS_PER_PAGE];
-		if (page == NULL) {
-			*index = (*index / SLOTS_PER_PAGE + 1) * SLOTS_PER_PAGE;
-			continue;
-		}
-		if (steps++ == STEP_LIMIT) {
-			status = ERR_RETRY;
+	while (status == OK && table->used != 0) {
+		struct slot *slot = filled_from(table, index, &budget);
+		if (slot == NULL)
 			break;
-		}
-		struct slot *slot = &page[*index % SLOTS_PER_PAGE];
-		if (slot->object != NULL && slot_clear(slot) == ERR_RETRY) {
-			status = ERR_RETRY;
-			break;
-		}
-		(*index)++;
+		status = spend(&budget) ? slot_clear(slot) : ERR_RETRY;
+		*index += status == OK;
 	}
+	if (status == OK && table->used != 0 && *index < table->slots_max)
+		status = ERR_RETRY;
 	lock_release(&derivation_lock);
 	return status;
 }

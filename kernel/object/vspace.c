@@ -17,7 +17,6 @@
 #define REGION_COST		8u	/* ... a region is worth so many */
 #define CLONE_PIECES		4u
 #define DESTROY_REGIONS		16u
-#define AROUND_SIZE		(16 * PAGE_SIZE)
 
 /* --- Leaf entries; memory.lock is held. --- */
 
@@ -25,19 +24,12 @@ bool
 vspace_remove_pages(struct vspace *vspace, vaddr_t start, vaddr_t end,
     uint64_t *pages)
 {
-	vaddr_t first = arch_next_mapped(&vspace->arch, start, end);
-	vaddr_t at = first, flush_end = first;
-	paddr_t frame;
+	vaddr_t first = start;
+	vaddr_t last = arch_range_unmap(&vspace->arch, &first, end, pages);
 
-	while (at < end && *pages > 0) {
-		arch_page_unmap(&vspace->arch, at, &frame);
-		--*pages;
-		flush_end = at + PAGE_SIZE;
-		at = arch_next_mapped(&vspace->arch, flush_end, end);
-	}
-	if (flush_end != first)
-		arch_tlb_flush(vspace, first, flush_end - first);
-	return at >= end;
+	if (last != first)
+		arch_tlb_flush(vspace, first, last - first);
+	return *pages > 0;
 }
 
 void
@@ -114,7 +106,9 @@ vspace_map(struct vspace *vspace, vaddr_t address, struct memory *memory,
 	status = vspace_enter(vspace);
 	if (status != OK)
 		return status;
-	status = region_add(vspace, &wanted);
+	/* It may shrink at any time after; what lies beyond is a fault. */
+	status = region_add(vspace, &wanted,
+	    __atomic_load_n(&memory->size, __ATOMIC_RELAXED));
 	if (status == OK) {
 		uint32_t index = region_find(vspace, address);
 
@@ -337,7 +331,7 @@ clone_target(struct vspace *destination, struct container *container,
 		    &wanted.memory);
 		if (status != OK)
 			return status;
-		status = region_add(destination, &wanted);
+		status = region_add(destination, &wanted, ~0ul);
 		object_release(&wanted.memory->object);
 		if (status != OK)
 			return status;
@@ -360,14 +354,15 @@ clone_piece(struct vspace *destination, struct container *container,
 	uint64_t length = region_end(region) - *at, done;
 	status_t status;
 
-	if ((region->flags & MAP_SHARED) != 0 || (region->memory->flags &
+	if ((region->flags & MAP_SHARED) != 0 ||
+	    (region->limit & MAP_WRITE) == 0 || (region->memory->flags &
 	    (MEMORY_PHYSICAL | MEMORY_CONTIGUOUS)) != 0) {
 		wanted.vspace = destination;
 		wanted.start = *at;
 		wanted.length = length;
 		wanted.offset = from;
 		*at += length;
-		return region_add(destination, &wanted);
+		return region_add(destination, &wanted, ~0ul);
 	}
 	status = clone_target(destination, container, region, *at, &target);
 	if (status != OK)
@@ -434,41 +429,36 @@ vspace_clone(struct vspace *source, struct vspace *destination,
 
 /* --- Faults. --- */
 
-static status_t
-map_frame(struct vspace *vspace, const struct region *region, vaddr_t page,
-    paddr_t frame, bool writable)
-{
-	unsigned flags = region->flags & (MAP_RIGHTS | MAP_PKEY_MASK);
-
-	if (!writable)
-		flags &= ~MAP_WRITE;
-	return arch_page_map(&vspace->arch, vspace->object.container, page,
-	    frame, flags, (region->memory->flags & MEMORY_UNCACHED) != 0);
-}
-
 /*
- * Maps the neighbours of a page that are present anyway. They lie in the same
- * page table, so this cannot fail for lack of memory, and need not succeed.
+ * Maps a page, and its neighbours that are present anyway: they lie in the same
+ * page table and cost little. A page that was just made has none to speak of.
  */
-static void
-map_around(struct vspace *vspace, const struct region *region, vaddr_t page)
+static status_t
+map_page(struct vspace *vspace, const struct region *region, vaddr_t page,
+    uint64_t frame, bool around)
 {
-	vaddr_t at = page & ~(AROUND_SIZE - 1), end = at + AROUND_SIZE;
+	struct page_batch batch = {
+		.flags = region->flags & (MAP_RIGHTS | MAP_PKEY_MASK),
+		.uncached = (region->memory->flags & MEMORY_UNCACHED) != 0,
+		.count = 1,
+	};
+	vaddr_t low = page, high = region_end(region);
+	unsigned wanted = 0;
 
-	if (at < region->start)
-		at = region->start;
-	if (end > region_end(region))
-		end = region_end(region);
-	for (; at < end; at += PAGE_SIZE) {
-		paddr_t frame;
-		unsigned flags;
-		bool writable;
-
-		if (!arch_page_lookup(&vspace->arch, at, &frame, &flags) &&
-		    memory_page_present(region->memory,
-		    region->offset + (at - region->start), &frame, &writable))
-			(void)map_frame(vspace, region, at, frame, writable);
+	if (around) {
+		low &= ~(BATCH_PAGES * PAGE_SIZE - 1);
+		if (high > low + BATCH_PAGES * PAGE_SIZE)
+			high = low + BATCH_PAGES * PAGE_SIZE;
+		if (low < region->start)
+			low = region->start;
+		batch.count = (unsigned)((high - low) >> PAGE_SHIFT);
+		wanted = (unsigned)((page - low) >> PAGE_SHIFT);
+		memory_pages_present(region->memory,
+		    region->offset + (low - region->start), &batch);
 	}
+	batch.page[wanted] = frame;
+	return arch_pages_map(&vspace->arch, vspace->object.container, low,
+	    &batch, wanted);
 }
 
 /* Under both locks. */
@@ -477,28 +467,22 @@ fault_page(struct vspace *vspace, const struct region *region, vaddr_t page,
     unsigned access)
 {
 	uint64_t offset = region->offset + (page - region->start);
+	uint64_t resident = region->memory->resident;
 	unsigned flags = 0;
 	paddr_t frame;
-	bool write, writable, present;
+	bool writable;
 	status_t status;
 
 	if (arch_page_lookup(&vspace->arch, page, &frame, &flags) &&
 	    (flags & access) == access)
 		return OK;	/* another thread was faster */
 	/* An entry that is there lacks the right to write, and no other. */
-	write = access == MAP_WRITE;
-	present = memory_page_present(region->memory, offset, &frame,
-	    &writable);
-	if (!present || (write && !writable)) {
-		status = memory_page(region->memory, offset, write, &frame,
-		    &writable);
-		if (status != OK)
-			return status == ERR_RANGE ? ERR_FAULT : status;
-	}
-	status = map_frame(vspace, region, page, frame, writable);
-	if (status == OK && present && !write)
-		map_around(vspace, region, page);
-	return status;
+	status = memory_page(region->memory, offset, access == MAP_WRITE,
+	    &frame, &writable);
+	if (status != OK)
+		return status == ERR_RANGE ? ERR_FAULT : status;
+	return map_page(vspace, region, page, frame | writable,
+	    region->memory->resident == resident);
 }
 
 status_t

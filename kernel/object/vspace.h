@@ -62,8 +62,9 @@ status_t vspace_protect(struct vspace *vspace, vaddr_t address,
     uint64_t length, unsigned flags);
 /*
  * Fork: every region of source without MAP_NOCLONE appears in destination;
- * MAP_SHARED ones and those of contiguous or physical memory map the same
- * object, others a copy-on-write clone charged to container. Start with
+ * MAP_SHARED ones, those that can never be written through, and those of
+ * contiguous or physical memory map the same object, others a copy-on-write
+ * clone charged to container. Start with
  * *cursor = 0. On failure the caller destroys the destination.
  */
 status_t vspace_clone(struct vspace *source, struct vspace *destination,

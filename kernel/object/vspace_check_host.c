@@ -3,6 +3,7 @@
  * Are the regions and page tables of an address space sound? Asked by tests only,
  * so no kernel image holds it.
  */
+#include <kernel/arch/host/host.h>
 #include <kernel/object/region.h>
 
 /* Page-table entries show pages of the memory, and no right too much. */

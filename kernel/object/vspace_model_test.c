@@ -217,7 +217,8 @@ space_clone(struct model_space *from, struct model_space *to)
 
 		if (cell == NULL || (page->flags & MAP_NOCLONE) != 0)
 			continue;
-		if ((page->flags & MAP_SHARED) == 0) {
+		if ((page->flags & MAP_SHARED) == 0 &&
+		    (page->limit & MAP_WRITE) != 0) {
 			cell = cell_new(cell->cut ? 0 : cell->value);
 			cell->names--;
 		}

@@ -203,6 +203,30 @@ TEST(test_clone_is_a_snapshot_both_ways)
 	end();
 }
 
+/* No copy of what can never be written, however much of it is left. */
+TEST(test_clone_shares_what_cannot_be_written)
+{
+	begin();
+	struct memory *memory = make_memory(8);
+	struct vspace *parent = make_vspace(), *child = make_vspace();
+
+	for (uint64_t i = 0; i < 8; i++)
+		EXPECT_EQ(memory_write(memory, i * PAGE_SIZE, &i, 8), OK);
+	EXPECT_EQ(vspace_map(parent, BASE, memory, 0, 8 * PAGE_SIZE, MAP_READ),
+	    OK);
+	EXPECT_EQ(memory_resize(memory, 4 * PAGE_SIZE), ERR_RETRY);
+	EXPECT_EQ(memory_resize(memory, 4 * PAGE_SIZE), OK);
+	EXPECT_EQ(fork_into(parent, child), OK);
+	EXPECT(child->regions[0]->memory == memory);
+	EXPECT_EQ(load(child, 3), load(parent, 3));
+	EXPECT_EQ(try_load(child, 4), ERR_FAULT);
+	EXPECT_EQ(vspace_protect(child, BASE, PAGE_SIZE, RW), ERR_RIGHT);
+	drop_vspace(parent);
+	drop_vspace(child);
+	object_release(&memory->object);
+	end();
+}
+
 TEST(test_clone_shares_or_leaves_out_as_told)
 {
 	begin();

@@ -4,7 +4,7 @@
 
 #define OPEN_ALL	(OPEN_READ | OPEN_WRITE | OPEN_CREATE | \
 	OPEN_EXCLUSIVE | OPEN_TRUNCATE | OPEN_APPEND | OPEN_DIRECTORY | \
-	OPEN_NOFOLLOW | OPEN_PATH)
+	OPEN_NOFOLLOW | OPEN_PATH | OPEN_EXECUTE)
 
 /* The last component, through symbolic links; may be missing. */
 static unsigned
@@ -78,6 +78,8 @@ check_rights(const struct description *who, const struct inode *inode,
 		want |= WANT_READ;
 	if ((flags & (OPEN_WRITE | OPEN_TRUNCATE)) != 0)
 		want |= WANT_WRITE;
+	if ((flags & OPEN_EXECUTE) != 0)
+		want |= WANT_EXEC;
 	return inode_allows(who, inode, want) ? 0 : E_ACCES;
 }
 

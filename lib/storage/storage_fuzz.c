@@ -113,6 +113,8 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 	struct storage *s = &fake.storage;
 	uint64_t a = take(input) << take(input) % 64, b = take(input) << 5;
 	_Alignas(8) char buffer[256];
+	struct storage_window window;
+	struct storage_opened opened;
 	struct storage_transfer t;
 	size_t length;
 
@@ -129,6 +131,13 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 		return storage_readdir(s, base, buffer, a % 256, &length);
 	case 5:
 		return storage_path_of(s, base, buffer, a % 256, &length);
+	case 6:
+		return storage_window(s, base, &window);
+	case 7:
+		return storage_retire(s, base);
+	case 8:
+		return storage_reopen(s, base, take_path(input), (unsigned)a,
+		    0600, &opened);
 	default:
 		return storage_map(s, base, &a, &b);
 	}
@@ -152,7 +161,7 @@ static void
 request(struct input *input)
 {
 	struct description *base = slot[take(input) % SLOTS];
-	uint64_t kind = take(input) % 18;
+	uint64_t kind = take(input) % 21;
 	struct description *before[SLOTS];
 	unsigned error;
 
@@ -162,7 +171,7 @@ request(struct input *input)
 	fake_begin(&fake);
 	if (kind < 9)
 		error = on_names(input, base, kind);
-	else if (kind < 16)
+	else if (kind < 19)
 		error = on_handle(input, base, kind - 9);
 	else
 		error = open_some(input, base);

@@ -30,6 +30,9 @@ void host_space_leave(struct vspace *vspace);
  * One user access on this CPU, address aligned to 8. False = page fault. The
  * address space must be loaded here.
  */
+/* First mapped address in [address, end), or end. */
+vaddr_t arch_next_mapped(const struct arch_vspace *space, vaddr_t address,
+    vaddr_t end);
 bool host_load(struct vspace *vspace, vaddr_t address, uint64_t *out_value);
 bool host_store(struct vspace *vspace, vaddr_t address, uint64_t value);
 /* The same with vspace_fault() until it works or fails. */

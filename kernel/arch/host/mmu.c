@@ -260,9 +260,23 @@ tables_add(struct arch_vspace *space, struct container *container,
 	return OK;
 }
 
+static void
+leaf_set(uint64_t *entry, vaddr_t address, uint64_t new, bool wanted)
+{
+	uint64_t old = entry_get(entry);
+	bool takes = (old & RIGHTS & ~new) != 0;
+
+	if (old != 0 && (old & ENTRY_FRAME) != (new & ENTRY_FRAME))
+		kernel_panic("host: %lx is mapped to another frame", address);
+	if (wanted && takes)
+		kernel_panic("host: mapping %lx takes a right", address);
+	if (!takes)
+		entry_set(entry, new);
+}
+
 status_t
-arch_page_map(struct arch_vspace *space, struct container *container,
-    vaddr_t address, paddr_t frame, unsigned flags, bool uncached)
+arch_pages_map(struct arch_vspace *space, struct container *container,
+    vaddr_t address, const struct page_batch *batch, unsigned wanted)
 {
 	unsigned missing;
 	uint64_t *entry = leaf_entry(space, address, &missing);
@@ -275,31 +289,34 @@ arch_page_map(struct arch_vspace *space, struct container *container,
 			return status;
 		entry = leaf_entry(space, address, &missing);
 	}
+	for (unsigned i = 0; i < batch->count; i++) {
+		uint64_t page = batch->page[i];
+		uint64_t flags = batch->flags & (RIGHTS | ENTRY_PKEY);
 
-	uint64_t old = entry_get(entry);
-
-	if (old != 0 && (old & ENTRY_FRAME) != frame)
-		kernel_panic("host: %lx is mapped to another frame", address);
-	if ((old & RIGHTS & ~(uint64_t)flags) != 0)
-		kernel_panic("host: mapping %lx takes a right", address);
-	entry_set(entry, frame | (flags & (RIGHTS | ENTRY_PKEY)) |
-	    (uncached ? ENTRY_UNCACHED : 0) | ENTRY_PRESENT);
+		if ((page & PAGE_WRITABLE) == 0)
+			flags &= ~(uint64_t)MAP_WRITE;
+		if (page != 0)
+			leaf_set(&entry[i], address + i * PAGE_SIZE,
+			    (page & ENTRY_FRAME) | flags | ENTRY_PRESENT |
+			    (batch->uncached ? ENTRY_UNCACHED : 0),
+			    i == wanted);
+	}
 	return OK;
 }
 
-bool
-arch_page_unmap(struct arch_vspace *space, vaddr_t address,
-    paddr_t *out_frame)
+vaddr_t
+arch_range_unmap(struct arch_vspace *space, vaddr_t *start, vaddr_t end,
+    uint64_t *pages)
 {
+	vaddr_t at = arch_next_mapped(space, *start, end), last = at;
 	unsigned missing;
-	uint64_t *entry = leaf_entry(space, address, &missing);
-	uint64_t old = entry == NULL ? 0 : entry_get(entry);
 
-	if (old == 0)
-		return false;
-	*out_frame = old & ENTRY_FRAME;
-	entry_set(entry, 0);
-	return true;
+	for (*start = at; at < end && *pages > 0; --*pages) {
+		entry_set(leaf_entry(space, at, &missing), 0);
+		last = at + PAGE_SIZE;
+		at = arch_next_mapped(space, last, end);
+	}
+	return last;
 }
 
 bool

@@ -123,12 +123,12 @@ static void
 table_destroy_below(struct container *container, paddr_t table,
     unsigned entries, unsigned level)
 {
-	uint64_t *entry = direct_map(table);
+	const uint64_t *entry = direct_map(table);
 
-	for (unsigned i = 0; level > 0 && i < entries; i++)
-		if (entry[i] & PTE_PRESENT)
-			table_destroy_below(container, entry[i] & PTE_FRAME,
-			    TABLE_ENTRIES, level - 1);
+	for (unsigned i = 0; level > 0 &&
+	    (i = frame_scan(entry, i, entries)) < entries; i++)
+		table_destroy_below(container, entry[i] & PTE_FRAME,
+		    TABLE_ENTRIES, level - 1);
 	table_free(container, table);
 }
 
@@ -159,9 +159,9 @@ leaf_flags(unsigned flags, bool uncached)
 }
 
 /* A table that was added before a failure stays; destroy releases it. */
-status_t
-arch_page_map(struct arch_vspace *space, struct container *container,
-    vaddr_t address, paddr_t frame, unsigned flags, bool uncached)
+static status_t
+leaf_create(struct arch_vspace *space, struct container *container,
+    vaddr_t address, uint64_t **out_leaf)
 {
 	uint64_t *table = direct_map(space->root);
 
@@ -180,25 +180,8 @@ arch_page_map(struct arch_vspace *space, struct container *container,
 		}
 		table = direct_map(value & PTE_FRAME);
 	}
-	entry_write(&table[table_index(address, 0)],
-	    frame | leaf_flags(flags, uncached));
+	*out_leaf = &table[table_index(address, 0)];
 	return OK;
-}
-
-bool
-arch_page_unmap(struct arch_vspace *space, vaddr_t address,
-    paddr_t *out_frame)
-{
-	unsigned level;
-	uint64_t *leaf = leaf_find(space, address, &level);
-
-	if (leaf == NULL)
-		return false;
-	uint64_t old = __atomic_exchange_n(leaf, 0, __ATOMIC_ACQ_REL);
-	if (!(old & PTE_PRESENT))
-		return false;
-	*out_frame = old & PTE_FRAME;
-	return true;
 }
 
 /* True if `to` forbids something that `from` allowed. */
@@ -210,32 +193,112 @@ access_narrowed(uint64_t from, uint64_t to)
 	    ((from ^ to) >> PTE_PKEY_SHIFT & 0xf) != 0;
 }
 
+status_t
+arch_pages_map(struct arch_vspace *space, struct container *container,
+    vaddr_t address, const struct page_batch *batch, unsigned wanted)
+{
+	uint64_t flags = leaf_flags(batch->flags, batch->uncached);
+	uint64_t *leaf = NULL;
+	status_t status = leaf_create(space, container, address, &leaf);
+
+	for (unsigned i = 0; status == OK && i < batch->count; i++) {
+		uint64_t page = batch->page[i], new = flags;
+
+		if (page == 0)
+			continue;
+		if (!(page & PAGE_WRITABLE))
+			new &= ~PTE_WRITE;
+		new |= page & PTE_FRAME;
+		if (i == wanted || !(leaf[i] & PTE_PRESENT) ||
+		    !access_narrowed(leaf[i], new))
+			entry_write(&leaf[i], new);
+	}
+	return status;
+}
+
+/* First index of a table worth a look for [address, end), or past its part. */
+static unsigned
+table_scan(const uint64_t *table, unsigned level, vaddr_t address, vaddr_t end)
+{
+	unsigned shift = PAGE_SHIFT + 9 * level, stop = TABLE_ENTRIES;
+
+	if (((address ^ (end - 1)) >> shift) < TABLE_ENTRIES)
+		stop = (table_index(end - 1, level) | 7) + 1;
+	return frame_scan(table, table_index(address, level), stop);
+}
+
+/*
+ * The first leaf from *address on that maps something, or NULL with *address =
+ * end. `leaf` is that of *address, NULL if not known.
+ */
+static uint64_t *
+leaf_next(const struct arch_vspace *space, uint64_t *leaf, vaddr_t *address,
+    vaddr_t end)
+{
+	unsigned level = 3, index = table_index(*address, 0);
+	uint64_t *table = direct_map(space->root);
+
+	if (leaf != NULL && index != 0) {
+		table = leaf - index;
+		level = 0;
+	}
+	while (*address < end) {
+		unsigned shift = PAGE_SHIFT + 9 * level;
+		unsigned found;
+
+		index = table_index(*address, level);
+		found = table_scan(table, level, *address, end);
+		if (found != index)
+			*address = ((*address >> shift) + found - index) << shift;
+		if (found == TABLE_ENTRIES) {
+			table = direct_map(space->root);
+			level = 3;
+		} else if (*address < end && level-- == 0) {
+			return &table[found];
+		} else if (*address < end) {
+			table = direct_map(table[found] & PTE_FRAME);
+		}
+	}
+	*address = end;
+	return NULL;
+}
+
+vaddr_t
+arch_range_unmap(struct arch_vspace *space, vaddr_t *start, vaddr_t end,
+    uint64_t *pages)
+{
+	vaddr_t at = *start, last;
+	uint64_t *leaf = leaf_next(space, NULL, &at, end);
+
+	*start = last = at;
+	while (leaf != NULL && *pages > 0) {
+		entry_write(leaf, 0);
+		--*pages;
+		at += PAGE_SIZE;
+		last = at;
+		leaf = leaf_next(space, leaf + 1, &at, end);
+	}
+	return last;
+}
+
 bool
 arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags)
 {
 	vaddr_t end = address + length;
+	uint64_t rights = leaf_flags(flags, false);
 	bool narrowed = false;
-	unsigned level;
+	uint64_t *leaf = NULL;
 
-	for (;;) {
-		address = arch_next_mapped(space, address, end);
-		if (address >= end)
-			return narrowed;
-		uint64_t *leaf = leaf_find(space, address, &level);
+	while ((leaf = leaf_next(space, leaf, &address, end)) != NULL) {
 		uint64_t old = entry_read(leaf);
-		while (old & PTE_PRESENT) {
-			uint64_t new = (old & (PTE_FRAME | PTE_UNCACHED)) |
-			    leaf_flags(flags, false);
+		uint64_t new = (old & (PTE_FRAME | PTE_UNCACHED)) | rights;
 
-			if (!__atomic_compare_exchange_n(leaf, &old, new,
-			    false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
-				continue;
-			narrowed |= access_narrowed(old, new);
-			break;
-		}
+		narrowed |= access_narrowed(old, new);
+		entry_write(leaf++, new);
 		address += PAGE_SIZE;
 	}
+	return narrowed;
 }
 
 bool
@@ -256,23 +319,6 @@ arch_page_lookup(const struct arch_vspace *space, vaddr_t address,
 	*out_flags |= (unsigned)(pte >> PTE_PKEY_SHIFT & 0xf) <<
 	    MAP_PKEY_SHIFT;
 	return true;
-}
-
-vaddr_t
-arch_next_mapped(const struct arch_vspace *space, vaddr_t address,
-    vaddr_t end)
-{
-	address &= ~PAGE_MASK;
-	while (address < end) {
-		unsigned level = 0;
-		const uint64_t *leaf = leaf_find(space, address, &level);
-
-		if (leaf != NULL && (entry_read(leaf) & PTE_PRESENT))
-			return address;
-		uint64_t step = PAGE_SIZE << (9 * level);
-		address = (address & ~(step - 1)) + step;
-	}
-	return end;
 }
 
 void

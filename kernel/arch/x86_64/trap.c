@@ -126,21 +126,19 @@ arch_interrupt_window(void)
 	epoch_enter(this_cpu());
 }
 
+/*
+ * Frames have no chain. What on this stack leads into kernel code is shown,
+ * mostly return addresses of those who are at work.
+ */
 void
 arch_backtrace(void (*emit)(uint64_t return_address))
 {
-	const uint64_t *frame = __builtin_frame_address(0);
+	const uint64_t *word = __builtin_frame_address(0);
+	uint64_t rest = this_cpu()->arch.stack_top - (uint64_t)word;
 
-	for (unsigned depth = 0; depth < 32; depth++) {
-		uint64_t address = (uint64_t)frame;
-
-		/* Only stacks are followed; a frame lies above its callee's. */
-		if (address < STACK_BASE || (address & 7) != 0 ||
-		    (address & PAGE_MASK) > PAGE_SIZE - 16)
-			return;
-		emit(frame[1]);
-		if (frame[0] <= address)
-			return;
-		frame = (const uint64_t *)frame[0];
-	}
+	if (rest > STACK_PAGES * PAGE_SIZE)	/* of an exception: one page */
+		rest = PAGE_SIZE - ((uint64_t)word & PAGE_MASK);
+	for (; rest >= sizeof(*word); rest -= sizeof(*word), word++)
+		if (*word >= (uint64_t)text_start && *word < (uint64_t)text_end)
+			emit(*word);
 }
