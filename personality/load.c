@@ -81,9 +81,11 @@ static long
 open_file(struct program *p, cap_t base, const char *path, uint64_t length)
 {
 	struct message open = { { STORAGE_OPEN, OPEN_READ | OPEN_EXECUTE } };
-	/* Outside /proc the text is only read. */
-	struct path where = { .base = base, .text = (char *)(uintptr_t)path,
-	    .length = length };
+	/* Only read, as it is not one of proc's. */
+	const struct path where = {
+		.base = base, .text = (char *)(uintptr_t)path,
+		.length = length,
+	};
 	cap_t file;
 	long error = spare_open(&where, &open, &file, &p->base);
 

@@ -49,7 +49,7 @@ lasting_base(cap_t base)
 }
 
 long
-spare_open(struct path *path, struct message *message, cap_t *out_cap,
+spare_open(const struct path *path, struct message *message, cap_t *out_cap,
     cap_t *out_base)
 {
 	struct message reopen = *message;

@@ -21,7 +21,7 @@ struct path;
  * STORAGE_OPEN in *message: with a spare or without. The handle, and in
  * *out_base what file.base shall be. 0 or -E_*.
  */
-long spare_open(struct path *path, struct message *message,
+long spare_open(const struct path *path, struct message *message,
     cap_t *out_cap, cap_t *out_base);
 /* Closes; takes the handle, if it can, and deletes it otherwise. */
 void spare_close(cap_t take_cap, cap_t base, bool shared);
