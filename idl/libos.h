@@ -10,7 +10,8 @@
  *		rip = the ELF entry point, rdi = 0, rsp = LIBOS_STACK_TOP - 8,
  *		gs_base = thread_block, fs_base = 0, rflags = 0x202
  *	thread of a forked child
- *		rip, rsp, rdi as PROC_FORK said, gs_base = thread_block
+ *		rip, rsp, rdi as PROC_FORK said, gs_base = thread_block,
+ *		fs_base = 0: the libOS loads that of the program
  *
  * proc maps the stack, [LIBOS_STACK_TOP - LIBOS_STACK_SIZE, LIBOS_STACK_TOP),
  * anonymous, readable and writable, cloned by fork. Everything else in

@@ -119,7 +119,7 @@ handle_fork(struct root *root, struct service_call *call,
     struct process *process, struct proc_call id)
 {
 	const uint64_t *word = call->message.word;
-	struct entry_state state = { word[1], word[2], word[3], 0 };
+	struct entry_state state = { word[1], word[2], word[3] };
 	bool vfork = (word[4] & FORK_VFORK) != 0;
 	cap_t handle[HANDLE_COUNT];
 	struct process *child;

@@ -74,7 +74,7 @@ extern struct proc proc;	/* the core, on the root's table */
 
 /* Registers of a new thread. */
 struct entry_state {
-	uint64_t rip, rsp, rdi, fs_base;
+	uint64_t rip, rsp, rdi;
 };
 
 /*
@@ -87,8 +87,8 @@ status_t objects_set_entry(const struct libos_header *libos,
     const cap_t handle[HANDLE_COUNT], const struct entry_state *state);
 /* A copy of the parent's table and memory. */
 status_t objects_fork(const struct libos_header *libos,
-    const cap_t parent[HANDLE_COUNT], uint32_t pid, struct entry_state *state,
-    cap_t handle[HANDLE_COUNT]);
+    const cap_t parent[HANDLE_COUNT], uint32_t pid,
+    const struct entry_state *state, cap_t handle[HANDLE_COUNT]);
 /* Never published: deletes what there is. */
 void objects_delete(const cap_t handle[HANDLE_COUNT]);
 /* Makes the handles those of the process, in its transaction. */
