@@ -103,6 +103,10 @@ job_signalled(struct proc *proc, struct process *process, uint32_t signal)
 		return 0;
 	if (signals_drop(proc, process, STOP_SIGNALS) != 0)
 		return E_NOMEM;
+	if (!process->stop_fetched && process->state != PROCESS_STOPPED)
+		return 0;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
 	process->stop_fetched = 0;
 	return process->state == PROCESS_STOPPED ? resume(proc, process) : 0;
 }

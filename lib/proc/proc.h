@@ -15,6 +15,8 @@
  *		tells its parent, as one signal may continue any number
  *	DESTROY	kill the thread, empty table and address space; then
  *		proc_ended() makes it a zombie and tells the parent
+ *	ORPHANS	proc_ended() again: it had more children than may leave it
+ *		in one transaction
  *
  * So a parent never sees a zombie that still owns memory.
  *
@@ -49,6 +51,7 @@
 #define PROC_WORK_DESTROY	0x8u
 #define PROC_WORK_NICE		0x10u
 #define PROC_WORK_RESUME	0x20u
+#define PROC_WORK_ORPHANS	0x40u
 
 /* Numbers that the rules know. */
 #define SIGNAL_HUP		1u
@@ -233,7 +236,7 @@ int proc_set_names(struct proc *proc, struct process *process,
 int proc_end(struct proc *proc, struct process *process, uint32_t status);
 /* What its thread has used; before proc_ended(). */
 int proc_spent(struct proc *proc, struct process *process, uint64_t ns);
-/* Its DESTROY work is done. The process may be gone after that. */
+/* Its DESTROY or ORPHANS work is done. The process may be gone after that. */
 int proc_ended(struct proc *proc, struct process *process);
 
 /* The next process with work, NULL if there is none. */

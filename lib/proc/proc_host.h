@@ -89,7 +89,7 @@ run_work(void)
 		if (process->work & PROC_WORK_RESUME)
 			resumed[resumed_count++ % PROC_MAX] = process->pid;
 		begin();
-		end(process->work & PROC_WORK_DESTROY ?
+		end(process->work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS) ?
 		    proc_ended(&proc, process) :
 		    proc_work_done(&proc, process, process->work));
 	}

@@ -85,6 +85,7 @@ enqueue(struct proc *proc, struct process *process,
 	    &entry->link));
 }
 
+/* One that changes nothing saves nothing: a terminal may raise thousands. */
 int
 proc_raise(struct proc *proc, struct process *process,
     const struct proc_signal *signal)
@@ -96,8 +97,7 @@ proc_raise(struct proc *proc, struct process *process,
 		return 0;
 	if (signal->signal == SIGNAL_KILL)
 		return proc_end(proc, process, STATUS_SIGNALLED(SIGNAL_KILL));
-	if (process_hold(proc, process) != 0 ||
-	    job_signalled(proc, process, signal->signal) != 0)
+	if (job_signalled(proc, process, signal->signal) != 0)
 		return E_NOMEM;
 	if ((process->ignored & bit) != 0)
 		return 0;
@@ -105,7 +105,8 @@ proc_raise(struct proc *proc, struct process *process,
 	if ((process->pending & bit) != 0 &&
 	    (signal->signal < SIGNAL_REALTIME || queue_full(proc, process)))
 		return 0;
-	if (enqueue(proc, process, signal) != 0)
+	if (process_hold(proc, process) != 0 ||
+	    enqueue(proc, process, signal) != 0)
 		return E_NOMEM;
 	/* Who is stopped looks when it is continued. */
 	return process->state == PROCESS_STOPPED ? 0 :

@@ -7,6 +7,8 @@
 #include <lib/base/string.h>
 #include <lib/proc/state.h>
 
+#define ORPHANS_AT_ONCE	64u	/* children of one process */
+
 int
 proc_table_start(struct proc *proc)
 {
@@ -298,7 +300,10 @@ adopt(struct proc *proc, struct process *init, struct process *child)
 	    process_add_work(proc, child, PROC_WORK_INFO);
 }
 
-/* Children of an ended process go to process 1, or are alone if that ended. */
+/*
+ * Children of an ended process go to process 1, or are alone if that ended. Only
+ * some at once: their number must not matter for the undo log.
+ */
 static int
 reparent(struct proc *proc, struct process *process)
 {
@@ -307,7 +312,7 @@ reparent(struct proc *proc, struct process *process)
 
 	if (init == process)
 		init = NULL;
-	while (head->next != head) {
+	for (unsigned i = 0; i < ORPHANS_AT_ONCE && head->next != head; i++) {
 		struct process *child = PROCESS_OF(head->next, sibling);
 
 		if (process_hold(proc, child) != 0 ||
@@ -373,8 +378,11 @@ proc_ended(struct proc *proc, struct process *process)
 		return E_NOMEM;
 	if (session_end(proc, process) != 0)
 		return E_NOMEM;
-	if (reparent(proc, process) != 0 ||
-	    (parent != NULL && job_orphaned(proc, process, parent) != 0))
+	if (reparent(proc, process) != 0)
+		return E_NOMEM;
+	if (process->children.next != &process->children)
+		return process_add_work(proc, process, PROC_WORK_ORPHANS);
+	if (parent != NULL && job_orphaned(proc, process, parent) != 0)
 		return E_NOMEM;
 	/* Last: from here on a waiting parent may remove it. */
 	process->state = PROCESS_ZOMBIE;

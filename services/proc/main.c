@@ -320,6 +320,32 @@ handle_limit(struct service_call *call, struct process *process)
 	return error;
 }
 
+/* So are the group and the session, for the caller and for a child. */
+static int
+handle_setpgid(struct service_call *call, struct process *process)
+{
+	uint64_t pid = call->message.word[1];
+	const struct process *target = pid == 0 ? process :
+	    proc_find(&proc, pid);
+	int error = proc_setpgid(&proc, process, pid, call->message.word[2]);
+
+	if (error == 0)
+		info_update(target);
+	reply(call, 0, 0, 0);
+	return error;
+}
+
+static int
+handle_setsid(struct service_call *call, struct process *process)
+{
+	int error = proc_setsid(&proc, process);
+
+	if (error == 0)
+		info_update(process);
+	reply(call, process->sid, 0, 0);
+	return error;
+}
+
 /* Names that make no sense are left out: exec has happened all the same. */
 static int
 handle_exec_done(struct service_call *call, struct process *process)
@@ -390,12 +416,9 @@ dispatch(struct root *root, struct service_call *call,
 		error = proc_signal_ignore(&proc, process, a, b);
 		break;
 	case PROC_SETPGID:
-		error = proc_setpgid(&proc, process, a, b);
-		break;
+		return handle_setpgid(call, process);
 	case PROC_SETSID:
-		error = proc_setsid(&proc, process);
-		reply(call, process->sid, 0, 0);
-		return error;
+		return handle_setsid(call, process);
 	case TERMINAL_OPEN:
 	case TERMINAL_SET_GROUP:
 	case TERMINAL_ACQUIRE:
@@ -457,8 +480,9 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY) {
+	if (work & PROC_WORK_DESTROY)
 		must(proc_spent(&proc, process, objects_destroy(process)));
+	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
 	}
