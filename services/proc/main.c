@@ -13,12 +13,11 @@
 
 #include <idl/console.h>
 #include <idl/errno.h>
-#include <idl/storage.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		5u
+#define LAYOUT		6u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -642,21 +641,6 @@ request(const char *name)
 	return cap;
 }
 
-/* A session at the root directory; proc may wait for storage here. */
-static cap_t
-attach(void)
-{
-	struct message message = { { STORAGE_ATTACH, 0, 0 } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
-	status_t status = sys_call(granted.storage, 0, &message, caps);
-
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    caps[0] == CAP_NONE)
-		service_panic("no root directory: status %lu error %lu",
-		    status, message.word[1]);
-	return caps[0];
-}
-
 static status_t
 start(void *arena_root)
 {
@@ -712,9 +696,10 @@ resume(void *arena_root, bool first)
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
 	loop_transaction_end();
+	nodes_resume();
 	seed_start(service_info()->seed);
 	if (!root->started && !root->failed)
-		root_directory = attach();
+		root_directory = storage_attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
 }
 
