@@ -208,8 +208,6 @@ class Session:
     def read_log(self):
         data = self.read_line(self.machine.log_in)
         self.log.put(data)
-        if self.terminal:
-            self.terminal.log(data)
         return data != b""
 
     def read_control(self):
@@ -294,8 +292,9 @@ class Session:
         elif kind == "L":
             line = data if data.endswith(b"\n") else data + b"\n"
             self.log.put_service(line)
+        elif kind == "R":
             if self.terminal:
-                self.terminal.log(line)
+                self.terminal.answer(data)
         elif kind == "X":
             self.take_exit(words(data, 1)[0])
         elif kind == "H":

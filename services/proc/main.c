@@ -13,7 +13,6 @@
 
 #include <idl/console.h>
 #include <idl/errno.h>
-#include <idl/storage.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
@@ -687,21 +686,6 @@ request(const char *name)
 	return cap;
 }
 
-/* A session at the root directory; proc may wait for storage here. */
-static cap_t
-attach(void)
-{
-	struct message message = { { STORAGE_ATTACH, 0, 0 } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
-	status_t status = sys_call(granted.storage, 0, &message, caps);
-
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    caps[0] == CAP_NONE)
-		service_panic("no root directory: status %lu error %lu",
-		    status, message.word[1]);
-	return caps[0];
-}
-
 static status_t
 start(void *arena_root)
 {
@@ -766,8 +750,9 @@ resume(void *arena_root, bool first)
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
 	loop_transaction_end();
+	nodes_resume();
 	if (!root->started && !root->failed)
-		root_directory = attach();
+		root_directory = storage_attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
 }
 
