@@ -18,6 +18,7 @@
 #define HANG_UP_STEPS	3u
 
 struct terminals *terminals;
+static unsigned seen_end;		/* this incarnation saw none from here on */
 
 static void
 reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
@@ -247,6 +248,8 @@ make_pair(struct terminal **out_terminal)
 		terminal_set_locked(&terminal_core, terminal, true);
 		must(TX_SET(service_arena(), terminals->terminal[i],
 		    terminal));
+		if (seen_end <= i)
+			seen_end = i + 1;
 		*out_terminal = terminal;
 		return 0;
 	}
@@ -658,7 +661,7 @@ terminals_cancel(struct parked_call id)
 {
 	const struct terminal_call call = { id.reply, id.order };
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] != NULL && terminal_cancel(
 		    &terminal_core, terminals->terminal[i], call))
 			return true;
@@ -684,7 +687,7 @@ go_on_with_hang_up(struct terminal *terminal)
 void
 terminals_serve(void)
 {
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		struct terminal *terminal = terminals->terminal[i];
 
 		if (terminal == NULL)
@@ -700,7 +703,7 @@ terminals_due(void)
 {
 	uint64_t next = 0;
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] == NULL)
 			continue;
 		uint64_t due = terminal_due(terminals->terminal[i]);
@@ -743,8 +746,10 @@ terminals_resume(struct terminals *in)
 	terminal_core.arena = service_arena();
 	terminals_begin();
 	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
-		if (terminals->terminal[i] != NULL &&
-		    !terminal_ok(terminals->terminal[i]))
+		if (terminals->terminal[i] == NULL)
+			continue;
+		seen_end = i + 1;
+		if (!terminal_ok(terminals->terminal[i]))
 			service_panic("terminal %u is inconsistent", i);
 	}
 	/* The event of an open that was undone names the next badge. */
