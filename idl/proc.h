@@ -33,6 +33,18 @@
 #define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
 #define PROC_AFFINITY		0x0312	/* pid or 0, 1 to set, mask of CPUs -> mask before */
 
+/*
+ * /proc. Through its session a process sends requests of idl/storage.h, with
+ * paths relative to /proc: OPEN, STAT_AT, READLINK_AT, ACCESS_AT, and what
+ * would change something. A description that OPEN gave answers READ, SEEK,
+ * READDIR, STAT, PATH, STATFS, SYNC, and ACCESS_AT of itself; its badge has
+ * PROC_BADGE_FILE set. A path that leads out of /proc is E_REMOTE.
+ */
+#define PROC_LEAVE		0x0340	/* length, room; path(in and out) -> length: where that path leads */
+#define PROC_MACHINE		0x0341	/* -> pages, free pages, processes, CPUs */
+
+#define PROC_BADGE_FILE		(1ul << 33)
+
 #define NAMES_MAX		1024u
 
 #define LIMIT_CPU		0u

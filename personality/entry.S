@@ -43,12 +43,13 @@ user_fixup_table:
 	/* struct libos_header: the first bytes of the image. */
 	.section .text.start, "ax"
 	.quad	0x534f42494c4e4542
-	.quad	1
+	.quad	2
 	.quad	redirect_entry
 	.quad	upcall_entry
 	.quad	window_low
 	.quad	window_high
 	.quad	thread_block
+	.quad	libos_view
 
 	.globl	_start
 _start:

@@ -12,7 +12,6 @@
 #include <lib/base/string.h>
 
 #define TABLE_SLOTS	16384ul
-#define REST_TRIES	1000u
 #define USER_RFLAGS	0x202ul		/* interrupts on */
 #define EVENT_BITS	(1ul << 63)
 #define WEIGHT_MAX	65535u
@@ -142,34 +141,16 @@ objects_set_entry(const struct libos_header *libos,
 		.rsp = state->rsp,
 		.rdi = state->rdi,
 		.rflags = USER_RFLAGS,
-		.fs_base = state->fs_base,
 		.gs_base = libos->thread_block,
 	};
 	return sys_invoke(SYS_THREAD_WRITE, handle[HANDLE_THREAD], 0, 0, 0, 0,
 	    0).status;
 }
 
-/* The caller of a request: it waits, but may still be on its way to rest. */
-static status_t
-read_fs_base(cap_t thread, uint64_t *out_fs_base)
-{
-	const struct user_frame *frame = (struct user_frame *)own_utcb()->data;
-	status_t status = ERR_STATE;
-
-	for (unsigned i = 0; i < REST_TRIES && status == ERR_STATE; i++) {
-		status = sys_invoke(SYS_THREAD_READ, thread, 0, 0, 0, 0,
-		    0).status;
-		if (status == ERR_STATE)
-			sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
-	}
-	*out_fs_base = frame->fs_base;
-	return status;
-}
-
 status_t
 objects_fork(const struct libos_header *libos,
-    const cap_t parent[HANDLE_COUNT], uint32_t pid, struct entry_state *state,
-    cap_t handle[HANDLE_COUNT])
+    const cap_t parent[HANDLE_COUNT], uint32_t pid,
+    const struct entry_state *state, cap_t handle[HANDLE_COUNT])
 {
 	status_t status = objects_create(pid, handle);
 
@@ -181,8 +162,6 @@ objects_fork(const struct libos_header *libos,
 		status = sys_invoke(SYS_VSPACE_CLONE, parent[HANDLE_VSPACE],
 		    handle[HANDLE_VSPACE], handle[HANDLE_CONTAINER], 0, 0,
 		    0).status;
-	if (status == OK)
-		status = read_fs_base(parent[HANDLE_THREAD], &state->fs_base);
 	if (status == OK)
 		status = objects_set_entry(libos, handle, state);
 	if (status != OK)

@@ -217,10 +217,13 @@ static unsigned
 table_scan(const uint64_t *table, unsigned level, vaddr_t address, vaddr_t end)
 {
 	unsigned shift = PAGE_SHIFT + 9 * level, stop = TABLE_ENTRIES;
+	unsigned index = table_index(address, level);
 
+	if (table[index] != 0)
+		return index;
 	if (((address ^ (end - 1)) >> shift) < TABLE_ENTRIES)
 		stop = (table_index(end - 1, level) | 7) + 1;
-	return frame_scan(table, table_index(address, level), stop);
+	return frame_scan(table, index, stop);
 }
 
 /*
