@@ -16,6 +16,8 @@
  * proc maps the stack, [LIBOS_STACK_TOP - LIBOS_STACK_SIZE, LIBOS_STACK_TOP),
  * anonymous, readable and writable, cloned by fork. Everything else in
  * [LIBOS_BASE, LIBOS_END) that idl/proc.h does not name stays unmapped.
+ * The first LIBOS_HOT_SIZE bytes of the writable segment are a memory object of
+ * their own: fork copies few pages at once, and shares many.
  * All addresses are absolute.
  */
 #pragma once
@@ -26,6 +28,8 @@
 #define LIBOS_HEADER_MAGIC	0x534f42494c4e4542ul	/* "BENLIBOS" */
 #define LIBOS_HEADER_VERSION	2ul
 #define LIBOS_STACK_SIZE	0x10000ul
+#define LIBOS_HOT_FILLED	0x1000ul	/* start of the data, mapped apart ... */
+#define LIBOS_HOT_SIZE		0x5000ul	/* ... with what follows, all 0 */
 
 struct libos_header {
 	uint64_t magic;

@@ -93,14 +93,17 @@
 #define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands */
 #define PROCESS_FREE_SLOT	16
 
-/* Address layout of the libOS, outside anything a program is placed at. */
+/*
+ * Address layout of the libOS, outside anything a program is placed at. What
+ * every process has lies within one page table (2 MiB).
+ */
 #define LIBOS_BASE		0x7e0000000000ul	/* image */
 #define LIBOS_END		0x7e0040000000ul	/* native call range ends */
-#define LIBOS_STACK_TOP		0x7e0010000000ul	/* 64 KiB stack below */
-#define LIBOS_UTCB		0x7e0020000000ul	/* not cloned by fork */
-#define LIBOS_INFO		0x7e0020001000ul	/* struct process_info, read only, not cloned */
-#define LIBOS_CLOCK_PAGE	0x7e0020002000ul	/* read only, shared */
-#define LIBOS_START_ARGS	0x7e0020003000ul	/* first process only: struct process_start, 64 KiB */
+#define LIBOS_STACK_TOP		0x7e0000180000ul	/* 64 KiB stack below */
+#define LIBOS_UTCB		0x7e0000100000ul	/* not cloned by fork */
+#define LIBOS_INFO		0x7e0000101000ul	/* struct process_info, read only, not cloned */
+#define LIBOS_CLOCK_PAGE	0x7e0000102000ul	/* read only, shared */
+#define LIBOS_START_ARGS	0x7e0000103000ul	/* first process only: struct process_start, 64 KiB */
 #define PROGRAM_HIGH		0x7d0000000000ul	/* programs live below */
 
 /* Written by proc, read by the libOS of that process only. */

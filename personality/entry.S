@@ -19,7 +19,7 @@
  */
 #include "thread.h"
 
-#define UTCB_ADDRESS	0x7e0020000000
+#define UTCB_ADDRESS	0x7e0000100000
 #define UTCB_RIP	0
 #define UTCB_KICK	8
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "file.h"
+#include "hot.h"
 
 #include "calls.h"
 #include "limit.h"
@@ -20,10 +21,10 @@
 
 static struct libos_fd fds[FD_MAX];
 static struct file files[FILE_MAX];
-static unsigned fd_lowest_free;		/* hint: none below is free */
-static unsigned fds_end;		/* none above was ever open */
-static unsigned files_end;		/* none above was ever used */
-static uint32_t lineage = 1;		/* forks so far, and one */
+HOT static unsigned fd_lowest_free;		/* hint: none below is free */
+HOT static unsigned fds_end;		/* none above was ever open */
+HOT static unsigned files_end;		/* none above was ever used */
+HOT static uint32_t lineage = 1;		/* forks so far, and one */
 
 /* One description for all three, as a login gives it. */
 static bool
@@ -132,7 +133,9 @@ file_share_all(void)
 	for (unsigned i = 0; i < files_end; i++) {
 		struct file *file = &files[i];
 		struct message m = { { STORAGE_SEEK, file->position, 0 } };
-		if (file->moved && file_is_own(file))
+		if (!file->moved)
+			continue;
+		if (file_is_own(file))
 			service_insist(file->cap, &m, 0);
 		file->moved = false;
 	}

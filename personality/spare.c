@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "spare.h"
+#include "hot.h"
 
 #include "file.h"
 #include "service.h"
@@ -14,7 +15,7 @@ static struct {
 	cap_t	 cap;
 	cap_t	 base;		/* it was opened from; never used again for
 				 * another directory. CAP_NONE: unknown */
-} spares[SPARES];
+} spares[SPARES] HOT;
 
 static unsigned count;
 

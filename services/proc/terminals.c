@@ -17,6 +17,7 @@
 #define HANG_UP_STEPS	3u
 
 struct terminals *terminals;
+static unsigned seen_end;		/* this incarnation saw none from here on */
 
 static void
 reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
@@ -246,6 +247,8 @@ make_pair(struct terminal **out_terminal)
 		terminal_set_locked(&terminal_core, terminal, true);
 		must(TX_SET(service_arena(), terminals->terminal[i],
 		    terminal));
+		if (seen_end <= i)
+			seen_end = i + 1;
 		*out_terminal = terminal;
 		return 0;
 	}
@@ -664,7 +667,7 @@ terminals_cancel(struct parked_call id)
 {
 	const struct terminal_call call = { id.reply, id.order };
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] != NULL && terminal_cancel(
 		    &terminal_core, terminals->terminal[i], call))
 			return true;
@@ -691,7 +694,7 @@ void
 terminals_serve(void)
 {
 	nodes_serve();
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		struct terminal *terminal = terminals->terminal[i];
 
 		if (terminal == NULL)
@@ -707,7 +710,7 @@ terminals_due(void)
 {
 	uint64_t next = 0;
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] == NULL)
 			continue;
 		uint64_t due = terminal_due(terminals->terminal[i]);
@@ -750,8 +753,10 @@ terminals_resume(struct terminals *in)
 	terminal_core.arena = service_arena();
 	terminals_begin();
 	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
-		if (terminals->terminal[i] != NULL &&
-		    !terminal_ok(terminals->terminal[i]))
+		if (terminals->terminal[i] == NULL)
+			continue;
+		seen_end = i + 1;
+		if (!terminal_ok(terminals->terminal[i]))
 			service_panic("terminal %u is inconsistent", i);
 	}
 	/* The event of an open that was undone names the next badge. */
