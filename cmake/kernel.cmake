@@ -14,6 +14,9 @@ set_target_properties(kernel PROPERTIES LINKER_LANGUAGE C)
 set_source_files_properties(core/ipc_fast.c PROPERTIES
 	COMPILE_OPTIONS "-O2;-fomit-frame-pointer")
 
+# The inner loops of address spaces are here.
+set_source_files_properties(core/frame.c PROPERTIES COMPILE_OPTIONS -O2)
+
 if(BENNU_DEBUG)
 	include(${BENNU_CMAKE_DIR}/kernel_debug.cmake)
 else()

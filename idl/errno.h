@@ -43,6 +43,7 @@
 #define E_NOSYS		38
 #define E_NOTEMPTY	39
 #define E_LOOP		40
+#define E_REMOTE	66	/* the path goes on in another server */
 #define E_OVERFLOW	75
 #define E_NOTSUP	95
 #define E_AFNOSUPPORT	97

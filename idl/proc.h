@@ -33,6 +33,18 @@
 #define PROC_LIMIT		0x0311	/* pid or 0, LIMIT_*, 1 to set, soft, hard -> soft and hard before */
 #define PROC_AFFINITY		0x0312	/* pid or 0, 1 to set, mask of CPUs -> mask before */
 
+/*
+ * /proc. Through its session a process sends requests of idl/storage.h, with
+ * paths relative to /proc: OPEN, STAT_AT, READLINK_AT, ACCESS_AT, and what
+ * would change something. A description that OPEN gave answers READ, SEEK,
+ * READDIR, STAT, PATH, STATFS, SYNC, and ACCESS_AT of itself; its badge has
+ * PROC_BADGE_FILE set. A path that leads out of /proc is E_REMOTE.
+ */
+#define PROC_LEAVE		0x0340	/* length, room; path(in and out) -> length: where that path leads */
+#define PROC_MACHINE		0x0341	/* -> pages, free pages, processes, CPUs */
+
+#define PROC_BADGE_FILE		(1ul << 33)
+
 #define NAMES_MAX		1024u
 
 #define LIMIT_CPU		0u
@@ -81,14 +93,17 @@
 #define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands */
 #define PROCESS_FREE_SLOT	16
 
-/* Address layout of the libOS, outside anything a program is placed at. */
+/*
+ * Address layout of the libOS, outside anything a program is placed at. What
+ * every process has lies within one page table (2 MiB).
+ */
 #define LIBOS_BASE		0x7e0000000000ul	/* image */
 #define LIBOS_END		0x7e0040000000ul	/* native call range ends */
-#define LIBOS_STACK_TOP		0x7e0010000000ul	/* 64 KiB stack below */
-#define LIBOS_UTCB		0x7e0020000000ul	/* not cloned by fork */
-#define LIBOS_INFO		0x7e0020001000ul	/* struct process_info, read only, not cloned */
-#define LIBOS_CLOCK_PAGE	0x7e0020002000ul	/* read only, shared */
-#define LIBOS_START_ARGS	0x7e0020003000ul	/* first process only: struct process_start, 64 KiB */
+#define LIBOS_STACK_TOP		0x7e0000180000ul	/* 64 KiB stack below */
+#define LIBOS_UTCB		0x7e0000100000ul	/* not cloned by fork */
+#define LIBOS_INFO		0x7e0000101000ul	/* struct process_info, read only, not cloned */
+#define LIBOS_CLOCK_PAGE	0x7e0000102000ul	/* read only, shared */
+#define LIBOS_START_ARGS	0x7e0000103000ul	/* first process only: struct process_start, 64 KiB */
 #define PROGRAM_HIGH		0x7d0000000000ul	/* programs live below */
 
 /* Written by proc, read by the libOS of that process only. */

@@ -46,6 +46,7 @@
 #define STORAGE_WINDOW		0x001a	/* -> size, watch, version; memory object (read), watches (read) */
 #define STORAGE_RETIRE		0x001b	/* closes, keeps the handle: now one of the base it was opened from, as with OPEN_PATH */
 #define STORAGE_REOPEN		0x001c	/* flags, mode; path -> kind, device, size, inode: as OPEN, into the retired handle itself */
+#define STORAGE_DESCRIBE	0x001d	/* badge, object id of a description; buffer(out) -> length of its path. Trust >= SERVICE */
 #define STORAGE_ATTACH		0x0020	/* uid, gid -> ; root directory. Trust >= SERVICE */
 
 #define STORAGE_SHORT		(1ul << 63)

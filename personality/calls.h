@@ -149,6 +149,9 @@ long linux_getgroups(int size, uint32_t *list);
 long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 
+/* control.c */
+long linux_syslog(int action, char *buffer, int size);
+
 /* system.c */
 long linux_personality(unsigned wanted);
 long linux_uname(void *out);

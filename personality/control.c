@@ -8,6 +8,7 @@
  */
 #include "file.h"
 
+#include "calls.h"
 #include "linux.h"
 #include "service.h"
 #include "user.h"
@@ -44,6 +45,80 @@ take_piece(uint64_t cursor, uint64_t *out_result)
 	next_cursor = m.word[2];
 	*out_result = m.word[3];
 	return 0;
+}
+
+/*
+ * One look at the log: what lies in [skip, skip + room) of it goes to the
+ * buffer. The log's length, or -E_*.
+ */
+static long
+take_log(char *buffer, uint64_t skip, uint64_t room)
+{
+	uint64_t result, at = 0;
+	long error;
+
+	memcpy(command, "logs", 4);
+	command_length = 4;
+	error = take_piece(0, &result);
+	while (error == 0) {
+		uint64_t from = at < skip ? skip - at : 0;
+		uint64_t length = piece_length > from ? piece_length - from : 0;
+		uint64_t done = at + from - skip;
+		if (length > 0 && done < room && user_write(buffer + done,
+		    piece + from, length < room - done ? length :
+		    room - done) != 0)
+			return -E_FAULT;
+		at += piece_length;
+		if (next_cursor == 0)
+			break;
+		error = take_piece(next_cursor, &result);
+	}
+	piece_used = piece_length = next_cursor = 0;
+	return error != 0 ? error : (long)at;
+}
+
+/* The end of the log, if there is no room for all of it. */
+static long
+read_log(char *buffer, uint64_t room)
+{
+	long length = take_log(NULL, 0, 0);
+
+	if (length <= 0)
+		return length;
+	uint64_t skip = (uint64_t)length > room ? (uint64_t)length - room : 0;
+	length = take_log(buffer, skip, room);
+	if (length < 0 || (uint64_t)length < skip)
+		return length < 0 ? length : 0;
+	return (uint64_t)length - skip < room ? length - (long)skip :
+	    (long)room;
+}
+
+#define SYSLOG_CLOSE		0
+#define SYSLOG_OPEN		1
+#define SYSLOG_READ_ALL		3
+#define SYSLOG_CONSOLE_LEVEL	8
+#define SYSLOG_SIZE		10
+#define LOG_SIZE		16384
+
+/* The log cannot be cleared, and there is none to wait for. */
+long
+linux_syslog(int action, char *buffer, int size)
+{
+	switch (action) {
+	case SYSLOG_CLOSE:
+	case SYSLOG_OPEN:
+		return 0;
+	case SYSLOG_SIZE:
+		return LOG_SIZE;
+	case SYSLOG_READ_ALL:
+		if (buffer == NULL || size < 0)
+			return -E_INVAL;
+		return read_log(buffer, (uint64_t)size);
+	case SYSLOG_CONSOLE_LEVEL:
+		return -E_PERM;
+	default:
+		return -E_INVAL;
+	}
 }
 
 static long

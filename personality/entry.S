@@ -19,7 +19,7 @@
  */
 #include "thread.h"
 
-#define UTCB_ADDRESS	0x7e0020000000
+#define UTCB_ADDRESS	0x7e0000100000
 #define UTCB_RIP	0
 #define UTCB_KICK	8
 
@@ -43,12 +43,13 @@ user_fixup_table:
 	/* struct libos_header: the first bytes of the image. */
 	.section .text.start, "ax"
 	.quad	0x534f42494c4e4542
-	.quad	1
+	.quad	2
 	.quad	redirect_entry
 	.quad	upcall_entry
 	.quad	window_low
 	.quad	window_high
 	.quad	thread_block
+	.quad	libos_view
 
 	.globl	_start
 _start:

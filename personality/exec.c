@@ -18,6 +18,7 @@
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
+#define PROC_FOLDER	"/proc"
 #define ARGS_PLACE	0x7e7000000000ul
 
 static struct program program;
@@ -73,9 +74,33 @@ copy_strings(struct args *args, char *const *from, bool environment)
 	return 0;
 }
 
+/* What lies in /proc is no program, but links may lead to one. */
 static long
-execute(const struct path *path, char *const *arguments,
-    char *const *environment)
+open_program(struct path *path, struct args *args)
+{
+	static char name[STORAGE_PATH_MAX];
+	long error = 0;
+
+	if (path->base != PROCESS_PROC)
+		return program_open(&program, path->base, path->text,
+		    path->length, args);
+	if (path->length > sizeof(name) - sizeof(PROC_FOLDER))
+		return -E_NAMETOOLONG;
+	memcpy(name, PROC_FOLDER, sizeof(PROC_FOLDER) - 1);
+	memcpy(name + sizeof(PROC_FOLDER) - 1, path->text, path->length + 1);
+	while (error == 0 && path->base == PROCESS_PROC)
+		error = path_leave_proc(path);
+	if (error == 0)
+		error = program_open(&program, path->base, path->text,
+		    path->length, args);
+	/* It is called what it was called by. */
+	if (error == 0)
+		memcpy(program.path, name, sizeof(name));
+	return error;
+}
+
+static long
+execute(struct path *path, char *const *arguments, char *const *environment)
 {
 	struct args args;
 	status_t status = args_map(&args);
@@ -89,8 +114,7 @@ execute(const struct path *path, char *const *arguments,
 	if (error == 0)
 		error = copy_strings(&args, environment, true);
 	if (error == 0)
-		error = program_open(&program, path->base, path->text,
-		    path->length, &args);
+		error = open_program(path, &args);
 	if (error == 0)
 		program_start(&program, &args);
 	args_unmap();
@@ -104,10 +128,6 @@ linux_execve(const char *text, char *const *arguments,
 	struct path path;
 	long error = path_get(L_AT_FDCWD, text, false, path_a, &path);
 
-	if (error == 0 && strcmp(path_a, "/proc/self/exe") == 0) {
-		path.length = strlen(process_path);
-		memcpy(path_a, process_path, path.length + 1);
-	}
 	return error != 0 ? error : execute(&path, arguments, environment);
 }
 

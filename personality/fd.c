@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "file.h"
+#include "hot.h"
 
 #include "calls.h"
 #include "limit.h"
@@ -18,17 +19,12 @@
 #define SETTABLE_FLAGS	(L_O_APPEND | L_O_NONBLOCK | L_O_ASYNC | L_O_DIRECT | \
 			L_O_NOATIME)
 
-struct fd {
-	uint16_t file;		/* index + 1, 0 = not open */
-	uint16_t close_on_exec;
-};
-
-static struct fd fds[FD_MAX];
+static struct libos_fd fds[FD_MAX];
 static struct file files[FILE_MAX];
-static unsigned fd_lowest_free;		/* hint: none below is free */
-static unsigned fds_end;		/* none above was ever open */
-static unsigned files_end;		/* none above was ever used */
-static uint32_t lineage = 1;		/* forks so far, and one */
+HOT static unsigned fd_lowest_free;		/* hint: none below is free */
+HOT static unsigned fds_end;		/* none above was ever open */
+HOT static unsigned files_end;		/* none above was ever used */
+HOT static uint32_t lineage = 1;		/* forks so far, and one */
 
 /* One description for all three, as a login gives it. */
 static bool
@@ -63,6 +59,16 @@ fd_init(void)
 		};
 		fd_install(f, i, false);
 	}
+}
+
+void
+fd_show(struct libos_view *view)
+{
+	view->fds = (uint64_t)fds;
+	view->fd_count = FD_MAX;
+	view->files = (uint64_t)files;
+	view->file_count = FILE_MAX;
+	view->file_size = sizeof(files[0]);
 }
 
 unsigned
@@ -127,7 +133,9 @@ file_share_all(void)
 	for (unsigned i = 0; i < files_end; i++) {
 		struct file *file = &files[i];
 		struct message m = { { STORAGE_SEEK, file->position, 0 } };
-		if (file->moved && file_is_own(file))
+		if (!file->moved)
+			continue;
+		if (file_is_own(file))
 			service_insist(file->cap, &m, 0);
 		file->moved = false;
 	}
@@ -195,7 +203,7 @@ fd_close(unsigned fd)
 {
 	struct file *file = fd_file(fd);
 
-	fds[fd] = (struct fd){ 0, 0 };
+	fds[fd] = (struct libos_fd){ 0, 0 };
 	if (fd < fd_lowest_free)
 		fd_lowest_free = fd;
 	file->references--;

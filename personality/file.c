@@ -77,7 +77,7 @@ open_device(struct file *file, uint32_t device, unsigned flags)
 
 static long
 install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
-    cap_t base)
+    const struct path *path, cap_t base)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -94,7 +94,11 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 		.cap = take_cap,
 		.base = base,
 		.lineage = file_lineage(),
+		.place = (uint8_t)path_place_of(path, reply->word[4]),
 	};
+	/* There the position is always with the server. */
+	if (file->place == PATH_PROC)
+		file->lineage = 0;
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
 		error = open_device(file, (uint32_t)reply->word[2], flags);
@@ -112,6 +116,7 @@ long
 linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 {
 	struct path path;
+	unsigned links = 0;
 	cap_t cap, from;
 	long error = path_get(base, text, false, path_a, &path);
 
@@ -119,7 +124,7 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return error;
 	if ((flags & L_O_TMPFILE) != 0)
 		return -E_OPNOTSUPP;
-	int own = path_descriptor(path_a);
+	int own = path_descriptor(&path);
 	if (own >= 0 && (flags & L_O_PATH) == 0) {
 		long copy = linux_fcntl((unsigned)own,
 		    (flags & L_O_CLOEXEC) != 0 ? L_F_DUPFD_CLOEXEC : L_F_DUPFD,
@@ -130,10 +135,17 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 		return -E_MFILE;
 	struct message m = { { STORAGE_OPEN, open_flags(flags),
 	    mode & 07777 & ~umask_bits } };
-	error = spare_open(&path, &m, &cap, &from);
+	struct message request = m;
+	while ((error = spare_open(&path, &m, &cap, &from)) == -E_REMOTE) {
+		error = links++ < STORAGE_LINKS_MAX ? path_leave_proc(&path) :
+		    -E_LOOP;
+		if (error != 0)
+			return error;
+		m = request;
+	}
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, cap, from);
+	return install_opened(flags, &m, cap, &path, from);
 }
 
 long
@@ -224,8 +236,7 @@ file_at(int base, const char *text, bool allow_empty, uint64_t tag,
 	/* The others need the words that a short path is carried in. */
 	if (tag != STORAGE_CHOWN_AT && tag != STORAGE_UTIMENS_AT)
 		return path_request(&path, &m, NULL);
-	path_window(0, &path);
-	return service_call(path.base, &m, 1, 0, NULL);
+	return path_call(&path, &m, 1);
 }
 
 long
@@ -293,6 +304,9 @@ two_paths(int old_base, const char *old, int new_base, const char *new,
 		error = path_get(new_base, new, false, path_b, &to);
 	if (error != 0)
 		return error;
+	/* Nothing in /proc gets a name, or another one. */
+	if (from.base == PROCESS_PROC || to.base == PROCESS_PROC)
+		return from.base == to.base ? -E_PERM : -E_XDEV;
 	path_window(0, &from);
 	path_window(1, &to);
 	((volatile struct utcb *)LIBOS_UTCB)->caps_out[0] = to.base;
@@ -352,6 +366,10 @@ linux_symlinkat(const char *target, int base, const char *text)
 	if (length <= 0)
 		return length == 0 ? -E_NOENT : length;
 	long error = path_get(base, text, false, path_a, &path);
+	if (error != 0)
+		return error;
+	while (error == 0 && path.base == PROCESS_PROC)
+		error = path_leave_proc(&path);
 	if (error != 0)
 		return error;
 	service_window(0, path_b, (uint64_t)length, WINDOW_READ);
@@ -425,8 +443,7 @@ linux_truncate(const char *text, int64_t size)
 	if (size < 0)
 		return -E_INVAL;
 	struct message m = { { STORAGE_OPEN, OPEN_WRITE, 0 } };
-	path_window(0, &path);
-	error = service_call(path.base, &m, 1, 0, caps);
+	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
 	if (m.word[1] == KIND_REGULAR) {

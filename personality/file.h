@@ -15,6 +15,7 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/libos.h>
 #include <idl/message.h>
 #include <idl/storage.h>
 #include <stdbool.h>
@@ -34,6 +35,13 @@ enum file_kind {
 	FILE_TERMINAL,		/* terminal.h */
 };
 
+/* What a path relative to a directory needs to know of that. */
+enum path_place {
+	PATH_STORAGE,
+	PATH_TOP,		/* the root directory: /proc lies in it */
+	PATH_PROC,		/* served by proc */
+};
+
 struct file {
 	uint8_t	 kind;		/* enum file_kind */
 	uint8_t	 node;		/* KIND_* */
@@ -50,6 +58,7 @@ struct file {
 	bool	 moved;		/* storage has another position */
 	uint8_t	 window;	/* window.c: index + 1 */
 	uint8_t	 small_reads;	/* without a window */
+	uint8_t	 place;		/* enum path_place */
 };
 
 /* fd.c */
@@ -68,6 +77,8 @@ void fd_close(unsigned fd);
 /* exec: closes what is marked. */
 void fd_close_on_exec(void);
 bool fd_may_open(void);
+/* Where the tables are, for /proc. */
+void fd_show(struct libos_view *view);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 /*
@@ -88,9 +99,10 @@ unsigned fd_limit(void);
 extern char path_a[STORAGE_PATH_MAX], path_b[STORAGE_PATH_MAX];
 
 struct path {
-	cap_t	 base;
-	const char *text;
+	cap_t	 base;		/* PROCESS_PROC: text is below /proc */
+	char	*text;		/* in a buffer of STORAGE_PATH_MAX */
 	uint64_t length;	/* 0: the base itself */
+	enum path_place place;	/* of the base */
 };
 
 /*
@@ -100,15 +112,33 @@ struct path {
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
 void path_window(unsigned index, const struct path *path);
-/* A request whose only window is the path, and which uses words 1 and 2. */
-long path_request(const struct path *path, struct message *message,
+/*
+ * A request whose only window is the path, and which uses words 1 and 2. It
+ * goes on to other servers as links of /proc lead there; *path says where it
+ * ended.
+ */
+long path_request(struct path *path, struct message *message,
     cap_t *out_caps);
-/* The same to another handle than the path's base. */
+/* The same with the path in window 0, window 1 set or not, and all words. */
+long path_call(struct path *path, struct message *message, unsigned windows);
+/* The same to one handle, and nowhere else. */
 long path_request_at(cap_t target, const struct path *path,
     struct message *message, cap_t *out_caps);
+/* What was opened, for the next relative path. inode: of a directory, or 0. */
+enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
-int path_descriptor(const char *text);
+int path_descriptor(const struct path *path);
 cap_t path_working_directory(void);
+
+/* procpath.c */
+
+/*
+ * Gives the path to proc if it leads to /proc, by the letter: links that lead
+ * there are not seen.
+ */
+long path_enter_proc(struct path *path);
+/* Where a path given to proc leads: it has to lead out of /proc. */
+long path_leave_proc(struct path *path);
 
 /* file.c */
 

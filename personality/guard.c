@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /* The stack protector: its value, and what happens when it was overwritten. */
 #include "guard.h"
+#include "hot.h"
 
 #include "process.h"
 
-uintptr_t __stack_chk_guard = 0x00a5f01d7e11c0de;
+HOT uintptr_t __stack_chk_guard = 0x00a5f01d7e11c0de;
 
 void
 guard_init(uint64_t value)

@@ -23,6 +23,7 @@
 #include "stack.h"
 #include "thread.h"
 #include "user.h"
+#include "view.h"
 
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -80,7 +81,11 @@ static long
 open_file(struct program *p, cap_t base, const char *path, uint64_t length)
 {
 	struct message open = { { STORAGE_OPEN, OPEN_READ | OPEN_EXECUTE } };
-	struct path where = { base, path, length };
+	/* Only read, as it is not one of proc's. */
+	const struct path where = {
+		.base = base, .text = (char *)(uintptr_t)path,
+		.length = length,
+	};
 	cap_t file;
 	long error = spare_open(&where, &open, &file, &p->base);
 
@@ -381,6 +386,7 @@ program_start(struct program *p, const struct args *args)
 	random_fill(in.random, sizeof(in.random));
 	fill_aux(&in, &p->image, bias, vdso);
 	uint64_t sp = make_stack(&in, top);
+	view_new_program(&in, sp);
 
 	fd_close_on_exec();
 	signal_after_exec();

@@ -8,6 +8,7 @@
 #include "guard.h"
 #include "process.h"
 #include "thread.h"
+#include "view.h"
 
 void libos_start(uint64_t reason);
 
@@ -21,5 +22,6 @@ libos_start(uint64_t reason)
 	guard_init(random_word());
 	program_init();
 	fd_init();
+	view_init();
 	exec_first();
 }

@@ -45,8 +45,7 @@ protection_from(unsigned linux_protection)
 static unsigned
 region_flags(unsigned protection, unsigned vma_flags)
 {
-	return protection |
-	    ((vma_flags & (VMA_SHARED | VMA_FILE)) != 0 ? MAP_SHARED : 0);
+	return protection | ((vma_flags & VMA_SHARED) != 0 ? MAP_SHARED : 0);
 }
 
 void

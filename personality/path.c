@@ -2,14 +2,15 @@
 /*
  * Paths: copied from the program first, so that a server reads them once and
  * from memory that no thread of the program changes meanwhile. A path is
- * resolved by storage; only what names this process itself is answered here:
- * descriptors (/proc/self/fd, /dev/fd, /dev/std*) and /proc/self/exe.
+ * resolved by storage, or by proc if it leads to /proc; only own descriptors
+ * (/proc/self/fd, /dev/fd, /dev/std*) are found here.
  */
 #include "calls.h"
 #include "file.h"
 #include "service.h"
-#include "terminal.h"
+#include "thread.h"
 #include "user.h"
+#include "view.h"
 
 #include <idl/proc.h>
 #include <lib/base/string.h>
@@ -19,6 +20,8 @@
 char path_a[STORAGE_PATH_MAX], path_b[STORAGE_PATH_MAX];
 
 static cap_t working_directory = PROCESS_ROOT;
+static enum path_place working_place = PATH_TOP;
+static uint64_t root_inode;	/* 0: not known yet */
 
 cap_t
 path_working_directory(void)
@@ -27,10 +30,11 @@ path_working_directory(void)
 }
 
 static long
-base_of(int base, bool allow_file, cap_t *out_base)
+base_of(int base, bool allow_file, struct path *path)
 {
 	if (base == L_AT_FDCWD) {
-		*out_base = working_directory;
+		path->base = working_directory;
+		path->place = working_place;
 		return 0;
 	}
 	const struct file *file = fd_file((unsigned)base);
@@ -41,7 +45,8 @@ base_of(int base, bool allow_file, cap_t *out_base)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;
-	*out_base = file->cap;
+	path->base = file->cap;
+	path->place = file->place;
 	return 0;
 }
 
@@ -59,9 +64,13 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 	out_path->length = (uint64_t)length;
 	if (buffer[0] == '/') {
 		out_path->base = PROCESS_ROOT;
-		return 0;
+		out_path->place = PATH_TOP;
+	} else {
+		long error = base_of(base, length == 0, out_path);
+		if (error != 0)
+			return error;
 	}
-	return base_of(base, length == 0, &out_path->base);
+	return out_path->place == PATH_STORAGE ? 0 : path_enter_proc(out_path);
 }
 
 void
@@ -85,10 +94,52 @@ path_request_at(cap_t target, const struct path *path,
 }
 
 long
-path_request(const struct path *path, struct message *message,
-    cap_t *out_caps)
+path_request(struct path *path, struct message *message, cap_t *out_caps)
 {
-	return path_request_at(path->base, path, message, out_caps);
+	struct message request = *message;
+	long error = -E_REMOTE;
+
+	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
+		*message = request;
+		error = path_request_at(path->base, path, message, out_caps);
+		if (error != -E_REMOTE)
+			return error;
+		error = path_leave_proc(path);
+		if (error == 0)
+			error = -E_REMOTE;
+	}
+	return error == -E_REMOTE ? -E_LOOP : error;
+}
+
+long
+path_call(struct path *path, struct message *message, unsigned windows)
+{
+	struct message request = *message;
+	long error = -E_REMOTE;
+
+	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
+		*message = request;
+		path_window(0, path);
+		error = service_call(path->base, message, windows, 0, NULL);
+		if (error != -E_REMOTE)
+			return error;
+		error = path_leave_proc(path);
+		if (error == 0)
+			error = -E_REMOTE;
+	}
+	return error == -E_REMOTE ? -E_LOOP : error;
+}
+
+enum path_place
+path_place_of(const struct path *path, uint64_t inode)
+{
+	struct message m = { { STORAGE_STAT } };
+
+	if (path->base == PROCESS_PROC)
+		return PATH_PROC;
+	if (root_inode == 0 && service_request(PROCESS_ROOT, &m) == 0)
+		root_inode = m.word[1];
+	return inode != 0 && inode == root_inode ? PATH_TOP : PATH_STORAGE;
 }
 
 static const char *
@@ -101,16 +152,37 @@ after_prefix(const char *text, const char *prefix)
 	return text;
 }
 
+/* After "/self", "/thread-self" or the own number. */
+static const char *
+after_self(const char *text)
+{
+	const char *rest = after_prefix(text, "/self");
+	uint32_t pid = 0;
+
+	if (rest == NULL)
+		rest = after_prefix(text, "/thread-self");
+	if (rest != NULL || *text != '/')
+		return rest;
+	for (text++; *text >= '0' && *text <= '9' && pid < 100000000; text++)
+		pid = pid * 10 + (uint32_t)(*text - '0');
+	return pid == INFO->pid ? text : NULL;
+}
+
 int
-path_descriptor(const char *text)
+path_descriptor(const struct path *path)
 {
 	static const char names[3][12] = { "/dev/stdin", "/dev/stdout",
 	    "/dev/stderr" };
-	const char *digits = after_prefix(text, "/proc/self/fd/");
+	const char *text = path->text, *digits = NULL;
 	int fd = 0;
 
+	if (path->base == PROCESS_PROC) {
+		digits = after_self(text);
+		if (digits != NULL)
+			digits = after_prefix(digits, "/fd/");
+	}
 	/* Most paths are no descriptor's: see that soon. */
-	if (text[0] != '/' || (text[1] != 'd' && text[1] != 'p'))
+	if (digits == NULL && (text[0] != '/' || text[1] != 'd'))
 		return -1;
 	for (int i = 0; i < 3; i++) {
 		if (strcmp(text, names[i]) == 0)
@@ -129,11 +201,12 @@ path_descriptor(const char *text)
 }
 
 static void
-set_working_directory(cap_t take_cap)
+set_working_directory(cap_t take_cap, enum path_place place)
 {
 	if (working_directory != PROCESS_ROOT)
 		sys_cap_delete(0, working_directory);
-	working_directory = take_cap;
+	working_directory = libos_view.working_directory = take_cap;
+	working_place = place;
 }
 
 static long
@@ -158,12 +231,13 @@ linux_chdir(const char *text)
 	error = path_request(&path, &m, caps);
 	if (error != 0)
 		return error;
+	enum path_place place = path_place_of(&path, m.word[4]);
 	error = may_search(caps[0]);
 	if (error != 0) {
 		sys_cap_delete(0, caps[0]);
 		return error;
 	}
-	set_working_directory(caps[0]);
+	set_working_directory(caps[0], place);
 	return 0;
 }
 
@@ -184,7 +258,7 @@ linux_fchdir(unsigned fd)
 	    TRUST_MAX, 0, &copy);
 	if (status != OK)
 		return service_error(status);
-	set_working_directory(copy);
+	set_working_directory(copy, file->place);
 	/* The description outlives the file: it must not be retired. */
 	file->lineage = 0;
 	return 0;
@@ -217,36 +291,6 @@ linux_getcwd(char *buffer, size_t size)
 	return length + 1;
 }
 
-/* What a link of /proc/self says; 0: not one of ours. */
-static long
-own_link(const char *text, char *out)
-{
-	static const char kinds[][12] = {
-		[FILE_PIPE] = "pipe:[1]", [FILE_CONSOLE] = "/dev/console",
-	};
-	const char *answer = NULL;
-	int fd = path_descriptor(text);
-
-	if (strcmp(text, "/proc/self/exe") == 0) {
-		answer = process_path;
-	} else if (fd >= 0 && after_prefix(text, "/proc/self/fd/") != NULL) {
-		const struct file *file = fd_file((unsigned)fd);
-		if (file == NULL)
-			return -E_NOENT;
-		if (file->kind == FILE_STORAGE || file->kind == FILE_PATH)
-			return path_of(file->cap, out, STORAGE_PATH_MAX);
-		if (file->kind == FILE_TERMINAL)
-			return (long)terminal_path(file, out);
-		answer = file->kind == FILE_DEVICE ? "/dev/null" :
-		    kinds[file->kind];
-	}
-	if (answer == NULL)
-		return 0;
-	size_t length = strlen(answer);
-	memcpy(out, answer, length);
-	return (long)length;
-}
-
 long
 linux_readlinkat(int base, const char *text, char *buffer, size_t size)
 {
@@ -257,16 +301,12 @@ linux_readlinkat(int base, const char *text, char *buffer, size_t size)
 		return error;
 	if ((int)size <= 0)
 		return -E_INVAL;
-	long length = own_link(path_a, path_b);
-	if (length == 0) {
-		struct message m = { { STORAGE_READLINK_AT } };
-		path_window(0, &path);
-		service_window(1, path_b, sizeof(path_b), WINDOW_WRITE);
-		length = service_call(path.base, &m, 2, 0, NULL);
-		if (length == 0)
-			length = m.word[1] <= sizeof(path_b) ?
-			    (long)m.word[1] : -E_IO;
-	}
+	struct message m = { { STORAGE_READLINK_AT } };
+	service_window(1, path_b, sizeof(path_b), WINDOW_WRITE);
+	error = path_call(&path, &m, 2);
+	if (error != 0)
+		return error;
+	long length = m.word[1] <= sizeof(path_b) ? (long)m.word[1] : -E_IO;
 	if (length < 0)
 		return length;
 	if ((size_t)length > size)

@@ -5,6 +5,7 @@
  * seed is that of the process; a forked child starts from its own.
  */
 #include "file.h"
+#include "hot.h"
 
 #include "thread.h"
 
@@ -13,7 +14,7 @@
 #define BLOCK	64u
 #define FIRST	32u	/* bytes of a block that are not the next key */
 
-static uint32_t key[8];
+HOT static uint32_t key[8];
 
 static inline uint32_t
 rotate(uint32_t value, unsigned bits)

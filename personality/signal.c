@@ -13,6 +13,7 @@
 
 #include "calls.h"
 #include "crash.h"
+#include "hot.h"
 #include "process.h"
 #include "service.h"
 #include "table.h"
@@ -34,7 +35,8 @@
 #define KICKED_BY_KERNEL	1ul
 #define WANTED_BY_LIBOS		2ul
 
-struct signal_state signal_state = { .alternate.flags = L_SS_DISABLE };
+HOT struct signal_state signal_state = { .alternate.flags = L_SS_DISABLE };
+static struct linux_siginfo details[L_NSIG + 1];	/* of pending ones */
 
 static uint64_t *
 kick_word(void)
@@ -72,7 +74,7 @@ signal_raise_info(const struct linux_siginfo *info)
 	uint64_t bit = SIGNAL_BIT(info->signo);
 
 	if ((s->pending & bit) == 0)
-		s->info[info->signo] = *info;
+		details[info->signo] = *info;
 	s->pending |= bit;
 	__atomic_fetch_or(kick_word(), WANTED_BY_LIBOS, __ATOMIC_SEQ_CST);
 }
@@ -159,7 +161,7 @@ signal_take(uint64_t blocked, struct linux_siginfo *out)
 			ready &= SYNCHRONOUS;
 		int number = __builtin_ctzl(ready) + 1;
 		s->pending &= ~SIGNAL_BIT(number);
-		*out = s->info[number];
+		*out = details[number];
 		return true;
 	}
 	uint64_t kick = __atomic_load_n(kick_word(), __ATOMIC_SEQ_CST);
@@ -285,7 +287,7 @@ void signal_slow_exit(uint64_t result);
 void
 signal_slow_exit(uint64_t result)
 {
-	static struct user_frame frame;
+	HOT static struct user_frame frame;
 
 	thread_frame(result, &frame);
 	signal_deliver(&frame, thread_block.number);
@@ -348,7 +350,7 @@ signal_exception(struct user_frame *frame)
 
 /* Upcalls */
 
-static struct user_frame upcall_frame;
+HOT static struct user_frame upcall_frame;
 
 void upcall_first(void);
 void upcall_program(void);

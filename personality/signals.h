@@ -29,7 +29,6 @@ struct signal_state {
 	bool	 ask;		/* proc may have more than that */
 	uint64_t wanted;	/* waited for, or blocked: proc keeps them */
 	struct linux_stack alternate;
-	struct linux_siginfo info[L_NSIG + 1];	/* of pending ones */
 };
 
 extern struct signal_state signal_state;

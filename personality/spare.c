@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "spare.h"
+#include "hot.h"
 
 #include "file.h"
 #include "service.h"
@@ -14,7 +15,7 @@ static struct {
 	cap_t	 cap;
 	cap_t	 base;		/* it was opened from; never used again for
 				 * another directory. CAP_NONE: unknown */
-} spares[SPARES];
+} spares[SPARES] HOT;
 
 static unsigned count;
 
@@ -53,7 +54,8 @@ spare_open(const struct path *path, struct message *message, cap_t *out_cap,
     cap_t *out_base)
 {
 	struct message reopen = *message;
-	unsigned i = find(path);
+	/* proc has none. */
+	unsigned i = path->base == PROCESS_PROC ? count : find(path);
 	cap_t caps[4];
 	long error;
 
@@ -71,7 +73,7 @@ spare_open(const struct path *path, struct message *message, cap_t *out_cap,
 			return error;
 		forget(i);
 	}
-	error = path_request(path, message, caps);
+	error = path_request_at(path->base, path, message, caps);
 	*out_cap = caps[0];
 	*out_base = lasting_base(path->base);
 	return error;

@@ -9,12 +9,15 @@
 
 #include <lib/base/string.h>
 #include <abi/utcb.h>
+#include <lib/sys/sys.h>
 
 #define NS		1000000000ul
 #define BLOCK		4096
 #define DEVICE_OF_ROOT	1	/* st_dev of storage */
 #define DEVICE_OF_PIPES	2
+#define DEVICE_OF_PROC	3
 #define TMPFS_MAGIC	0x01021994
+#define PROC_MAGIC	0x9fa0
 
 #define STAT_FLAGS	(L_AT_SYMLINK_NOFOLLOW | L_AT_NO_AUTOMOUNT | \
 			L_AT_EMPTY_PATH | L_AT_STATX_SYNC)
@@ -23,8 +26,14 @@
 static void
 local_status(const struct file *file, struct storage_stat *out)
 {
+	uint64_t inode = 1u + file->pipe;
+
+	/* Both ends, in all processes, are one object. */
+	if (file->kind == FILE_PIPE)
+		inode = sys_invoke(SYS_CAP_INFO, 0, file->cap, 0, 0, 0,
+		    0).value[2];
 	*out = (struct storage_stat){
-		.inode = 1u + file->pipe,
+		.inode = inode,
 		.mode = (unsigned)file->node << 12 |
 		    (file->kind == FILE_PIPE ? 0600 : 0620),
 		.links = 1,
@@ -32,6 +41,15 @@ local_status(const struct file *file, struct storage_stat *out)
 		.device = file->kind == FILE_CONSOLE ? DEVICE_CONSOLE :
 		    file->device,
 	};
+}
+
+/* Only device nodes have a device there: of others it is where they lie. */
+static void
+status_from(const struct message *m, bool of_proc, struct storage_stat *out)
+{
+	storage_stat_from_words(&m->word[1], out);
+	if (of_proc)
+		out->device = DEVICE_OF_PROC;
 }
 
 /* That of the node it was opened as; such a node need not exist. */
@@ -63,7 +81,7 @@ file_status(const struct file *file, struct storage_stat *out)
 	}
 	long error = service_request(file->cap, &m);
 	if (error == 0)
-		storage_stat_from_words(&m.word[1], out);
+		status_from(&m, file->place == PATH_PROC, out);
 	return error;
 }
 
@@ -86,7 +104,7 @@ status_at(int base, const char *text, unsigned flags,
 	long error = path_get(base, text, empty, path_a, &path);
 	if (error != 0)
 		return error;
-	int own = path_descriptor(path_a);
+	int own = path_descriptor(&path);
 	if (own >= 0 && (flags & L_AT_SYMLINK_NOFOLLOW) == 0) {
 		const struct file *file = fd_file((unsigned)own);
 		return file == NULL ? -E_NOENT : file_status(file, out);
@@ -96,13 +114,22 @@ status_at(int base, const char *text, unsigned flags,
 	    (path.length == 0 ? AT_HANDLE : 0) } };
 	error = path_request(&path, &m, NULL);
 	if (error == 0)
-		storage_stat_from_words(&m.word[1], out);
+		status_from(&m, path.base == PROCESS_PROC ||
+		    (path.length == 0 && path.place == PATH_PROC), out);
 	return error;
+}
+
+static bool
+is_device(const struct storage_stat *s)
+{
+	return s->mode >> 12 == KIND_CHARACTER || s->mode >> 12 == KIND_BLOCK;
 }
 
 static uint64_t
 device_of(const struct storage_stat *s)
 {
+	if (!is_device(s) && s->device != 0)
+		return s->device;
 	return s->mode >> 12 == KIND_FIFO ? DEVICE_OF_PIPES : DEVICE_OF_ROOT;
 }
 
@@ -112,7 +139,7 @@ give_stat(const struct storage_stat *s, struct linux_stat *out)
 	struct linux_stat st = {
 		.dev = device_of(s), .ino = s->inode, .nlink = s->links,
 		.mode = s->mode, .uid = s->uid, .gid = s->gid,
-		.rdev = s->device, .size = (int64_t)s->size, .blksize = BLOCK,
+		.rdev = is_device(s) ? s->device : 0, .size = (int64_t)s->size, .blksize = BLOCK,
 		.blocks = (int64_t)s->blocks,
 		.atime = s->atime_ns / NS, .atime_nsec = s->atime_ns % NS,
 		.mtime = s->mtime_ns / NS, .mtime_nsec = s->mtime_ns % NS,
@@ -183,25 +210,29 @@ linux_statx(int base, const char *path, unsigned flags, unsigned mask,
 		.blocks = s.blocks, .atime = statx_time(s.atime_ns),
 		.ctime = statx_time(s.ctime_ns),
 		.mtime = statx_time(s.mtime_ns),
-		.rdev_major = (uint32_t)(s.device >> 8 & 0xfff),
-		.rdev_minor = (uint32_t)(s.device & 0xff),
 		.dev_minor = (uint32_t)device_of(&s),
 	};
+	if (is_device(&s)) {
+		st.rdev_major = (uint32_t)(s.device >> 8 & 0xfff);
+		st.rdev_minor = (uint32_t)(s.device & 0xff);
+	}
 	return user_write(out, &st, sizeof(st));
 }
 
 static long
-give_statfs(cap_t handle, struct linux_statfs *out)
+give_statfs(bool of_proc, struct linux_statfs *out)
 {
 	struct storage_statfs s;
 	struct message m = { { STORAGE_STATFS } };
 
 	service_window(0, &s, sizeof(s), WINDOW_WRITE);
-	long error = service_call(handle, &m, 1, 0, NULL);
+	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
 	if (error != 0)
 		return error;
+	if (of_proc)
+		s = (struct storage_statfs){ 0 };
 	struct linux_statfs st = {
-		.type = TMPFS_MAGIC, .bsize = BLOCK, .frsize = BLOCK,
+		.type = of_proc ? PROC_MAGIC : TMPFS_MAGIC, .bsize = BLOCK, .frsize = BLOCK,
 		.blocks = (int64_t)s.blocks, .bfree = (int64_t)s.blocks_free,
 		.bavail = (int64_t)s.blocks_free, .files = (int64_t)s.files,
 		.ffree = (int64_t)s.files_free, .namelen = STORAGE_NAME_MAX,
@@ -215,15 +246,18 @@ linux_statfs(const char *path, struct linux_statfs *out)
 	struct storage_stat s;
 	long error = status_at(L_AT_FDCWD, path, 0, &s);
 
-	return error != 0 ? error : give_statfs(PROCESS_ROOT, out);
+	return error != 0 ? error :
+	    give_statfs(device_of(&s) == DEVICE_OF_PROC, out);
 }
 
 long
 linux_fstatfs(unsigned fd, struct linux_statfs *out)
 {
-	if (fd_file(fd) == NULL)
+	const struct file *file = fd_file(fd);
+
+	if (file == NULL)
 		return -E_BADF;
-	return give_statfs(PROCESS_ROOT, out);
+	return give_statfs(file->place == PATH_PROC, out);
 }
 
 /* Permission questions */

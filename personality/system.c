@@ -8,6 +8,7 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "view.h"
 
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -52,16 +53,16 @@ linux_sysinfo(void *out)
 		uint16_t processes, pad[3];
 		uint64_t high[2];
 		uint32_t unit, pad2;
-	} info = { .unit = PAGE_SIZE, .processes = 1 };
-	struct container_info container;
+	} info = { .unit = PAGE_SIZE };
+	struct message m = { { PROC_MACHINE } };
 
 	_Static_assert(sizeof(info) == 112, "struct sysinfo");
-	if (sys_invoke(SYS_CONTAINER_INFO, PROCESS_CONTAINER, 0, 0, 0, 0,
-	    0).status == OK) {
-		memcpy(&container, (const void *)UTCB->data, sizeof(container));
-		info.total = container.frames_limit;
-		info.free = container.frames_limit - container.frames_used;
-	}
+	long error = service_insist(PROCESS_PROC, &m, 0);
+	if (error != 0)
+		return error;
+	info.total = m.word[1];
+	info.free = m.word[2];
+	info.processes = (uint16_t)m.word[3];
 	info.uptime = (int64_t)(time_now_ns() / NS);
 	return user_write(out, &info, sizeof(info));
 }
@@ -99,9 +100,8 @@ linux_getrandom(void *buffer, size_t size, unsigned flags)
 #define PR_AMBIENT	47
 #define PR_AMBIENT_IS	1
 #define CAPABILITIES	41u
-#define NAME_SIZE	16u
+#define NAME_SIZE	LIBOS_NAME_SIZE
 
-static char thread_name[NAME_SIZE];
 static bool no_new_privileges;
 
 void
@@ -109,8 +109,8 @@ process_set_name(const char *name)
 {
 	size_t length = strnlen(name, NAME_SIZE - 1);
 
-	memset(thread_name, 0, NAME_SIZE);
-	memcpy(thread_name, name, length);
+	memset(libos_view.name, 0, NAME_SIZE);
+	memcpy(libos_view.name, name, length);
 }
 
 static long
@@ -122,7 +122,7 @@ set_name(const char *from)
 	if (length == -E_FAULT)
 		return length;
 	name[NAME_SIZE - 1] = 0;
-	memcpy(thread_name, name, NAME_SIZE);
+	memcpy(libos_view.name, name, NAME_SIZE);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ linux_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 	case PR_SET_NAME:
 		return set_name((const char *)a);
 	case PR_GET_NAME:
-		return user_write((void *)a, thread_name, NAME_SIZE);
+		return user_write((void *)a, libos_view.name, NAME_SIZE);
 	case PR_BOUND_READ:
 		return a < CAPABILITIES ? 1 : -E_INVAL;
 	case PR_GET_SECURE:

@@ -5,6 +5,7 @@
  * these registers always hold the program's values while it runs.
  */
 #include "thread.h"
+#include "hot.h"
 
 #include "user.h"
 
@@ -25,16 +26,16 @@ void vector_fxsave(void *area);
 
 static uint8_t upcall_stack[UPCALL_STACK] __attribute__((aligned(64)));
 
-struct thread_block thread_block = {
+HOT struct thread_block thread_block = {
 	.self = &thread_block,
 	.stack = LIBOS_STACK_TOP,
 	.upcall_stack = (uint64_t)upcall_stack + UPCALL_STACK,
 };
 
-static uint64_t fs_base_set;	/* last value set here; used without FSGSBASE */
-static bool has_fsgsbase;
-static uint64_t xsave_mask;	/* 0: FXSAVE */
-static uint64_t xsave_size = FX_SIZE;
+HOT static uint64_t fs_base_set;	/* last value set here; used without FSGSBASE */
+HOT static bool has_fsgsbase;
+HOT static uint64_t xsave_mask;	/* 0: FXSAVE */
+HOT static uint64_t xsave_size = FX_SIZE;
 
 static uint8_t reset_area[1024] __attribute__((aligned(64)));
 

@@ -9,7 +9,7 @@
  * the libOS range would make native calls and take no signals. All addresses
  * in it are relative to its start.
  */
-#define CLOCK_PAGE	0x7e0020002000
+#define CLOCK_PAGE	0x7e0000102000
 #define CP_SEQUENCE	0
 #define CP_TSC_BASE	8
 #define CP_NS_BASE	16

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "window.h"
+#include "hot.h"
 
 #include "service.h"
 #include "user.h"
@@ -24,9 +25,9 @@ static struct view {
 	uint64_t size;		/* of the file, at that version */
 	uint64_t length;	/* mapped */
 	uint64_t used;		/* tick of the last reading */
-} views[WINDOWS];
+} views[WINDOWS] HOT;
 
-static uint64_t tick;
+HOT static uint64_t tick;
 static bool watches_mapped;
 
 static uint64_t

@@ -12,7 +12,7 @@ DATA_MAX = 1024
 INPUT_MAX = 256
 WINDOW = 4          # host frames sent and not yet acknowledged
 OVERHEAD = 9        # type, sequence, CRC
-SEQUENCED = b"OETXLIZCW"     # the others have no place in the order
+SEQUENCED = b"OETXLRIZCW"     # the others have no place in the order
 
 HEADER = struct.Struct("<BI")
 U32 = struct.Struct("<I")
@@ -123,6 +123,7 @@ class Sender:
         self.waiting = []       # frames from `first` on: (kind, data)
         self.first = 0          # sequence of the oldest not acknowledged
         self.sent = 0           # sequence of the next to be sent
+        self.sent_ever = 0      # a hello makes `sent` go back, not this
         self.open = False       # the guest said hello
         self.ended = False
 
@@ -150,11 +151,12 @@ class Sender:
         count = (sequence - self.first) % WORD
         if count >= WORD // 2:
             return              # an old acknowledgement
-        if count > self.sent - self.first:
+        if count > self.sent_ever - self.first:
             raise ChannelError(f"guest acknowledged {sequence}, "
                                f"never sent")
         del self.waiting[:count]
         self.first += count
+        self.sent = max(self.sent, self.first)
 
     def hello(self, sequence):
         """A console started: send again what it does not have."""
@@ -170,4 +172,5 @@ class Sender:
             kind, data = self.waiting[self.sent - self.first]
             out += encode_frame(kind, self.sent, data)
             self.sent += 1
+        self.sent_ever = max(self.sent_ever, self.sent)
         return out

@@ -10,6 +10,7 @@ import tree
 from machine import KERNEL
 
 LINES_MAX = 10000           # fewer than
+BOOT_LINES_MAX = 1500       # of files that are boot stage as a whole
 KERNEL_BYTES_MAX = 50000    # .text and .rodata
 BOOT_BYTES_MAX = 16384      # thrown away after boot
 # Checks that only debug kernels have: no release image holds any of it.
@@ -33,17 +34,32 @@ def code_lines(text):
                if line.strip())
 
 
+def is_boot_stage(path, text):
+    """Whether all that the file defines is thrown away after boot."""
+    if path.endswith(".S"):
+        sections = re.findall(r"^\s*\.(?:section\s+(\S+)|text\b|data\b)",
+                              text, re.M)
+        return bool(sections) and all(name.startswith(".boot")
+                                      for name in sections)
+    functions = re.findall(r"^(.*)\n[a-z_0-9]+\(", without_comments(text), re.M)
+    return bool(functions) and all("BOOT_CODE" in head for head in functions)
+
+
 def kernel_lines():
-    """Returns (kernel, what only debug kernels have)."""
-    kernel = debug = 0
+    """Returns (kernel, boot stage, what only debug kernels have)."""
+    kernel = boot = debug = 0
     for path in tree.files(*tree.C_FILES, ".ld"):
         if tree.is_hosted(path):
             continue
         if path.startswith(DEBUG):
             debug += code_lines(tree.read_text(path))
         elif path.startswith(("kernel/", "boot/")):
-            kernel += code_lines(tree.read_text(path))
-    return kernel, debug
+            text = tree.read_text(path)
+            if is_boot_stage(path, text):
+                boot += code_lines(text)
+            else:
+                kernel += code_lines(text)
+    return kernel, boot, debug
 
 
 def image_bytes(image):
@@ -61,14 +77,18 @@ def image_bytes(image):
 
 def main():
     problems = []
-    lines, debug_lines = kernel_lines()
+    lines, boot_lines, debug_lines = kernel_lines()
     if lines >= LINES_MAX:
         problems.append(f"{lines} code lines in kernel/ and boot/, "
                         f"fewer than {LINES_MAX} allowed")
+    if boot_lines >= BOOT_LINES_MAX:
+        problems.append(f"{boot_lines} code lines of the boot stage, "
+                        f"fewer than {BOOT_LINES_MAX} allowed")
     if debug_lines >= DEBUG_LINES_MAX:
         problems.append(f"{debug_lines} code lines in {DEBUG}, "
                         f"fewer than {DEBUG_LINES_MAX} allowed")
-    fine = f"{lines} code lines, {debug_lines} of debug kernels"
+    fine = (f"{lines} code lines, {boot_lines} of the boot stage, "
+            f"{debug_lines} of debug kernels")
     if os.path.exists(KERNEL):
         kernel, boot = image_bytes(KERNEL)
         fine += f", {kernel} bytes of kernel, {boot} of boot stage"

@@ -194,7 +194,9 @@ def script_terminal(guest):
                 guest.exit(42)
                 return
             if kind == "C":
-                guest.frame("L", b"answer to " + data + b"\x1b[2J\n")
+                guest.frame("R", b"\0answer ")
+                guest.frame("R", b"\0to " + data + b"?\x1b[2J\nno ")
+                guest.frame("R", b"\1end")
             elif kind == "W":
                 rows, columns = data[0] + 256 * data[1], data[2]
                 guest.frame("O", f"size {rows} {columns}\r\n".encode())

@@ -17,6 +17,7 @@ from SOURCE_DATE_EPOCH, by default a fixed day.
 import argparse
 import gzip
 import hashlib
+import mmap
 import os
 import re
 import shutil
@@ -25,7 +26,7 @@ import sys
 import tempfile
 import time
 
-from mkarchive import ROOT, boot_module
+from mkarchive import ROOT, boot_module, give_terminal
 from machine import KERNEL
 
 GRUB = "/usr/lib/grub"
@@ -42,12 +43,17 @@ PLAIN = re.compile(r"[\w.,:=+/@ -]*")
 EARLY = """search --no-floppy --file --set=root /boot/bennu.elf
 normal ($root)/boot/grub/grub.cfg
 """
-MENU = """set timeout=0
+MENU = """# {mark}
+set timeout=0
 menuentry Bennu {{
 	multiboot2 /boot/bennu.elf {append}
 	module2 /boot/boot.cpio.gz
 }}
 """
+# How an image says whether its program has the console as its terminal; GRUB's
+# file lies in one piece in it.
+MARK_TERMINAL = "bennu: the program has a terminal"
+MARK_STREAMS = "bennu: the program has streams of bytes"
 
 
 class ImageFailed(Exception):
@@ -104,7 +110,9 @@ def fill(work, tree, kernel, module, arguments):
     write(os.path.join(boot, "boot.cpio.gz"),
           gzip.compress(module, 9, mtime=0))
     write(os.path.join(boot, "grub", "grub.cfg"),
-          MENU.format(append=arguments.append).encode())
+          MENU.format(append=arguments.append,
+                      mark=MARK_TERMINAL if arguments.terminal
+                      else MARK_STREAMS).encode())
     shutil.copyfile(
         make_loader(work, BIOS + "-eltorito", BIOS, ("biosdisk",),
                     "bios.img"), os.path.join(boot, "grub", "bios.img"))
@@ -170,12 +178,19 @@ def install(out, folder):
         print(f"{os.path.getsize(path):>10}  {path}")
 
 
+def wants_terminal(path):
+    """Whether the program of an image has the console as its terminal."""
+    with open(path, "rb") as file, \
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return data.find(MARK_TERMINAL.encode()) >= 0
+
+
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="./bennu image",
         usage="%(prog)s [options] [-- PROGRAM ARGS...]",
         description="Writes disk images that boot Bennu and run a Linux "
-        "program (default /bin/sh) in it: bennu.iso, bennu.qcow2, bennu.elf, "
+        "program (default a shell) in it: bennu.iso, bennu.qcow2, bennu.elf, "
         "boot.cpio and SHA256SUMS. `./bennu run --image FILE` boots one.")
     parser.add_argument("--output", metavar="DIR",
                         default=os.path.join(ROOT, "build", "image"),
@@ -185,11 +200,14 @@ def parse(argv):
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
     parser.add_argument("--option", action="append", default=[],
                         metavar="K=V", help="boot option, see bennu-boot(7)")
+    parser.add_argument("--terminal", action=argparse.BooleanOptionalAction,
+                        help="the program gets the console as its terminal "
+                        "(default if none is named); else it has streams")
     parser.add_argument("--append", default="", metavar="TEXT",
                         help="kernel command line")
     split = argv.index("--") if "--" in argv else len(argv)
     arguments = parser.parse_args(argv[:split])
-    arguments.program = argv[split + 1:] or ["/bin/sh"]
+    arguments.program = argv[split + 1:]
     for text in arguments.env + arguments.option:
         if not re.match(r"[^=\n]+=", text):
             parser.error(f"{text}: NAME=VALUE expected")
@@ -197,6 +215,11 @@ def parse(argv):
         parser.error("--append: letters, digits and .,:=+/@- only")
     if arguments.root and not os.path.exists(arguments.root):
         parser.error(f"--root {arguments.root}: no such file or folder")
+    if arguments.terminal is None:
+        arguments.terminal = not arguments.program
+    if arguments.terminal:
+        give_terminal(arguments, "linux")
+    arguments.program = arguments.program or ["/bin/sh"]
     return arguments
 
 

@@ -14,6 +14,7 @@ import unittest
 
 import ktap
 import machine
+import image
 import mkarchive
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
@@ -51,6 +52,13 @@ class ImageTest(unittest.TestCase):
         if done.returncode != 0:
             raise AssertionError(done.stderr)
         return out
+
+    def test_an_image_says_whether_its_program_has_a_terminal(self):
+        other = self.make("other", "--terminal")
+        for name in ("bennu.iso", "bennu.qcow2"):
+            self.assertFalse(
+                image.wants_terminal(os.path.join(self.first, name)))
+            self.assertTrue(image.wants_terminal(os.path.join(other, name)))
 
     def contents(self, folder):
         return {name: mkarchive.read(os.path.join(folder, name))

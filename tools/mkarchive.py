@@ -154,6 +154,30 @@ def host_file(path, root=None):
     return found if os.path.isfile(found) else None
 
 
+def shell_of(root):
+    """bash where the root has it."""
+    name = "bin/bash"
+    if root is None:
+        found = True
+    elif os.path.isdir(root):
+        found = os.path.lexists(os.path.join(root, name))
+    else:
+        with open(root, "rb") as file:
+            found = name.encode() + b"\0" in file.read()
+    return ["/bin/bash", "-l"] if found else ["/bin/busybox", "ash", "-l"]
+
+
+def give_terminal(arguments, kind):
+    """The program gets the console as its terminal, of that kind; without a
+    program a shell does."""
+    # LINES and COLUMNS would be believed before the terminal's own size.
+    arguments.env.insert(0, "TERM=" + kind)
+    arguments.option.append("terminal=1")
+    if not arguments.program:
+        arguments.env.insert(0, r"PS1=\w \$ ")
+        arguments.program = shell_of(arguments.root)
+
+
 def service_file(name):
     found = os.path.join(GUEST, "bin", name + ".elf")
     return found if os.path.isfile(found) else None

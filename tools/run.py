@@ -18,9 +18,11 @@ import time
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
 from host_terminal import Quit, Terminal
+from image import wants_terminal
 from machine import (Machine, add_arguments, add_image_arguments,
                      check_arguments, kernel_image, printable_command)
-from mkarchive import boot_module, host_file, service_file
+from mkarchive import (boot_module, give_terminal, host_file,
+                       service_file)
 from symbolize import Symbolizer
 
 EXIT_TIMEOUT = 124
@@ -206,8 +208,6 @@ class Session:
     def read_log(self):
         data = self.read_line(self.machine.log_in)
         self.log.put(data)
-        if self.terminal:
-            self.terminal.log(data)
         return data != b""
 
     def read_control(self):
@@ -292,8 +292,9 @@ class Session:
         elif kind == "L":
             line = data if data.endswith(b"\n") else data + b"\n"
             self.log.put_service(line)
+        elif kind == "R":
             if self.terminal:
-                self.terminal.log(line)
+                self.terminal.answer(data)
         elif kind == "X":
             self.take_exit(words(data, 1)[0])
         elif kind == "H":
@@ -381,28 +382,11 @@ def settle_terminal(parser, arguments):
     if arguments.terminal is None:
         # Who sends errors elsewhere wants them apart from the output.
         arguments.terminal = both and os.isatty(2)
-    # What an image was made with decides whether it wants one.
-    if not arguments.terminal or arguments.image:
-        return
-    # LINES and COLUMNS would be believed before the terminal's own size.
-    arguments.env.insert(0, "TERM=" + (os.environ.get("TERM") or "linux"))
-    arguments.option.append("terminal=1")
-    if not arguments.program:
-        arguments.env.insert(0, r"PS1=\w \$ ")
-        arguments.program = shell_of(arguments.root)
-
-
-def shell_of(root):
-    """bash where the root has it."""
-    name = "bin/bash"
-    if root is None:
-        found = True
-    elif os.path.isdir(root):
-        found = os.path.lexists(os.path.join(root, name))
-    else:
-        with open(root, "rb") as file:
-            found = name.encode() + b"\0" in file.read()
-    return ["/bin/bash", "-l"] if found else ["/bin/busybox", "ash", "-l"]
+    if arguments.image:
+        arguments.terminal = arguments.terminal and wants_terminal(
+            arguments.image)
+    elif arguments.terminal:
+        give_terminal(arguments, os.environ.get("TERM") or "linux")
 
 
 def check_texts(parser, arguments):

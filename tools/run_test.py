@@ -90,6 +90,17 @@ class SenderTest(unittest.TestCase):
         sender.hello(0)
         self.assertEqual(len(self.frames(sender.take())), 2)
 
+    def test_what_was_sent_before_a_hello_may_be_acknowledged_after_it(self):
+        sender = self.filled(3)
+        sender.hello(0)
+        sender.take()
+        # One console died before it took the frames, the next one has two.
+        sender.hello(0)
+        sender.hello(2)
+        self.assertEqual([f[1] for f in self.frames(sender.take())], [2])
+        with self.assertRaises(channel.ChannelError):
+            sender.hello(4)
+
     def test_window_limits_what_is_on_the_way(self):
         sender = self.filled(10)
         sender.hello(0)

@@ -28,6 +28,8 @@ TIERS = ("quick", "full", "nightly")
 RESULT = re.compile(r"^(ok|not ok) \d+(?: -)? ?(.*?)(?:\s+# SKIP\b(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 TAIL = 30
+SLOW_TOOLS = ("image",)
+SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
@@ -108,6 +110,7 @@ class Report:
         self.counts = {"passed": 0, "failed": 0, "skipped": 0}
         self.number = 0
         self.failures = []
+        self.times = []         # (seconds, name of the job)
 
     def add(self, name, verdict, note=""):
         self.counts[verdict] += 1
@@ -185,6 +188,7 @@ def ending(code):
 
 
 def report_job(report, job, code, text, seconds):
+    report.times.append((seconds, job.name))
     if job.ktap:
         bad = report_ktap(report, job, code, text)
     else:
@@ -230,8 +234,12 @@ def host_jobs():
 
 
 def tool_jobs():
-    return [python_job(f"tools/{os.path.basename(path)[:-8]}", path)
-            for path in sorted(glob.glob(os.path.join(TOOLS, "*_test.py")))]
+    jobs = []
+    for path in sorted(glob.glob(os.path.join(TOOLS, "*_test.py"))):
+        name = os.path.basename(path)[:-8]
+        jobs.append(python_job(f"tools/{name}", path,
+                               tier="full" if name in SLOW_TOOLS else "quick"))
+    return jobs
 
 
 def fuzz_jobs(tier):
@@ -372,6 +380,9 @@ def main(argv):
         print("# interrupted")
         report.summary()
         return 130
+    print("# longest: " + ", ".join(
+        f"{name} {seconds:.0f} s"
+        for seconds, name in sorted(report.times, reverse=True)[:SHOWN]))
     print(f"# {tier}: {time.monotonic() - start:.0f} s, logs in "
           f"build/test-logs")
     return report.summary()

@@ -117,8 +117,6 @@ vaddr_t arch_range_unmap(struct arch_vspace *space, vaddr_t *start,
 /* Changes access of mapped pages in the range; true if any lost a right. */
 bool arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags);
-bool arch_page_lookup(const struct arch_vspace *space, vaddr_t address,
-    paddr_t *out_frame, unsigned *out_flags);
 /* Flushes the range on every CPU that has the space loaded; returns when all
  * have. More than 32 pages flush the whole space. */
 void arch_tlb_flush(struct vspace *vspace, vaddr_t address, uint64_t length);

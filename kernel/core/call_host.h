@@ -21,7 +21,9 @@
 #include <string.h>
 
 #define RAM	(32ul << 20)
+#ifndef CPUS
 #define CPUS	2u
+#endif
 
 static jmp_buf idle_jump;
 static struct table *table;

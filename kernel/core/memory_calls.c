@@ -48,10 +48,7 @@ call_memory_info(struct thread *thread, void *object)
 status_t
 call_memory_resize(struct thread *thread, void *object)
 {
-	status_t status = memory_resize(object, thread->frame.rsi);
-
-	return status == ERR_RETRY ? call_restart(thread, SYS_MEMORY_RESIZE) :
-	    status;
+	return memory_resize(object, thread->frame.rsi);
 }
 
 /* RDI destination, RSI to, RDX source, R10 from, R8 length -> RDI done. */
@@ -102,11 +99,7 @@ call_vspace_map(struct thread *thread, void *object)
 status_t
 call_vspace_unmap(struct thread *thread, void *object)
 {
-	status_t status = vspace_unmap(object, &thread->frame.rsi,
-	    &thread->frame.rdx);
-
-	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_UNMAP) :
-	    status;
+	return vspace_unmap(object, &thread->frame.rsi, &thread->frame.rdx);
 }
 
 status_t
@@ -133,8 +126,7 @@ call_vspace_clone(struct thread *thread, void *object)
 		    &container);
 	if (status == OK)
 		status = vspace_clone(object, destination, container, &f->r10);
-	return status == ERR_RETRY ? call_restart(thread, SYS_VSPACE_CLONE) :
-	    status;
+	return status;
 }
 
 /* RDI vspace, RSI address, RDX memory, R10 offset, R8 length, R9 1 = into. */

@@ -323,38 +323,70 @@ switch_to(struct cpu *cpu, struct thread *next)
 	cpu->context_switches++;
 }
 
-/* An idle CPU takes a thread that waits elsewhere. */
+/* Takes the best thread that waits for `other` and may run on `cpu`. */
+static struct thread *
+steal_from(struct cpu *other, struct cpu *cpu)
+{
+	struct thread *found = NULL;
+
+	lock_acquire(&other->queue_lock);
+	for (unsigned class = CLASS_COUNT; class-- > 0 && found == NULL;)
+		for (struct list *n = other->queue[class].next;
+		    n != &other->queue[class] && found == NULL; n = n->next) {
+			struct thread *thread = LIST_ENTRY(n, struct thread,
+			    link);
+			if ((thread->affinity >> cpu->index & 1) != 0 &&
+			    thread->on_cpu == NULL &&
+			    !bound_to_other(thread, cpu))
+				found = thread;
+		}
+	if (found != NULL) {
+		take_out(other, found);
+		found->cpu = cpu;
+		found->state = THREAD_RUNNING;
+	}
+	lock_release(&other->queue_lock);
+	return found;
+}
+
+/* An idle CPU takes a thread that waits elsewhere: where most do, if it can. */
 static struct thread *
 steal(struct cpu *cpu)
 {
-	for (unsigned i = 1; i < cpu_count; i++) {
-		struct cpu *other = &cpu_table[(cpu->index + i) % cpu_count];
-		struct thread *found = NULL;
-		if (__atomic_load_n(&other->queue_length, __ATOMIC_RELAXED) == 0)
-			continue;
-		lock_acquire(&other->queue_lock);
-		for (unsigned class = CLASS_COUNT; class-- > 0 && found == NULL;)
-			for (struct list *n = other->queue[class].next;
-			    n != &other->queue[class]; n = n->next) {
-				struct thread *thread = LIST_ENTRY(n,
-				    struct thread, link);
-				if ((thread->affinity >> cpu->index & 1) == 0 ||
-				    thread->on_cpu != NULL ||
-				    bound_to_other(thread, cpu))
-					continue;
-				found = thread;
-				break;
+	uint64_t left = cpu_online_mask & ~(1ul << cpu->index);
+	struct thread *found = NULL;
+
+	while (left != 0 && found == NULL) {
+		uint32_t most = 0, busiest = 0;
+
+		for (uint64_t mask = left; mask != 0; mask &= mask - 1) {
+			unsigned i = (unsigned)__builtin_ctzl(mask);
+			uint32_t length = __atomic_load_n(
+			    &cpu_table[i].queue_length, __ATOMIC_RELAXED);
+
+			if (length > most) {
+				most = length;
+				busiest = i;
 			}
-		if (found != NULL) {
-			take_out(other, found);
-			found->cpu = cpu;
-			found->state = THREAD_RUNNING;
 		}
-		lock_release(&other->queue_lock);
-		if (found != NULL)
-			return found;
+		if (most == 0)
+			break;
+		left &= ~(1ul << busiest);
+		found = steal_from(&cpu_table[busiest], cpu);
 	}
-	return NULL;
+	return found;
+}
+
+/* A thread that lost its CPU need not wait while another has nothing to do. */
+static void
+offer(struct cpu *cpu, const struct thread *thread)
+{
+	for (unsigned i = 0; i < cpu_count; i++)
+		if ((thread->affinity >> i & 1) != 0 && cpu_table[i].idle) {
+			arch_fpu_flush(cpu);	/* else it is bound to here */
+			arch_ipi_resched(i);
+			return;
+		}
 }
 
 void
@@ -394,6 +426,8 @@ sched_choose(struct cpu *cpu)
 		switch_to(cpu, next);
 	if (next == NULL || keep)
 		return;
+	if (stays)
+		offer(cpu, current);
 	count_latency(cpu, next);
 	cpu->slice_end_ns = now + SLICE_NS;
 	if (next->class == CLASS_NORMAL &&

@@ -78,14 +78,6 @@ call_find(struct thread *thread, cap_t handle, unsigned type, unsigned rights,
 	return status;
 }
 
-status_t
-call_restart(struct thread *thread, unsigned number)
-{
-	thread->frame.rip -= SYSCALL_LENGTH;
-	thread->frame.rax = (uint64_t)SYSCALL_NR((long)number);
-	return STATUS_DONE;
-}
-
 /* 0 names the caller's own table, which needs no right. */
 static status_t
 find_table(struct thread *thread, cap_t handle, struct table **out_table)
@@ -165,9 +157,9 @@ call_event_bind(struct thread *thread, void *none)
 		return ERR_RIGHT;
 	switch (META_TYPE(cap.meta)) {
 	case OBJ_EVENTPAIR_A:
-		return bind_pair_end((struct eventpair *)cap.object, 0, n, f);
 	case OBJ_EVENTPAIR_B:
-		return bind_pair_end((struct eventpair *)cap.object, 1, n, f);
+		return bind_pair_end((struct eventpair *)cap.object,
+		    META_TYPE(cap.meta) == OBJ_EVENTPAIR_B, n, f);
 	case OBJ_DEATH:
 		return event_bind(&((struct death *)cap.object)->event, n,
 		    f->rdx, f->r10);
@@ -212,18 +204,13 @@ call_cap_delete(struct thread *thread, void *none)
 	struct table *table;
 	status_t status = find_table(thread, thread->frame.rdi, &table);
 
-	if (status != OK)
-		return status;
-	status = table_delete(table, thread->frame.rsi);
-	return status == ERR_RETRY ? call_restart(thread, SYS_CAP_DELETE) : status;
+	return status == OK ? table_delete(table, thread->frame.rsi) : status;
 }
 
 static status_t
 call_cap_revoke(struct thread *thread, void *none)
 {
-	status_t status = table_revoke(thread->table, thread->frame.rdi);
-
-	return status == ERR_RETRY ? call_restart(thread, SYS_CAP_REVOKE) : status;
+	return table_revoke(thread->table, thread->frame.rdi);
 }
 
 static status_t
@@ -268,10 +255,7 @@ call_table_clone(struct thread *thread, void *none)
 
 	if (status == OK)
 		status = find_table(thread, f->rsi, &destination);
-	if (status != OK)
-		return status;
-	status = table_clone(source, destination, &f->rdx);
-	return status == ERR_RETRY ? call_restart(thread, SYS_TABLE_CLONE) : status;
+	return status == OK ? table_clone(source, destination, &f->rdx) : status;
 }
 
 static status_t
@@ -281,11 +265,8 @@ call_table_clear(struct thread *thread, void *none)
 	struct table *table;
 	status_t status = find_table(thread, f->rdi, &table);
 
-	if (status != OK)
-		return status;
 	/* Progress is kept in the first-index argument itself. */
-	status = table_clear(table, f->rsi, &f->rsi);
-	return status == ERR_RETRY ? call_restart(thread, SYS_TABLE_CLEAR) : status;
+	return status == OK ? table_clear(table, f->rsi, &f->rsi) : status;
 }
 
 static status_t
@@ -365,10 +346,7 @@ call_thread_start(struct thread *thread, void *object)
 static status_t
 call_thread_kill(struct thread *thread, void *object)
 {
-	status_t status = thread_kill(object);
-
-	return status == ERR_RETRY ? call_restart(thread, SYS_THREAD_KILL) :
-	    status;
+	return thread_kill(object);
 }
 
 static status_t
@@ -767,8 +745,13 @@ syscall_dispatch(struct thread *thread, unsigned number)
 		status = call->run(thread, object);
 	else
 		thread->frame.rdi = 0;	/* nothing was found, nothing done */
-	if (status != STATUS_DONE)
+	if (status == ERR_RETRY) {
+		/* Again, from its argument registers, after a look around. */
+		thread->frame.rip -= SYSCALL_LENGTH;
+		thread->frame.rax = (uint64_t)SYSCALL_NR((long)number);
+	} else if (status != STATUS_DONE) {
 		thread->frame.rax = status;
+	}
 	if (cpu->held_count != 0)
 		release_held(cpu);
 }

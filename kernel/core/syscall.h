@@ -14,8 +14,6 @@ extern uint64_t boot_user_tsc;	/* TSC when the first user instruction ran */
 status_t call_lookup(struct thread *thread, cap_t handle, struct cap *out_cap);
 status_t call_find(struct thread *thread, cap_t handle, unsigned type,
     unsigned rights, void *out_object);
-/* Runs the call again from its argument registers. */
-status_t call_restart(struct thread *thread, unsigned number);
 
 /*
  * Handlers: object is what RDI names if the call table gives a type for it.

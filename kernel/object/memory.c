@@ -22,6 +22,7 @@
 #include <kernel/object/vspace.h>
 
 #define STEP_PAGES	64u		/* pages freed in one step */
+#define COPY_AT_ONCE	4u		/* cheaper than a fault on each side */
 #define PHYSICAL_END	(1ul << 52)
 #define PINNED		(MEMORY_PHYSICAL | MEMORY_CONTIGUOUS)
 
@@ -82,21 +83,31 @@ write_protect_everywhere(struct memory *memory, uint64_t offset,
 
 /* --- Pages; memory.lock is held. --- */
 
+/* Cleared frames that the object pays for. */
+static status_t
+frames_reserve(struct memory *memory, unsigned count,
+    struct page_reserve *out_reserve)
+{
+	struct container *container = memory->object.container;
+	status_t status = container_charge_frames(container, count);
+
+	if (status == OK && !pages_reserve(out_reserve, count)) {
+		container_release_frames(container, count);
+		status = ERR_NOMEM;
+	}
+	return status;
+}
+
 /* Zero-filled page, with the nodes that lead to it. */
 static status_t
 page_add(struct memory *memory, uint64_t page, unsigned missing,
     uint64_t *entry, paddr_t *out_frame)
 {
-	struct container *container = memory->object.container;
 	struct page_reserve reserve;
-	status_t status = container_charge_frames(container, missing + 1);
+	status_t status = frames_reserve(memory, missing + 1, &reserve);
 
 	if (status != OK)
 		return status;
-	if (!pages_reserve(&reserve, missing + 1)) {
-		container_release_frames(container, missing + 1);
-		return ERR_NOMEM;
-	}
 	*out_frame = pages_take(&reserve);
 	if (entry == NULL)
 		entry = pages_entry_create(memory, page, &reserve);
@@ -126,28 +137,6 @@ is_pinned(const struct memory *memory)
 	return (memory->flags & PINNED) != 0;
 }
 
-bool
-memory_page_present(struct memory *memory, uint64_t offset,
-    paddr_t *out_frame, bool *out_writable)
-{
-	unsigned missing;
-	uint64_t *entry;
-
-	if (offset >= memory->size)
-		return false;
-	if (is_pinned(memory)) {
-		*out_frame = memory->base + (offset & ~PAGE_MASK);
-		*out_writable = true;
-		return true;
-	}
-	entry = pages_entry(memory, offset >> PAGE_SHIFT, &missing);
-	if (entry == NULL || *entry == FRAME_NONE)
-		return false;
-	*out_frame = *entry;
-	*out_writable = frame_references(*entry) == 1;
-	return true;
-}
-
 void
 memory_pages_present(struct memory *memory, uint64_t offset,
     struct page_batch *batch)
@@ -172,6 +161,20 @@ memory_pages_present(struct memory *memory, uint64_t offset,
 		if (entry != NULL)
 			entry++;
 	}
+}
+
+bool
+memory_page_present(struct memory *memory, uint64_t offset,
+    paddr_t *out_frame, bool *out_writable)
+{
+	struct page_batch batch;
+
+	batch.count = 1;
+	batch.page[0] = FRAME_NONE;
+	memory_pages_present(memory, offset, &batch);
+	*out_frame = batch.page[0] & ~PAGE_MASK;
+	*out_writable = (batch.page[0] & PAGE_WRITABLE) != 0;
+	return batch.page[0] != FRAME_NONE;
 }
 
 status_t
@@ -398,7 +401,6 @@ memory_destroy(struct object *object)
 static status_t
 entry_make(struct memory *memory, uint64_t page, uint64_t **out_entry)
 {
-	struct container *container = memory->object.container;
 	struct page_reserve reserve;
 	unsigned missing = 0;
 	status_t status;
@@ -406,56 +408,77 @@ entry_make(struct memory *memory, uint64_t page, uint64_t **out_entry)
 	*out_entry = pages_entry(memory, page, &missing);
 	if (*out_entry != NULL)
 		return OK;
-	status = container_charge_frames(container, missing);
-	if (status != OK)
-		return status;
-	if (!pages_reserve(&reserve, missing)) {
-		container_release_frames(container, missing);
-		return ERR_NOMEM;
-	}
-	*out_entry = pages_entry_create(memory, page, &reserve);
-	return OK;
+	status = frames_reserve(memory, missing, &reserve);
+	if (status == OK)
+		*out_entry = pages_entry_create(memory, page, &reserve);
+	return status;
+}
+
+/* The frame with one more reference, or a copy of it. */
+static paddr_t
+frame_share(paddr_t frame, bool copy)
+{
+	paddr_t shared = copy ? frame_alloc() : frame;
+
+	if (!copy)
+		frame_reference(frame);
+	else if (shared != FRAME_NONE)
+		arch_page_copy(arch_frame_pointer(shared),
+		    arch_frame_pointer(frame));
+	return shared;
 }
 
 /*
  * Shares the present pages of one leaf node from `page` on. The write right
- * goes first; frames are shared only once no CPU can write them any more.
+ * goes first; frames are shared only once no CPU can write them any more. A
+ * clone that is mapped already is that of a fork: few pages are copied, since
+ * both sides are going to write to them.
  */
 static status_t
 share_pages(struct memory *source, uint64_t page, uint64_t count,
     struct memory *clone, uint64_t to)
 {
 	struct container *container = clone->object.container;
-	unsigned missing;
+	unsigned missing, i = page % PAGES_PER_NODE, end = i + (unsigned)count;
+	const uint64_t *node = pages_entry(source, page, &missing) - i;
+	uint64_t present = 0, known = ~0ul, *entry = NULL;
 	status_t status;
+	bool copy;
 
-	write_protect_everywhere(source, page << PAGE_SHIFT,
-	    count << PAGE_SHIFT);
-
-	const uint64_t *from = pages_entry(source, page, &missing);
-	uint64_t present = 0, *entry = NULL;
-
-	for (uint64_t i = 0; i < count; i++)
-		present += from[i] != FRAME_NONE;
+	to -= i;
+	for (unsigned j = i; present < *frame_note(node) &&
+	    (j = frame_scan(node, j, end)) < end; j++)
+		present++;
+	copy = present <= COPY_AT_ONCE && !list_is_empty(&clone->mappings);
+	if (!copy)
+		write_protect_everywhere(source, page << PAGE_SHIFT,
+		    count << PAGE_SHIFT);
 	status = container_charge_frames(container, present);
-	for (uint64_t i = 0; status == OK && i < count; i++, to++) {
-		if (entry != NULL)
-			entry = to % PAGES_PER_NODE == 0 ? NULL : entry + 1;
-		if (from[i] == FRAME_NONE)
-			continue;
-		if (entry == NULL)
-			status = entry_make(clone, to, &entry);
+	if (status != OK)
+		return status;
+	for (; present > 0; i++, present--) {
+		i = frame_scan(node, i, end);
+
+		paddr_t frame = frame_share(node[i], copy);
+
+		if (frame == FRAME_NONE)
+			status = ERR_NOMEM;
+		else if ((to + i) / PAGES_PER_NODE != known / PAGES_PER_NODE)
+			status = entry_make(clone, to + i, &entry);
+		else
+			entry += to + i - known;
 		if (status == OK && *entry != FRAME_NONE)
 			status = ERR_EXIST;
 		if (status != OK) {
-			container_release_frames(container, present);
+			if (frame != FRAME_NONE)
+				frame_release(frame);
 			break;
 		}
-		frame_reference(from[i]);
-		pages_set(entry, from[i]);
+		known = to + i;
+		pages_set(entry, frame);
 		clone->resident++;
-		present--;
 	}
+	container_release_frames(container, present);
 	return status;
 }
 

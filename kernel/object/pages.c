@@ -147,6 +147,8 @@ next_under(paddr_t node, unsigned level, uint64_t start, uint64_t page)
 uint64_t
 pages_next(const struct memory *memory, uint64_t page)
 {
+	if ((memory->flags & MEMORY_CONTIGUOUS) != 0)
+		return page;
 	if (!tree_covers(memory->height, page))
 		return ~0ul;
 	return next_under(memory->root, memory->height - 1, 0, page);

@@ -128,7 +128,8 @@ table_add_page(struct table *table, uint64_t number)
 		page[i].handle = CAP_FIRST(number * SLOTS_PER_PAGE + i);
 		free_push(table, &page[i]);
 	}
-	table->page_count++;
+	if (table->slots_end < (number + 1) * SLOTS_PER_PAGE)
+		table->slots_end = (uint32_t)(number + 1) * SLOTS_PER_PAGE;
 	__atomic_store_n(&table->pages[number], page, __ATOMIC_RELEASE);
 	return OK;
 }
@@ -147,19 +148,18 @@ table_slot(struct table *table, cap_t handle)
 	return slot->object != NULL && slot->handle == handle ? slot : NULL;
 }
 
-/* First page number that is not there yet, or the number of pages. */
+/* A page number that is not there yet, or the number of pages. */
 static uint64_t
-first_missing_page(const struct table *table)
+missing_page(const struct table *table)
 {
 	uint64_t pages = table->slots_max / SLOTS_PER_PAGE;
-	/* Pages come mostly in order, so this is where the gap is. */
-	uint64_t number = table->page_count;
+	uint64_t number = table->slots_end / SLOTS_PER_PAGE;
 
-	if (number < pages && table->pages[number] == NULL)
-		return number;
-	for (number = 0; number < pages; number++)
-		if (table->pages[number] == NULL)
-			break;
+	/* Pages come mostly in order, so a gap is rare. */
+	if (number == pages)
+		for (number = 0; number < pages; number++)
+			if (table->pages[number] == NULL)
+				break;
 	return number;
 }
 
@@ -170,7 +170,7 @@ table_reserve(struct table *table, uint64_t at, struct slot **out_slot)
 
 	if (at == CAP_ANY_SLOT) {
 		if (table->free == NULL) {
-			uint64_t number = first_missing_page(table);
+			uint64_t number = missing_page(table);
 			if (number == table->slots_max / SLOTS_PER_PAGE)
 				return ERR_FULL;
 			status = table_add_page(table, number);
@@ -392,7 +392,7 @@ spend(unsigned *budget)
 static struct slot *
 filled_from(const struct table *table, uint64_t *index, unsigned *budget)
 {
-	while (*index < table->slots_max && *budget > 0) {
+	while (*index < table->slots_end && *budget > 0) {
 		struct slot *page = table->pages[*index / SLOTS_PER_PAGE];
 		struct slot *slot = &page[*index % SLOTS_PER_PAGE];
 
@@ -460,7 +460,7 @@ table_clone(struct table *source, struct table *destination, uint64_t *index)
 		    ERR_RETRY;
 		*index += status == OK;
 	}
-	if (status == OK && *index < source->slots_max)
+	if (status == OK && *index < source->slots_end)
 		status = ERR_RETRY;
 	lock_release(&derivation_lock);
 	return status;
@@ -482,7 +482,7 @@ table_clear(struct table *table, uint64_t first, uint64_t *index)
 		status = spend(&budget) ? slot_clear(slot) : ERR_RETRY;
 		*index += status == OK;
 	}
-	if (status == OK && table->used != 0 && *index < table->slots_max)
+	if (status == OK && table->used != 0 && *index < table->slots_end)
 		status = ERR_RETRY;
 	lock_release(&derivation_lock);
 	return status;
@@ -496,7 +496,7 @@ table_destroy(struct object *object)
 	if (table->used != 0 &&
 	    table_clear(table, 0, &table->destroyed) == ERR_RETRY)
 		return false;
-	for (uint64_t i = 0; i < table->slots_max / SLOTS_PER_PAGE; i++) {
+	for (uint64_t i = 0; i < table->slots_end / SLOTS_PER_PAGE; i++) {
 		if (table->pages[i] == NULL)
 			continue;
 		frame_release(arch_frame_address(table->pages[i]));

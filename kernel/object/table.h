@@ -40,7 +40,7 @@ struct table {
 	uint64_t	destroyed;	/* reaper only: slots below are empty */
 
 	/* derivation_lock guards the rest. */
-	uint32_t	page_count;
+	uint32_t	slots_end;	/* of the last page that is there */
 	uint32_t	used;
 	struct slot	*free;
 };

@@ -9,6 +9,7 @@
  */
 #include <kernel/object/vspace.h>
 #include <kernel/object/container.h>
+#include <kernel/object/pages.h>
 #include <kernel/object/region.h>
 
 #define MAP_FLAGS		(MAP_RIGHTS | MAP_SHARED | MAP_NOCLONE | \
@@ -39,6 +40,62 @@ vspace_limit_rights(struct vspace *vspace, vaddr_t start, uint64_t length,
 	if (arch_range_protect(&vspace->arch, start, length,
 	    flags & (MAP_RIGHTS | MAP_PKEY_MASK)))
 		arch_tlb_flush(vspace, start, length);
+}
+
+/*
+ * Maps a page, and its neighbours that are present anyway: they lie in the same
+ * page table and cost little. A page that was just made has none to speak of.
+ */
+static status_t
+map_page(struct vspace *vspace, const struct region *region, vaddr_t page,
+    uint64_t frame, bool around)
+{
+	struct page_batch batch = {
+		.flags = region->flags & (MAP_RIGHTS | MAP_PKEY_MASK),
+		.uncached = (region->memory->flags & MEMORY_UNCACHED) != 0,
+		.count = 1,
+	};
+	vaddr_t low = page, high = region_end(region);
+	unsigned wanted = 0;
+
+	if (around) {
+		low &= ~(BATCH_PAGES * PAGE_SIZE - 1);
+		if (high > low + BATCH_PAGES * PAGE_SIZE)
+			high = low + BATCH_PAGES * PAGE_SIZE;
+		if (low < region->start)
+			low = region->start;
+		batch.count = (unsigned)((high - low) >> PAGE_SHIFT);
+		wanted = (unsigned)((page - low) >> PAGE_SHIFT);
+		memory_pages_present(region->memory,
+		    region->offset + (low - region->start), &batch);
+	}
+	if (frame != FRAME_NONE)
+		batch.page[wanted] = frame;
+	return arch_pages_map(&vspace->arch, vspace->object.container, low,
+	    &batch, wanted);
+}
+
+/*
+ * Maps what is present of a region from `at` on, if that is little: no fault
+ * has to. What fails here is left to one.
+ */
+static void
+map_few(struct vspace *vspace, const struct region *region, vaddr_t at)
+{
+	struct memory *memory = region->memory;
+	uint64_t bias = region->offset - region->start;
+
+	lock_acquire(&memory->lock);
+	while (at < region_end(region) && memory->resident <= BATCH_PAGES) {
+		uint64_t page = pages_next(memory, (at + bias) >> PAGE_SHIFT);
+
+		if (page >= (region_end(region) + bias) >> PAGE_SHIFT)
+			break;
+		at = (page << PAGE_SHIFT) - bias;
+		map_page(vspace, region, at, FRAME_NONE, true);
+		at = (at | (BATCH_PAGES * PAGE_SIZE - 1)) + 1;
+	}
+	lock_release(&memory->lock);
 }
 
 /* --- Map, unmap, protect. --- */
@@ -115,6 +172,8 @@ vspace_map(struct vspace *vspace, vaddr_t address, struct memory *memory,
 		region_merge(vspace, index);
 		if (index > 0)
 			region_merge(vspace, index - 1);
+		if ((memory->flags & MEMORY_CONTIGUOUS) != 0)
+			map_few(vspace, region_at(vspace, address), address);
 	}
 	lock_release(&vspace->lock);
 	return status;
@@ -371,9 +430,11 @@ clone_piece(struct vspace *destination, struct container *container,
 		length = region_end(target) - *at;
 	status = memory_share_step(region->memory, from, target->memory,
 	    target->offset + (*at - target->start), length, &done);
-	if (status == OK)
-		*at += done;
-	return status;
+	if (status != OK)
+		return status;
+	*at += done;
+	map_few(destination, target, *at - done);
+	return OK;
 }
 
 /* Up to CLONE_PIECES pieces; both are locked. */
@@ -429,38 +490,6 @@ vspace_clone(struct vspace *source, struct vspace *destination,
 
 /* --- Faults. --- */
 
-/*
- * Maps a page, and its neighbours that are present anyway: they lie in the same
- * page table and cost little. A page that was just made has none to speak of.
- */
-static status_t
-map_page(struct vspace *vspace, const struct region *region, vaddr_t page,
-    uint64_t frame, bool around)
-{
-	struct page_batch batch = {
-		.flags = region->flags & (MAP_RIGHTS | MAP_PKEY_MASK),
-		.uncached = (region->memory->flags & MEMORY_UNCACHED) != 0,
-		.count = 1,
-	};
-	vaddr_t low = page, high = region_end(region);
-	unsigned wanted = 0;
-
-	if (around) {
-		low &= ~(BATCH_PAGES * PAGE_SIZE - 1);
-		if (high > low + BATCH_PAGES * PAGE_SIZE)
-			high = low + BATCH_PAGES * PAGE_SIZE;
-		if (low < region->start)
-			low = region->start;
-		batch.count = (unsigned)((high - low) >> PAGE_SHIFT);
-		wanted = (unsigned)((page - low) >> PAGE_SHIFT);
-		memory_pages_present(region->memory,
-		    region->offset + (low - region->start), &batch);
-	}
-	batch.page[wanted] = frame;
-	return arch_pages_map(&vspace->arch, vspace->object.container, low,
-	    &batch, wanted);
-}
-
 /* Under both locks. */
 static status_t
 fault_page(struct vspace *vspace, const struct region *region, vaddr_t page,
@@ -468,17 +497,12 @@ fault_page(struct vspace *vspace, const struct region *region, vaddr_t page,
 {
 	uint64_t offset = region->offset + (page - region->start);
 	uint64_t resident = region->memory->resident;
-	unsigned flags = 0;
 	paddr_t frame;
 	bool writable;
-	status_t status;
+	/* Another thread may have been faster; that does no harm. */
+	status_t status = memory_page(region->memory, offset,
+	    access == MAP_WRITE, &frame, &writable);
 
-	if (arch_page_lookup(&vspace->arch, page, &frame, &flags) &&
-	    (flags & access) == access)
-		return OK;	/* another thread was faster */
-	/* An entry that is there lacks the right to write, and no other. */
-	status = memory_page(region->memory, offset, access == MAP_WRITE,
-	    &frame, &writable);
 	if (status != OK)
 		return status == ERR_RANGE ? ERR_FAULT : status;
 	return map_page(vspace, region, page, frame | writable,
@@ -495,9 +519,8 @@ vspace_fault(struct vspace *vspace, vaddr_t address, unsigned access)
 
 	struct region *region = region_for(vspace, address, access);
 
-	if (region == NULL) {
-		status = ERR_FAULT;
-	} else {
+	status = ERR_FAULT;
+	if (region != NULL) {
 		lock_acquire(&region->memory->lock);
 		status = fault_page(vspace, region, address & ~PAGE_MASK,
 		    access);

@@ -78,25 +78,36 @@ memory_of(cap_t container)
 	return *(const struct container_info *)utcb->data;
 }
 
+/* CPU time of the incarnation on its own account: not what callers lent. */
+static uint64_t
+run_time_ms(const struct place *place)
+{
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO,
+	    place->life.now.thread, 0, 0, 0, 0, 0);
+
+	return place->life.now.thread == CAP_NONE || r.status != OK ? 0 :
+	    r.value[0] / 1000000;
+}
+
 static status_t
 run_ps(struct phoenix *phoenix, const char *operand)
 {
 	(void)operand;
-	say("%-12s %-9s %11s %7s %10s %9s %8s\n", "SERVICE", "STATE",
-	    "INCARNATION", "DEATHS", "CALLS", "KIB", "OBJECTS");
-	say("%-12s %-9s %11lu %7s %10s %9s %8s\n", "phoenix", "ready",
-	    service_info()->incarnation, "-", "-", "-", "-");
+	say("%-12s %-9s %11s %7s %10s %9s %8s %8s\n", "SERVICE", "STATE",
+	    "INCARNATION", "DEATHS", "CALLS", "KIB", "OBJECTS", "CPU-MS");
+	say("%-12s %-9s %11lu %7s %10s %9s %8s %8s\n", "phoenix", "ready",
+	    service_info()->incarnation, "-", "-", "-", "-", "-");
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		const struct place *place = &phoenix->place[i];
 		const struct trace_page *trace = report_trace(phoenix, place);
 		struct container_info memory = memory_of(place->parts.container);
 
-		say("%-12s %-9s %11lu %7lu %10lu %9lu %8lu\n",
+		say("%-12s %-9s %11lu %7lu %10lu %9lu %8lu %8lu\n",
 		    place->manifest.name, state_name(place->life.state),
 		    place->life.incarnation, place->life.deaths,
 		    trace != NULL ? trace->calls : 0,
 		    memory.frames_used * (PAGE_SIZE / 1024),
-		    memory.objects_used);
+		    memory.objects_used, run_time_ms(place));
 	}
 	return OK;
 }
@@ -179,6 +190,67 @@ run_stats(struct phoenix *phoenix, const char *operand)
 	    "calls on the slow path %lu\n", info.context_switches,
 	    info.ipc_fast, info.ipc_slow);
 	return OK;
+}
+
+/* How long the slowest part of all waits lasted at least, in ns. */
+static uint64_t
+wait_ns(const uint32_t latency[LATENCY_BUCKETS], uint64_t part, uint64_t hz)
+{
+	unsigned bucket = LATENCY_BUCKETS;
+
+	while (bucket-- > 0) {
+		if (latency[bucket] >= part)
+			break;
+		part -= latency[bucket];
+	}
+	return bucket == LATENCY_BUCKETS ? 0 :
+	    (uint64_t)(((unsigned __int128)(1ul << bucket) * 1000000000) / hz);
+}
+
+/* Waits from ready to running; a bucket is a power of two of TSC ticks. */
+static void
+say_waits(const struct cpu_info *info, uint64_t hz)
+{
+	static const char *const class[CLASS_COUNT] = {
+		"idle", "low", "normal", "high", "realtime", "recovery",
+	};
+
+	for (unsigned i = 0; i < CLASS_COUNT; i++) {
+		uint64_t count = 0;
+		for (unsigned b = 0; b < LATENCY_BUCKETS; b++)
+			count += info->latency[i][b];
+		if (count == 0)
+			continue;
+		say("  %-9s %10lu waits, half of them %lu ns or more, 1 of 100 "
+		    "%lu, longest %lu\n", class[i], count,
+		    wait_ns(info->latency[i], count - count / 2, hz),
+		    wait_ns(info->latency[i], count / 100 + 1, hz),
+		    wait_ns(info->latency[i], 1, hz));
+	}
+}
+
+static status_t
+run_sched(struct phoenix *phoenix, const char *operand)
+{
+	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
+	static struct cpu_info info;
+	struct system_info machine;
+	status_t status = system_info_read(&machine);
+
+	(void)phoenix;
+	(void)operand;
+	for (uint64_t cpu = 0; status == OK && cpu < machine.cpus; cpu++) {
+		status = sys_invoke(SYS_CPU_INFO, POWER_SYSTEM, cpu, 0, 0, 0,
+		    0).status;
+		if (status != OK)
+			break;
+		info = *(const struct cpu_info *)utcb->data;
+		say("cpu %lu: idle %lu of %lu ms, %lu ready, %lu switches\n",
+		    cpu, info.idle_ns / 1000000, info.time_ns / 1000000,
+		    info.queue_length, info.context_switches);
+		say_waits(&info, machine.tsc_hz);
+	}
+	return status;
 }
 
 /* All that the kernel keeps. */
@@ -310,6 +382,7 @@ static const struct command commands[] = {
 	{ "deps", "", "what each service provides and needs", run_deps },
 	{ "stats", "[SERVICE]", "counters of the machine or a service",
 	    run_stats },
+	{ "sched", "", "CPUs: idle time, switches, waits by class", run_sched },
 	{ "logs", "[SERVICE]", "the end of the log", run_logs },
 	{ "dmesg", "[SERVICE]", "the same", run_logs },
 	{ "trace", "SERVICE", "the last events of a service", run_trace },

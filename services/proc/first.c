@@ -106,6 +106,26 @@ map_fresh(const cap_t handle[HANDLE_COUNT], uint64_t address, uint64_t length,
 	return status;
 }
 
+/* A copy of a part of a writable segment. */
+static status_t
+map_clone(const cap_t handle[HANDLE_COUNT],
+    const struct place_segment *segment, uint64_t offset, uint64_t length)
+{
+	uint64_t filled = offset == 0 ? LIBOS_HOT_FILLED : length;
+	struct sys_result r = sys_invoke(SYS_MEMORY_CLONE, segment->memory,
+	    offset, filled, handle[HANDLE_CONTAINER], 0, 0);
+
+	if (r.status != OK)
+		return r.status;
+	status_t status = sys_invoke(SYS_MEMORY_RESIZE, r.value[0], length, 0,
+	    0, 0, 0).status;
+	if (status == OK)
+		status = sys_map(handle[HANDLE_VSPACE], segment->address +
+		    offset, r.value[0], 0, length, (unsigned)segment->flags);
+	sys_cap_delete(CAP_NONE, r.value[0]);
+	return status;
+}
+
 static status_t
 map_segment(const cap_t handle[HANDLE_COUNT],
     const struct place_segment *segment)
@@ -114,13 +134,10 @@ map_segment(const cap_t handle[HANDLE_COUNT],
 		return sys_map(handle[HANDLE_VSPACE], segment->address,
 		    segment->memory, 0, segment->length,
 		    (unsigned)segment->flags | MAP_SHARED);
-	struct sys_result r = sys_invoke(SYS_MEMORY_CLONE, segment->memory, 0,
-	    segment->length, handle[HANDLE_CONTAINER], 0, 0);
-	if (r.status != OK)
-		return r.status;
-	status_t status = sys_map(handle[HANDLE_VSPACE], segment->address,
-	    r.value[0], 0, segment->length, (unsigned)segment->flags);
-	sys_cap_delete(CAP_NONE, r.value[0]);
+	status_t status = map_clone(handle, segment, 0, LIBOS_HOT_SIZE);
+	if (status == OK)
+		status = map_clone(handle, segment, LIBOS_HOT_SIZE,
+		    segment->length - LIBOS_HOT_SIZE);
 	if (status != OK)
 		return status;
 	/* What exec makes a fresh data segment from. */

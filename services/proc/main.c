@@ -13,12 +13,11 @@
 
 #include <idl/console.h>
 #include <idl/errno.h>
-#include <idl/storage.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		5u
+#define LAYOUT		6u
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
@@ -119,7 +118,7 @@ handle_fork(struct root *root, struct service_call *call,
     struct process *process, struct proc_call id)
 {
 	const uint64_t *word = call->message.word;
-	struct entry_state state = { word[1], word[2], word[3], 0 };
+	struct entry_state state = { word[1], word[2], word[3] };
 	bool vfork = (word[4] & FORK_VFORK) != 0;
 	cap_t handle[HANDLE_COUNT];
 	struct process *child;
@@ -425,6 +424,8 @@ dispatch(struct root *root, struct service_call *call,
 	case TERMINAL_RELEASE:
 	case TERMINAL_STOP_GROUP:
 		return terminals_session(call, process);
+	case PROC_MACHINE:
+		return files_machine(call);
 	case PROC_EXEC_DONE:
 		return handle_exec_done(call, process);
 	default:
@@ -434,20 +435,34 @@ dispatch(struct root *root, struct service_call *call,
 	return error;
 }
 
+static int
+dispatch_session(struct root *root, struct service_call *call)
+{
+	struct process *process = proc_find(&proc, call->badge);
+	uint64_t tag = call->message.word[0];
+
+	/* Only processes call, and only while they live and are not stopped. */
+	if (process == NULL || (process->state != PROCESS_RUNNING &&
+	    (process->state != PROCESS_STOPPED || tag != PROC_STOP)))
+		return E_PERM;
+	/* Requests about /proc have the tags of storage. */
+	if (tag < TAG_SOCKET || tag == PROC_LEAVE)
+		return files_dispatch(call, process);
+	return dispatch(root, call, process);
+}
+
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	struct process *process = proc_find(&proc, call->badge);
-	int error = E_PERM;
+	int error;
 
 	terminals_begin();
-	if (call->badge >= TERMINALS_BADGE)
+	if ((call->badge & PROC_BADGE_FILE) != 0)
+		error = files_dispatch(call, NULL);
+	else if (call->badge >= TERMINALS_BADGE)
 		error = terminals_request(call);
-	/* Only processes call, and only while they live and are not stopped. */
-	if (process != NULL && (process->state == PROCESS_RUNNING ||
-	    (process->state == PROCESS_STOPPED &&
-	    call->message.word[0] == PROC_STOP)))
-		error = dispatch(root, call, process);
+	else
+		error = dispatch_session(root, call);
 	if (error > 0) {
 		call->message.word[1] = (uint64_t)error;
 		return SERVICE_ERROR;
@@ -560,6 +575,11 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
+	if ((badge & PROC_BADGE_FILE) != 0) {
+		if (kind == EVENT_PEER_GONE)
+			files_close(badge);
+		return;
+	}
 	terminals_begin();
 	if (badge >= TERMINALS_BADGE) {
 		terminals_closed(badge);
@@ -666,21 +686,6 @@ request(const char *name)
 	return cap;
 }
 
-/* A session at the root directory; proc may wait for storage here. */
-static cap_t
-attach(void)
-{
-	struct message message = { { STORAGE_ATTACH, 0, 0 } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
-	status_t status = sys_call(granted.storage, 0, &message, caps);
-
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    caps[0] == CAP_NONE)
-		service_panic("no root directory: status %lu error %lu",
-		    status, message.word[1]);
-	return caps[0];
-}
-
 static status_t
 start(void *arena_root)
 {
@@ -692,8 +697,15 @@ start(void *arena_root)
 	    PLACE_NOTIFICATION, BIT_TIMER, &root->timer);
 	if (status == OK)
 		status = service_cap_keep(root->timer);
+	if (status == OK)
+		status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER,
+		    INSPECT_MAX, 0, &root->scratch);
+	if (status == OK)
+		status = service_cap_keep(root->scratch);
 	if (status != OK)
 		return status;
+	if (files_create(root) != 0)
+		return ERR_NOMEM;
 	status = terminals_start(&root->terminals);
 	if (status != OK)
 		return status;
@@ -715,11 +727,13 @@ resume(void *arena_root, bool first)
 	};
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
-	if (root->started) {
-		loop_transaction_begin();
+	seed_start(service_info()->seed);
+	loop_transaction_begin();
+	if (root->started)
 		must(proc_skip_pid(&proc));
-		loop_transaction_end();
-	}
+	must(files_start(root));
+	loop_transaction_end();
+	inspect_start(root);
 	granted = (struct granted){
 		.users = request("container:users"),
 		.storage = request("storage:open"),
@@ -736,9 +750,9 @@ resume(void *arena_root, bool first)
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
 	loop_transaction_end();
-	seed_start(service_info()->seed);
+	nodes_resume();
 	if (!root->started && !root->failed)
-		root_directory = attach();
+		root_directory = storage_attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
 }
 

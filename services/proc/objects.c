@@ -12,10 +12,11 @@
 #include <lib/base/string.h>
 
 #define TABLE_SLOTS	16384ul
-#define REST_TRIES	1000u
 #define USER_RFLAGS	0x202ul		/* interrupts on */
 #define EVENT_BITS	(1ul << 63)
 #define WEIGHT_MAX	65535u
+/* UTCB and info page are neighbours, in one memory object. */
+#define INFO_OFFSET	(LIBOS_INFO - LIBOS_UTCB)
 
 struct slot_copy {
 	cap_t	 source;
@@ -51,11 +52,17 @@ create_all(cap_t handle[HANDLE_COUNT])
 		status = sys_object_create(OBJ_DEATH, container, 0, 0,
 		    &handle[HANDLE_DEATH]);
 	if (status == OK)
-		status = sys_object_create(OBJ_MEMORY, container, PAGE_SIZE, 0,
+		status = sys_object_create(OBJ_MEMORY, container,
+		    INFO_OFFSET + PAGE_SIZE, MEMORY_CONTIGUOUS,
 		    &handle[HANDLE_INFO]);
 	if (status == OK)
+		status = sys_map(handle[HANDLE_VSPACE], LIBOS_UTCB,
+		    handle[HANDLE_INFO], 0, INFO_OFFSET,
+		    MAP_READ | MAP_WRITE | MAP_NOCLONE);
+	if (status == OK)
 		status = sys_map(handle[HANDLE_VSPACE], LIBOS_INFO,
-		    handle[HANDLE_INFO], 0, PAGE_SIZE, MAP_READ | MAP_NOCLONE);
+		    handle[HANDLE_INFO], INFO_OFFSET, PAGE_SIZE,
+		    MAP_READ | MAP_NOCLONE);
 	return status;
 }
 
@@ -100,7 +107,7 @@ objects_create(uint32_t pid, cap_t handle[HANDLE_COUNT])
 
 static status_t
 thread_set_up(const struct libos_header *libos,
-    const cap_t handle[HANDLE_COUNT], cap_t utcb)
+    const cap_t handle[HANDLE_COUNT])
 {
 	struct thread_setup *setup = (struct thread_setup *)own_utcb()->data;
 
@@ -116,7 +123,8 @@ thread_set_up(const struct libos_header *libos,
 		.window_high = libos->window_high,
 	};
 	return sys_invoke(SYS_THREAD_SETUP, handle[HANDLE_THREAD],
-	    handle[HANDLE_TABLE], handle[HANDLE_VSPACE], utcb, 0, 0).status;
+	    handle[HANDLE_TABLE], handle[HANDLE_VSPACE], handle[HANDLE_INFO],
+	    0, 0).status;
 }
 
 status_t
@@ -124,18 +132,8 @@ objects_set_entry(const struct libos_header *libos,
     const cap_t handle[HANDLE_COUNT], const struct entry_state *state)
 {
 	struct user_frame *frame = (struct user_frame *)own_utcb()->data;
-	cap_t utcb;
-	status_t status = sys_object_create(OBJ_MEMORY,
-	    handle[HANDLE_CONTAINER], PAGE_SIZE, MEMORY_CONTIGUOUS, &utcb);
+	status_t status = thread_set_up(libos, handle);
 
-	if (status != OK)
-		return status;
-	status = sys_map(handle[HANDLE_VSPACE], LIBOS_UTCB, utcb, 0, PAGE_SIZE,
-	    MAP_READ | MAP_WRITE | MAP_NOCLONE);
-	if (status == OK)
-		status = thread_set_up(libos, handle, utcb);
-	/* The mapping and the thread hold it from here on. */
-	sys_cap_delete(CAP_NONE, utcb);
 	if (status != OK)
 		return status;
 	*frame = (struct user_frame){
@@ -143,34 +141,16 @@ objects_set_entry(const struct libos_header *libos,
 		.rsp = state->rsp,
 		.rdi = state->rdi,
 		.rflags = USER_RFLAGS,
-		.fs_base = state->fs_base,
 		.gs_base = libos->thread_block,
 	};
 	return sys_invoke(SYS_THREAD_WRITE, handle[HANDLE_THREAD], 0, 0, 0, 0,
 	    0).status;
 }
 
-/* The caller of a request: it waits, but may still be on its way to rest. */
-static status_t
-read_fs_base(cap_t thread, uint64_t *out_fs_base)
-{
-	const struct user_frame *frame = (struct user_frame *)own_utcb()->data;
-	status_t status = ERR_STATE;
-
-	for (unsigned i = 0; i < REST_TRIES && status == ERR_STATE; i++) {
-		status = sys_invoke(SYS_THREAD_READ, thread, 0, 0, 0, 0,
-		    0).status;
-		if (status == ERR_STATE)
-			sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
-	}
-	*out_fs_base = frame->fs_base;
-	return status;
-}
-
 status_t
 objects_fork(const struct libos_header *libos,
-    const cap_t parent[HANDLE_COUNT], uint32_t pid, struct entry_state *state,
-    cap_t handle[HANDLE_COUNT])
+    const cap_t parent[HANDLE_COUNT], uint32_t pid,
+    const struct entry_state *state, cap_t handle[HANDLE_COUNT])
 {
 	status_t status = objects_create(pid, handle);
 
@@ -182,8 +162,6 @@ objects_fork(const struct libos_header *libos,
 		status = sys_invoke(SYS_VSPACE_CLONE, parent[HANDLE_VSPACE],
 		    handle[HANDLE_VSPACE], handle[HANDLE_CONTAINER], 0, 0,
 		    0).status;
-	if (status == OK)
-		status = read_fs_base(parent[HANDLE_THREAD], &state->fs_base);
 	if (status == OK)
 		status = objects_set_entry(libos, handle, state);
 	if (status != OK)
@@ -270,8 +248,6 @@ objects_destroy(const struct process *process)
 	    process->handle[HANDLE_THREAD], 0, 0, 0, 0, 0);
 	sys_invoke(SYS_TABLE_CLEAR, process->handle[HANDLE_TABLE], 0, 0, 0, 0,
 	    0);
-	sys_unmap(process->handle[HANDLE_VSPACE], USER_LOW,
-	    USER_HIGH - USER_LOW);
 	for (unsigned i = HANDLE_COUNT; i-- > 0;) {
 		if (service_cap_drop(process->handle[i]) != OK)
 			service_panic("effect list full");
@@ -315,8 +291,8 @@ info_write(const struct process *process)
 
 	info_changing(process, &info);
 	seed_next(info.seed);
-	return copy_to_memory(process->handle[HANDLE_INFO], 0, &info,
-	    sizeof(info));
+	return copy_to_memory(process->handle[HANDLE_INFO], INFO_OFFSET,
+	    &info, sizeof(info));
 }
 
 status_t
@@ -325,10 +301,10 @@ info_update(const struct process *process)
 	struct process_info info;
 
 	info_changing(process, &info);
-	status_t status = copy_to_memory(process->handle[HANDLE_INFO], 0,
-	    &info, offsetof(struct process_info, uid));
+	status_t status = copy_to_memory(process->handle[HANDLE_INFO],
+	    INFO_OFFSET, &info, offsetof(struct process_info, uid));
 	return status != OK ? status :
 	    copy_to_memory(process->handle[HANDLE_INFO],
-	    offsetof(struct process_info, limit), info.limit,
+	    INFO_OFFSET + offsetof(struct process_info, limit), info.limit,
 	    sizeof(info.limit));
 }

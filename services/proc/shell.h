@@ -2,12 +2,15 @@
 /*
  * Parts of the proc service: main.c answers requests, objects.c owns the
  * kernel objects of a process, first.c makes the first process, terminals.c
- * joins lib/terminal to sessions, pump.c joins terminal 0 to the console.
+ * joins lib/terminal to sessions, pump.c joins terminal 0 to the console. /proc
+ * is names.c (paths), files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
 
 #include <idl/phoenix.h>
+#include <idl/storage.h>
 #include <lib/proc/proc.h>
+#include <lib/procfs/procfs.h>
 #include <lib/service/service.h>
 #include <lib/terminal/terminal.h>
 #include <idl/libos.h>
@@ -42,7 +45,10 @@ struct terminals {
 	struct terminal *terminal[TERMINAL_COUNT];
 	uint64_t next_badge;
 	uint64_t typed;		/* bytes taken from the console */
+	cap_t	 directory;	/* session at storage's root, for nodes */
+	uint64_t nodes_gone;	/* bit n: /dev/pts/n may have to go */
 };
+_Static_assert(TERMINAL_PTY_MAX <= 64, "bits of nodes_gone");
 
 /* Root of the arena. */
 struct root {
@@ -52,6 +58,10 @@ struct root {
 	uint64_t started;		/* the first process exists */
 	uint64_t failed;		/* it cannot be made: exit code */
 	cap_t	 timer;			/* for the alarms of the table */
+	cap_t	 scratch;		/* INSPECT_MAX bytes of memory */
+	struct arena_map *files;	/* open in /proc, by badge */
+	uint64_t next_file;
+	uint8_t	 boot_id[16];
 };
 
 /* What each incarnation asks phoenix for. */
@@ -67,7 +77,7 @@ extern struct proc proc;	/* the core, on the root's table */
 
 /* Registers of a new thread. */
 struct entry_state {
-	uint64_t rip, rsp, rdi, fs_base;
+	uint64_t rip, rsp, rdi;
 };
 
 /*
@@ -80,8 +90,8 @@ status_t objects_set_entry(const struct libos_header *libos,
     const cap_t handle[HANDLE_COUNT], const struct entry_state *state);
 /* A copy of the parent's table and memory. */
 status_t objects_fork(const struct libos_header *libos,
-    const cap_t parent[HANDLE_COUNT], uint32_t pid, struct entry_state *state,
-    cap_t handle[HANDLE_COUNT]);
+    const cap_t parent[HANDLE_COUNT], uint32_t pid,
+    const struct entry_state *state, cap_t handle[HANDLE_COUNT]);
 /* Never published: deletes what there is. */
 void objects_delete(const cap_t handle[HANDLE_COUNT]);
 /* Makes the handles those of the process, in its transaction. */
@@ -102,6 +112,7 @@ status_t info_update(const struct process *process);
 #define TERMINALS_BADGE	(1ul << 32)
 #define PARKED		(-1)	/* beside 0 and E_* codes */
 #define BIT_CONSOLE	(1ul << 34)	/* of the notification: pump() */
+#define BIT_TERMINALS	(1ul << 35)	/* terminals_serve() */
 
 extern struct terminals *terminals;	/* in the arena */
 extern struct terminal_core terminal_core;
@@ -126,6 +137,15 @@ int terminals_session_ended(void *context, uint32_t sid, uint32_t number);
 /* The typist is gone, or the master. */
 void terminals_hang_up(struct terminal *terminal);
 
+/* nodes.c. First thing after terminals_resume(), not in a transaction. */
+void nodes_resume(void);
+/* E_* or 0. Last thing in the transaction that makes the pair. */
+int nodes_make(uint32_t number);
+/* The pair has no master any more. */
+void nodes_gone(uint32_t number);
+void nodes_serve(void);
+cap_t storage_attach(void);
+
 /* Terminal 0 and the console. First thing in an incarnation, a transaction. */
 void pump_resume(void);
 void pump(void);
@@ -148,6 +168,65 @@ status_t copy_to_memory(cap_t memory, uint64_t offset, const void *from,
 /* Seeds of processes: fresh, and none tells anything of another. */
 void seed_start(const uint8_t seed[32]);
 void seed_next(uint8_t out[32]);
+
+/* -- /proc -- */
+
+struct files_request {
+	struct service_call *call;
+	const uint64_t *word;		/* of the request */
+	uint64_t *out;			/* word 1 of the reply */
+};
+
+/* In the first transaction of all, and in one of each incarnation. */
+int files_create(struct root *root);
+int files_start(struct root *root);
+/* A request through a session; caller NULL: a description. 0 or E_*. */
+int files_dispatch(struct service_call *call, const struct process *caller);
+int files_request(const struct files_request *request, uint64_t badge);
+/* Answers with a description. */
+int files_open(struct service_call *call, const struct process *opener,
+    const struct procfs_node *node);
+void files_close(uint64_t badge);
+int files_machine(struct service_call *call);
+/* Path of an open file, 0 if the object is not that of the badge. */
+size_t files_path(uint64_t badge, uint64_t object, char *out, size_t size);
+int files_put(const struct files_request *request, unsigned window,
+    const void *data, size_t length);
+int files_put_stat(const struct files_request *request,
+    const struct procfs_node *node);
+int files_access(const struct procfs_node *node, uint64_t wanted);
+int files_link(const struct procfs_node *node, uint32_t self, char *out,
+    size_t size, size_t *out_length);
+
+#define INSPECT_MAX	65536ul
+
+void inspect_start(const struct root *root);
+/* It has memory and a table. */
+bool inspect_is_alive(const struct process *process);
+/* It is on a CPU or waits for one. */
+bool inspect_runs(const struct process *process);
+/* How many bytes could be read of its memory, at most INSPECT_MAX. */
+size_t inspect_read(const struct process *process, uint64_t address,
+    void *out, size_t length);
+bool inspect_view(const struct process *process, struct libos_view *out);
+/* Until `each` returns false. */
+void inspect_maps(const struct process *process,
+    const struct libos_view *view,
+    bool (*each)(void *context, const struct libos_map *map), void *context);
+/* All but handlers and limits. */
+void inspect_process(const struct process *process, uint32_t reader,
+    struct procfs_process *out);
+void inspect_handlers(const struct process *process,
+    struct procfs_process *out);
+/* How long the CPUs were at work, and idle. */
+void inspect_cpus(struct procfs_machine *machine);
+bool inspect_has_fd(const struct process *process, uint32_t fd);
+/* Open ones from `first` on, ascending. */
+unsigned inspect_fds(const struct process *process, uint64_t first,
+    uint32_t *out, unsigned room);
+/* Where a link of the process leads; 0: not known. */
+size_t inspect_link(const struct process *process,
+    const struct procfs_node *node, char *out, size_t size);
 
 static inline struct utcb *
 own_utcb(void)

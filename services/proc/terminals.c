@@ -10,7 +10,6 @@
 
 #include <idl/errno.h>
 
-#define BIT_TERMINALS	(1ul << 35)
 #define EVENT_BITS	(1ul << 63)
 #define INFO_MASTER	1u
 #define INFO_LOCKED	2u
@@ -19,6 +18,7 @@
 #define OPEN_MAX	8192u	/* handles are needed for processes, too */
 
 struct terminals *terminals;
+static unsigned seen_end;		/* this incarnation saw none from here on */
 
 static void
 reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
@@ -248,6 +248,8 @@ make_pair(struct terminal **out_terminal)
 		terminal_set_locked(&terminal_core, terminal, true);
 		must(TX_SET(service_arena(), terminals->terminal[i],
 		    terminal));
+		if (seen_end <= i)
+			seen_end = i + 1;
 		*out_terminal = terminal;
 		return 0;
 	}
@@ -341,6 +343,11 @@ open_terminal(struct service_call *call, struct process *process)
 	if (arena_map_put(service_arena(), terminals->open, open->badge,
 	    open) != OK)
 		return E_NOMEM;
+	if (terminal->number != 0 && master) {
+		error = nodes_make(terminal->number - 1);
+		if (error != 0)
+			return error;
+	}
 	terminal_count(&terminal_core, terminal, master, 1);
 	/* A leader without a terminal gets the first that it opens. */
 	if (!master && !(how & TERMINAL_OPEN_NOCTTY) &&
@@ -368,8 +375,10 @@ terminals_closed(uint64_t badge)
 	must(service_cap_drop(open->session));
 	must(arena_map_remove(service_arena(), terminals->open, badge));
 	terminal_count(&terminal_core, terminal, open->master, -1);
-	if (open->master && terminal->masters == 0)
+	if (open->master && terminal->masters == 0) {
+		nodes_gone(number - 1);
 		terminals_hang_up(terminal);
+	}
 	must(arena_free(service_arena(), open));
 	if (number == 0 || terminal->masters + terminal->slaves > 0)
 		return;
@@ -661,7 +670,7 @@ terminals_cancel(struct parked_call id)
 {
 	const struct terminal_call call = { id.reply, id.order };
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] != NULL && terminal_cancel(
 		    &terminal_core, terminals->terminal[i], call))
 			return true;
@@ -687,7 +696,8 @@ go_on_with_hang_up(struct terminal *terminal)
 void
 terminals_serve(void)
 {
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	nodes_serve();
+	for (unsigned i = 0; i < seen_end; i++) {
 		struct terminal *terminal = terminals->terminal[i];
 
 		if (terminal == NULL)
@@ -703,7 +713,7 @@ terminals_due(void)
 {
 	uint64_t next = 0;
 
-	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
+	for (unsigned i = 0; i < seen_end; i++) {
 		if (terminals->terminal[i] == NULL)
 			continue;
 		uint64_t due = terminal_due(terminals->terminal[i]);
@@ -746,8 +756,10 @@ terminals_resume(struct terminals *in)
 	terminal_core.arena = service_arena();
 	terminals_begin();
 	for (unsigned i = 0; i < TERMINAL_COUNT; i++) {
-		if (terminals->terminal[i] != NULL &&
-		    !terminal_ok(terminals->terminal[i]))
+		if (terminals->terminal[i] == NULL)
+			continue;
+		seen_end = i + 1;
+		if (!terminal_ok(terminals->terminal[i]))
 			service_panic("terminal %u is inconsistent", i);
 	}
 	/* The event of an open that was undone names the next badge. */

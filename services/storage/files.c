@@ -134,25 +134,27 @@ environment_watch_version(void *context, uint32_t watch)
 	return *watch_word(watch);
 }
 
-/* The container's own limit, if it has one; else nothing is known. */
+/* What the container's limit leaves, and what the machine has free. */
 static void
 environment_space(void *context, uint64_t *out_total, uint64_t *out_free)
 {
-	const struct container_info *info =
-	    (const struct container_info *)((struct utcb *)PLACE_UTCB)->data;
-	uint64_t used, limit;
+	const void *data = ((struct utcb *)PLACE_UTCB)->data;
+	const struct container_info *own = data;
+	const struct system_info *machine = data;
+	uint64_t used, left;
 
 	(void)context;
 	*out_total = *out_free = 0;
 	if (sys_invoke(SYS_CONTAINER_INFO, PLACE_CONTAINER, 0, 0, 0, 0,
 	    0).status != OK)
 		return;
-	used = info->frames_used;
-	limit = info->frames_limit;
-	if (limit < used || limit > UINT64_MAX / PAGE_SIZE)
-		limit = used;
-	*out_total = limit * PAGE_SIZE;
-	*out_free = (limit - used) * PAGE_SIZE;
+	used = own->frames_used;
+	left = own->frames_limit > used ? own->frames_limit - used : 0;
+	if (sys_invoke(SYS_SYSTEM_INFO, PLACE_CONTAINER, 0, 0, 0, 0,
+	    0).status == OK && left > machine->frames_free)
+		left = machine->frames_free;
+	*out_total = (used + left) * PAGE_SIZE;
+	*out_free = left * PAGE_SIZE;
 }
 
 void

@@ -127,11 +127,11 @@ handle_retire(struct request *request)
 }
 
 static unsigned
-handle_path(struct request *request)
+give_path(struct request *request, struct description *description)
 {
 	uint64_t room;
 	size_t length;
-	unsigned error = storage_path_of(request->storage, request->self,
+	unsigned error = storage_path_of(request->storage, description,
 	    buffer, STORAGE_PATH_MAX, &length);
 
 	if (error == 0)
@@ -143,6 +143,31 @@ handle_path(struct request *request)
 	if (error == 0)
 		request->out[0] = length;
 	return error;
+}
+
+static unsigned
+handle_path(struct request *request)
+{
+	return give_path(request, request->self);
+}
+
+/*
+ * The path of somebody else's description, for who could see the capability
+ * but does not hold it. The object number tells it from any with that badge.
+ */
+static unsigned
+handle_describe(struct request *request)
+{
+	struct description *description;
+
+	if (request->call->trust < TRUST_SERVICE ||
+	    storage_is_badge(request->call->badge))
+		return E_PERM;
+	description = storage_find(request->storage, request->word[1]);
+	if (description == NULL || object_id(storage_session(description),
+	    NULL) != request->word[2])
+		return E_STALE;
+	return give_path(request, description);
 }
 
 static const struct handler handlers[] = {
@@ -173,6 +198,7 @@ static const struct handler handlers[] = {
 	[STORAGE_WINDOW] = { handle_window, 0, false },
 	[STORAGE_RETIRE] = { handle_retire, 0, false },
 	[STORAGE_REOPEN] = { handle_reopen, 1, true },
+	[STORAGE_DESCRIBE] = { handle_describe, 1, false },
 	[STORAGE_ATTACH] = { handle_attach, 0, false },
 };
 

@@ -158,7 +158,7 @@ run(struct service_call *call)
 	    call->windows == 0 && (in.word[7] & STORAGE_SHORT) != 0))
 		return E_INVAL;
 	/* Everybody but phoenix's customers comes through a description. */
-	if (in.word[0] != STORAGE_ATTACH) {
+	if (in.word[0] != STORAGE_ATTACH && in.word[0] != STORAGE_DESCRIBE) {
 		request.self = storage_find(&storage, call->badge);
 		if (request.self == NULL)
 			return E_STALE;

@@ -77,7 +77,7 @@ handle_unlink(struct request *request)
 	    request->self, path, request->word[1] != 0);
 }
 
-static uint64_t
+uint64_t
 object_id(cap_t cap, uint64_t *out_badge)
 {
 	struct sys_result r = sys_invoke(SYS_CAP_INFO, CAP_NONE, cap, 0, 0, 0,

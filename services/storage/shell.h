@@ -47,6 +47,8 @@ status_t files_make_watches(cap_t *out_memory);
 status_t files_map_watches(cap_t memory);
 
 /* names.c */
+/* The kernel's number of the object, and the badge if not NULL; 0: none. */
+uint64_t object_id(cap_t cap, uint64_t *out_badge);
 unsigned handle_open(struct request *request);
 unsigned handle_reopen(struct request *request);
 unsigned handle_mkdir(struct request *request);

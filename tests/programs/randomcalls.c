@@ -43,7 +43,7 @@ argument(void)
 		0, 1, 2, 3, 4095, 4096, 65536, 0x7fffffff, 0x80000000u,
 		0xffffffffu, 0x7ffffffff000ul, 0x800000000000ul,
 		0xffff800000000000ul, ~0ul, ~0ul - 1, 1ul << 63,
-		0x7e0000000000ul, 0x7e0020000000ul,
+		0x7e0000000000ul, 0x7e0000100000ul,
 	};
 	static const char *const paths[] = {
 		"/", "/bin/busybox", "/tmp", "/tmp/x", "/tmp/x/y", "", ".",

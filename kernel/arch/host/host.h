@@ -79,3 +79,7 @@ struct host_machine {
 };
 
 extern struct host_machine host_machine;
+
+/* What a page table has at the address; false if nothing. */
+bool arch_page_lookup(const struct arch_vspace *space, vaddr_t address,
+    paddr_t *out_frame, unsigned *out_flags);

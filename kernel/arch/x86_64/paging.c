@@ -5,7 +5,8 @@
  * The upper half of every top table is a copy of the kernel's, which never
  * changes after boot. An entry is written by one 8-byte store; tables are only
  * added (under vspace.lock) and stay until the space is destroyed, so a leaf
- * can be looked up and changed without that lock. Leaves carry the accessed
+ * can be looked up and changed without that lock. The note of a frame is the
+ * number of tables that it names, in the user's part of the space. Leaves carry the accessed
  * and dirty bits from the start: the processor never writes to a table.
  *
  * A mapping without any access is a present supervisor page: it faults, and
@@ -95,13 +96,6 @@ table_create(struct container *container, paddr_t *out_table)
 	return OK;
 }
 
-static void
-table_free(struct container *container, paddr_t table)
-{
-	frame_release(table);
-	container_release_frames(container, 1);
-}
-
 status_t
 arch_vspace_init(struct arch_vspace *space, struct container *container)
 {
@@ -118,18 +112,19 @@ arch_vspace_init(struct arch_vspace *space, struct container *container)
 	return OK;
 }
 
-/* Recursion is three deep at most. */
+/* Recursion is three deep at most; the note of a table of leaves is 0. */
 static void
-table_destroy_below(struct container *container, paddr_t table,
-    unsigned entries, unsigned level)
+table_destroy_below(struct container *container, paddr_t table)
 {
 	const uint64_t *entry = direct_map(table);
+	uint16_t *tables = frame_note(entry);
 
-	for (unsigned i = 0; level > 0 &&
-	    (i = frame_scan(entry, i, entries)) < entries; i++)
-		table_destroy_below(container, entry[i] & PTE_FRAME,
-		    TABLE_ENTRIES, level - 1);
-	table_free(container, table);
+	for (unsigned i = 0; *tables > 0; i++, --*tables) {
+		i = frame_scan(entry, i, TABLE_ENTRIES);
+		table_destroy_below(container, entry[i] & PTE_FRAME);
+	}
+	frame_release(table);
+	container_release_frames(container, 1);
 }
 
 void
@@ -137,7 +132,7 @@ arch_vspace_destroy(struct arch_vspace *space, struct container *container)
 {
 	if (space->root == 0)
 		return;
-	table_destroy_below(container, space->root, USER_ENTRIES, 3);
+	table_destroy_below(container, space->root);
 	space->root = 0;
 }
 
@@ -177,6 +172,7 @@ leaf_create(struct arch_vspace *space, struct container *container,
 				return status;
 			value = fresh | TABLE_FLAGS;
 			entry_write(entry, value);
+			++*frame_note(table);
 		}
 		table = direct_map(value & PTE_FRAME);
 	}
@@ -221,10 +217,13 @@ static unsigned
 table_scan(const uint64_t *table, unsigned level, vaddr_t address, vaddr_t end)
 {
 	unsigned shift = PAGE_SHIFT + 9 * level, stop = TABLE_ENTRIES;
+	unsigned index = table_index(address, level);
 
+	if (table[index] != 0)
+		return index;
 	if (((address ^ (end - 1)) >> shift) < TABLE_ENTRIES)
 		stop = (table_index(end - 1, level) | 7) + 1;
-	return frame_scan(table, table_index(address, level), stop);
+	return frame_scan(table, index, stop);
 }
 
 /*
@@ -299,26 +298,6 @@ arch_range_protect(struct arch_vspace *space, vaddr_t address,
 		address += PAGE_SIZE;
 	}
 	return narrowed;
-}
-
-bool
-arch_page_lookup(const struct arch_vspace *space, vaddr_t address,
-    paddr_t *out_frame, unsigned *out_flags)
-{
-	unsigned level;
-	const uint64_t *leaf = leaf_find(space, address, &level);
-	uint64_t pte = leaf == NULL ? 0 : entry_read(leaf);
-
-	if (!(pte & PTE_PRESENT))
-		return false;
-	*out_frame = pte & PTE_FRAME;
-	*out_flags = 0;
-	if (pte & PTE_USER)
-		*out_flags = MAP_READ | (pte & PTE_WRITE ? MAP_WRITE : 0) |
-		    (pte & PTE_NX ? 0 : MAP_EXEC);
-	*out_flags |= (unsigned)(pte >> PTE_PKEY_SHIFT & 0xf) <<
-	    MAP_PKEY_SHIFT;
-	return true;
 }
 
 void
