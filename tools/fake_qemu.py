@@ -168,7 +168,8 @@ def script_dies(guest):
 
 def script_gives_up(guest):
     """One service early, on the log of the kernel, one with the console."""
-    guest.print_log("phoenix: one is given up after 4 deaths\n"
+    guest.print_log("phoenix: bench is given up after 1 deaths\n"
+                    "phoenix: one is given up after 4 deaths\n"
                     "phoenix: one is given up afterwards\n")
     guest.hello()
     guest.frame("L", b"phoenix: two is given up after 11 deaths")

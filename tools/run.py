@@ -39,8 +39,9 @@ PANIC_GRACE = 1.0
 COVERAGE_GRACE = 60.0   # it prints its coverage last
 PANIC = re.compile(rb"^(?:\[[^\]\n]*\] ?)?(?:kernel )?panic\b[: ]",
                    re.M | re.I)
-GIVEN_UP = re.compile(rb"^phoenix: (\S+ is given up after \d+ deaths)\r?\n",
-                      re.M)
+# One death alone: a service that is not to come back, such as a benchmark.
+GIVEN_UP = re.compile(rb"^phoenix: (\S+ is given up after (?!1 )\d+ deaths)"
+                      rb"\r?\n", re.M)
 
 
 class MachineFailed(Exception):
