@@ -384,6 +384,31 @@ TEST(test_clone_of_more_pages_shares_them)
 	end();
 }
 
+TEST(test_clone_has_the_shared_pages_that_its_parent_has_mapped)
+{
+	begin();
+	struct memory *memory = make_memory(200);
+	struct vspace *parent = make_vspace(), *child = make_vspace();
+	uint64_t value;
+
+	EXPECT_EQ(vspace_map(parent, BASE, memory, 0, 200 * PAGE_SIZE,
+	    RW | MAP_SHARED), OK);
+	object_release(&memory->object);
+	for (uint64_t i = 0; i < 100; i++)
+		store(parent, 2 * i, i);
+	EXPECT_EQ(fork_into(parent, child), OK);
+	for (uint64_t i = 0; i < 200; i++)
+		EXPECT_EQ(host_load(child, BASE + i * PAGE_SIZE, &value),
+		    i % 2 == 0 && i / 2 < COPIED_PAGES);
+	for (uint64_t i = 0; i < 100; i++)
+		EXPECT_EQ(load(child, 2 * i), i);
+	EXPECT(host_store(child, BASE, 7));
+	EXPECT_EQ(load(parent, 0), 7);
+	drop_vspace(parent);
+	drop_vspace(child);
+	end();
+}
+
 TEST(test_contiguous_memory_is_mapped_at_once)
 {
 	begin();
