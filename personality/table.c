@@ -9,6 +9,7 @@
 #include "table.h"
 
 #include "calls.h"
+#include "hot.h"
 #include "process.h"
 #include "thread.h"
 
@@ -37,7 +38,7 @@ table_function table_plain[CALL_COUNT] = {
 table_function table_traced[CALL_COUNT];
 static uint16_t unmapped[CALL_COUNT];
 static uint32_t unmapped_other;
-static bool unmapped_any;	/* one that the report is about */
+HOT static bool unmapped_any;	/* one that the report is about */
 
 #undef CALL
 #undef NAME

@@ -86,6 +86,7 @@ void arch_page_copy(void *destination, const void *source);
 void arch_copy(void *destination, const void *source, size_t length);
 
 #define BATCH_PAGES	16u
+#define COPIED_PAGES	64u	/* by arch_range_copy() */
 #define PAGE_WRITABLE	1ul
 
 /*
@@ -114,6 +115,12 @@ status_t arch_pages_map(struct arch_vspace *space, struct container *container,
  */
 vaddr_t arch_range_unmap(struct arch_vspace *space, vaddr_t *start,
     vaddr_t end, uint64_t *pages);
+/*
+ * Gives another space what the first COPIED_PAGES pages of a range have; both map
+ * the same memory there. Nothing is lost if it ends early for want of memory.
+ */
+void arch_range_copy(const struct arch_vspace *from, struct arch_vspace *to,
+    struct container *container, vaddr_t address, vaddr_t end);
 /* Changes access of mapped pages in the range; true if any lost a right. */
 bool arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags);

@@ -403,6 +403,18 @@ clone_target(struct vspace *destination, struct container *container,
 	return OK;
 }
 
+/* What one space has mapped of a memory object, the other has too. */
+static void
+share_entries(const struct region *from, const struct region *to)
+{
+	struct vspace *destination = to->vspace;
+
+	lock_acquire(&to->memory->lock);
+	arch_range_copy(&from->vspace->arch, &destination->arch,
+	    destination->object.container, to->start, region_end(to));
+	lock_release(&to->memory->lock);
+}
+
 /* Clones the region from the address on, or a step of it. */
 static status_t
 clone_piece(struct vspace *destination, struct container *container,
@@ -421,7 +433,10 @@ clone_piece(struct vspace *destination, struct container *container,
 		wanted.length = length;
 		wanted.offset = from;
 		*at += length;
-		return region_add(destination, &wanted, ~0ul);
+		status = region_add(destination, &wanted, ~0ul);
+		if (status == OK)
+			share_entries(region, &wanted);
+		return status;
 	}
 	status = clone_target(destination, container, region, *at, &target);
 	if (status != OK)

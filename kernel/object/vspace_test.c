@@ -322,6 +322,114 @@ TEST(test_mapped_neighbours_keep_their_rights)
 	end();
 }
 
+/* A clone of so many pages, each of which holds its number. */
+static struct vspace *
+clone_of_pages(uint64_t pages, struct vspace **out_child)
+{
+	struct memory *memory = make_memory(600);
+	struct vspace *parent = make_vspace();
+
+	/* Not from the start of a node, nor at the same place in the clone. */
+	EXPECT_EQ(vspace_map(parent, BASE, memory, 7 * PAGE_SIZE,
+	    500 * PAGE_SIZE, RW), OK);
+	object_release(&memory->object);
+	for (uint64_t i = 0; i < pages; i++)
+		store(parent, 3 * i, i);
+	*out_child = make_vspace();
+	EXPECT_EQ(fork_into(parent, *out_child), OK);
+	return parent;
+}
+
+TEST(test_clone_of_few_pages_needs_no_fault)
+{
+	begin();
+	struct vspace *child, *parent = clone_of_pages(4, &child);
+	uint64_t value;
+
+	for (uint64_t i = 0; i < 4; i++) {
+		vaddr_t address = BASE + 3 * i * PAGE_SIZE;
+
+		EXPECT(host_store(parent, address, 100 + i));
+		EXPECT(host_load(child, address, &value));
+		EXPECT_EQ(value, i);
+		EXPECT(host_store(child, address, 200 + i));
+		EXPECT_EQ(load(parent, 3 * i), 100 + i);
+	}
+	EXPECT(!host_load(child, BASE + PAGE_SIZE, &value));
+	drop_vspace(parent);
+	drop_vspace(child);
+	end();
+}
+
+TEST(test_clone_of_more_pages_shares_them)
+{
+	begin();
+	uint64_t before = frames_free();
+	struct vspace *child, *parent = clone_of_pages(5, &child);
+	uint64_t value, used = before - frames_free();
+
+	for (uint64_t i = 0; i < 5; i++) {
+		vaddr_t address = BASE + 3 * i * PAGE_SIZE;
+
+		EXPECT(!host_store(parent, address, 100 + i));
+		EXPECT(host_load(child, address, &value));
+		EXPECT_EQ(value, i);
+		EXPECT(!host_store(child, address, 200 + i));
+		store(parent, 3 * i, 100 + i);
+		EXPECT_EQ(load(child, 3 * i), i);
+	}
+	EXPECT_EQ(before - frames_free(), used + 5);
+	drop_vspace(parent);
+	drop_vspace(child);
+	end();
+}
+
+TEST(test_clone_has_the_shared_pages_that_its_parent_has_mapped)
+{
+	begin();
+	struct memory *memory = make_memory(200);
+	struct vspace *parent = make_vspace(), *child = make_vspace();
+	uint64_t value;
+
+	EXPECT_EQ(vspace_map(parent, BASE, memory, 0, 200 * PAGE_SIZE,
+	    RW | MAP_SHARED), OK);
+	object_release(&memory->object);
+	for (uint64_t i = 0; i < 100; i++)
+		store(parent, 2 * i, i);
+	EXPECT_EQ(fork_into(parent, child), OK);
+	for (uint64_t i = 0; i < 200; i++)
+		EXPECT_EQ(host_load(child, BASE + i * PAGE_SIZE, &value),
+		    i % 2 == 0 && i / 2 < COPIED_PAGES);
+	for (uint64_t i = 0; i < 100; i++)
+		EXPECT_EQ(load(child, 2 * i), i);
+	EXPECT(host_store(child, BASE, 7));
+	EXPECT_EQ(load(parent, 0), 7);
+	drop_vspace(parent);
+	drop_vspace(child);
+	end();
+}
+
+TEST(test_contiguous_memory_is_mapped_at_once)
+{
+	begin();
+	struct vspace *vspace = make_vspace();
+	struct memory *memory;
+	uint64_t value;
+
+	EXPECT_EQ(memory_create(payer, 3 * PAGE_SIZE, MEMORY_CONTIGUOUS, 0,
+	    &memory), OK);
+	EXPECT_EQ(vspace_map(vspace, BASE, memory, 0, PAGE_SIZE, RW), OK);
+	EXPECT_EQ(vspace_map(vspace, BASE + PAGE_SIZE, memory, PAGE_SIZE,
+	    PAGE_SIZE, MAP_READ), OK);
+	EXPECT(host_store(vspace, BASE, 1));
+	EXPECT(host_load(vspace, BASE + PAGE_SIZE, &value));
+	EXPECT(!host_store(vspace, BASE + PAGE_SIZE, 1));
+	EXPECT(!host_load(vspace, BASE + 2 * PAGE_SIZE, &value));
+	drop_vspace(vspace);
+	object_release(&memory->object);
+	end();
+}
+
 TEST(test_truncated_pages_vanish_from_all_spaces)
 {
 	begin();

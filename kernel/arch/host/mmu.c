@@ -319,6 +319,26 @@ arch_range_unmap(struct arch_vspace *space, vaddr_t *start, vaddr_t end,
 	return last;
 }
 
+void
+arch_range_copy(const struct arch_vspace *from, struct arch_vspace *to,
+    struct container *container, vaddr_t address, vaddr_t end)
+{
+	for (unsigned i = 0; i < COPIED_PAGES; i++, address += PAGE_SIZE) {
+		unsigned missing;
+		uint64_t *entry;
+
+		address = arch_next_mapped(from, address, end);
+		if (address >= end)
+			return;
+		entry = leaf_entry(to, address, &missing);
+		if (entry == NULL && tables_add(to, container, address,
+		    missing) != OK)
+			return;
+		entry_set(leaf_entry(to, address, &missing),
+		    entry_get(leaf_entry(from, address, &missing)));
+	}
+}
+
 bool
 arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags)

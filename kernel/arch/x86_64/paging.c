@@ -280,6 +280,24 @@ arch_range_unmap(struct arch_vspace *space, vaddr_t *start, vaddr_t end,
 	return last;
 }
 
+void
+arch_range_copy(const struct arch_vspace *from, struct arch_vspace *to,
+    struct container *container, vaddr_t address, vaddr_t end)
+{
+	uint64_t *leaf = leaf_next(from, NULL, &address, end), *copy;
+	unsigned left = COPIED_PAGES;
+
+	while (leaf != NULL && left > 0 &&
+	    leaf_create(to, container, address, &copy) == OK) {
+		do {
+			entry_write(copy++, entry_read(leaf++));
+			address += PAGE_SIZE;
+		} while (--left > 0 && address < end &&
+		    table_index(address, 0) != 0 && *leaf != 0);
+		leaf = leaf_next(from, leaf, &address, end);
+	}
+}
+
 bool
 arch_range_protect(struct arch_vspace *space, vaddr_t address,
     uint64_t length, unsigned flags)
