@@ -40,7 +40,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROC_MAX		4096u	/* processes, zombies included */
+#define PROC_MAX		12288u	/* processes, zombies included */
+#define PROC_CALLS_MAX		PROC_MAX	/* one for each may wait */
 #define PROC_PID_MAX		4194303u
 #define PROC_HANDLES		8u	/* for the shell */
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
@@ -110,14 +111,28 @@ struct proc_signal {
 	uint64_t value;		/* SIGCHLD: status, clock ticks << 32 */
 };
 
+struct proc_session {
+	uint32_t sid;
+	struct arena_list groups;	/* never empty */
+};
+
+struct proc_group {
+	uint32_t pgid;
+	struct proc_session *session;
+	struct arena_list in_session;
+	struct arena_list members;	/* never empty; zombies, too */
+};
+
 struct process {
 	struct arena_list all;		/* in the table */
 	struct arena_list sibling;	/* in parent->children */
 	struct arena_list work_link;	/* in the table, if work != 0 */
 	struct arena_list alarm_link;	/* in the table, if alarm_ns != 0 */
+	struct arena_list group_link;	/* in group->members */
 	struct arena_list children;
 	struct arena_list signals;	/* struct proc_signal, by age */
 	struct process *parent;		/* NULL: the first, or it has ended */
+	struct proc_group *group;	/* that of pgid */
 
 	uint32_t pid, pgid, sid;
 	uint32_t terminal;		/* controlling one + 1; 0: none */
@@ -157,6 +172,8 @@ struct process {
 
 struct proc_table {
 	struct arena_map *by_pid;
+	struct arena_map *by_pgid;	/* struct proc_group */
+	struct arena_map *by_sid;	/* struct proc_session */
 	struct arena_list all;		/* by age */
 	struct arena_list work;
 	struct arena_list alarms;	/* by time */
@@ -183,6 +200,11 @@ struct proc {
 	 */
 	int (*session_ended)(void *context, uint32_t sid, uint32_t terminal);
 	void *context;
+	/*
+	 * Pid of who was parked last in a reply object, 0 for none. A hint,
+	 * for a transaction that parked may have been undone.
+	 */
+	uint32_t parked[PROC_CALLS_MAX];
 };
 
 struct proc_waited {
@@ -211,6 +233,8 @@ struct proc_fetched {
 };
 
 int proc_table_start(struct proc *proc);
+/* First thing in an incarnation: what is not in the arena. */
+void proc_resume(struct proc *proc);
 
 /* NULL if there is none; zombies are found. */
 struct process *proc_find(const struct proc *proc, uint64_t pid);

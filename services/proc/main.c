@@ -17,13 +17,13 @@
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		6u
+#define LAYOUT		7u
+#define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
 #define CODE_NO_BOOT	125u
 #define ALARM_MAX_NS	(1ul << 62)	/* no clock will see it */
-#define CALLS_MAX	4096u	/* one per process may wait */
 #define VECTOR_DIVIDE	0u
 #define VECTOR_INVALID	6u
 
@@ -719,14 +719,13 @@ resume(void *arena_root, bool first)
 	char value[48];
 
 	(void)first;
-	proc = (struct proc){
-		.table = &root->table,
-		.arena = service_arena(),
-		.answer = answer,
-		.session_ended = terminals_session_ended,
-	};
+	proc.table = &root->table;
+	proc.arena = service_arena();
+	proc.answer = answer;
+	proc.session_ended = terminals_session_ended;
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
+	proc_resume(&proc);
 	seed_start(service_info()->seed);
 	loop_transaction_begin();
 	if (root->started)
@@ -760,8 +759,8 @@ static const struct service service = {
 	.name = "proc",
 	.layout_version = LAYOUT,
 	.root_size = sizeof(struct root),
-	.reply_objects = CALLS_MAX,
-	.table_slots = 65536,
+	.reply_objects = PROC_CALLS_MAX,
+	.table_slots = TABLE_SLOTS,
 	.start = start,
 	.resume = resume,
 	.handle = handle,
