@@ -61,7 +61,7 @@ def canonical(t):
 
 def interrupts(t):
     t.prompt()
-    t.start("sleep 100")
+    t.job("sleep 100")
     t.type(INTERRUPT)
     t.expect("\\^C")
     t.prompt()
@@ -77,7 +77,7 @@ def interrupts(t):
     t.prompt()
     t.ask("echo rig''ht", "(?<!w)right\r\n")
     assert b"\nwrong" not in t.seen and b"\rwrong" not in t.seen
-    t.start("sleep 100")
+    t.job("sleep 100")
     t.type(QUIT)
     t.expect("\\^\\\\")
     t.prompt()
@@ -86,11 +86,11 @@ def interrupts(t):
 
 def jobs(t):
     t.prompt()
-    t.start("sleep 100")
+    t.job("sleep 100")
     t.type(SUSPEND)
     t.expect("Stopped")
     t.prompt()
-    t.ask("jobs", "Stopped[^\n]*sleep 100\r\n")
+    t.ask("jobs", "Stopped[^\n]*sleep 100")
     t.ask("bg", "sleep 100")
     t.ask("jobs", "Running[^\n]*sleep 100")
     t.start("fg")
