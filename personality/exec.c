@@ -153,7 +153,7 @@ first_failed(const char *name, long error)
 	size_t at = strlen(line), length = strlen(name);
 	const char *why = error == -E_NOENT ? ": not found\n" :
 	    error == -E_ACCES ? ": permission denied\n" :
-	    error == -E_NOEXEC ? ": not a program that can run here\n" :
+	    error == -E_NOEXEC ? ": no program, or not linked with -static\n" :
 	    ": input or memory error\n";
 
 	if (length > 400)

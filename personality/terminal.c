@@ -89,33 +89,6 @@ terminal_path(const struct file *file, char out[TERMINAL_PATH_MAX])
 	return length;
 }
 
-/*
- * The node of a new slave, if no earlier pair of that number has left it. The
- * slave is locked until the program says so, hence nobody opens it before.
- */
-static long
-make_node(unsigned slave)
-{
-	char path[TERMINAL_PATH_MAX];
-	struct file node = { .device = DEVICE_PTS(slave) };
-	struct message m = { { STORAGE_MKNOD_AT, KIND_CHARACTER << 12 | 0620,
-	    node.device } };
-
-	service_window(0, path, terminal_path(&node, path), WINDOW_READ);
-	long error = service_insist(PROCESS_ROOT, &m, 1);
-	return error == -E_EXIST ? 0 : error;
-}
-
-static long
-open_master(struct file *file, unsigned flags)
-{
-	long error = terminal_open_what(file, TERMINAL_MASTER, 0, flags);
-
-	if (error == 0)
-		error = make_node(file->terminal - 1u);
-	return error;
-}
-
 long
 terminal_open(struct file *file, uint64_t device, unsigned flags)
 {
@@ -125,7 +98,7 @@ terminal_open(struct file *file, uint64_t device, unsigned flags)
 	case DEVICE_CONSOLE:
 		return terminal_open_what(file, TERMINAL_CONSOLE, 0, flags);
 	case DEVICE_PTMX:
-		return open_master(file, flags);
+		return terminal_open_what(file, TERMINAL_MASTER, 0, flags);
 	default:
 		return terminal_open_what(file, TERMINAL_SLAVE, device & 0xff,
 		    flags);

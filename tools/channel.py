@@ -12,7 +12,7 @@ DATA_MAX = 1024
 INPUT_MAX = 256
 WINDOW = 4          # host frames sent and not yet acknowledged
 OVERHEAD = 9        # type, sequence, CRC
-SEQUENCED = b"OETXLIZCW"     # the others have no place in the order
+SEQUENCED = b"OETXLRIZCW"     # the others have no place in the order
 
 HEADER = struct.Struct("<BI")
 U32 = struct.Struct("<I")

@@ -74,8 +74,8 @@ class DebugTest(unittest.TestCase):
     def test_crash_shows_the_stack_of_the_program(self):
         done = subprocess.run(
             [sys.executable, os.path.join(TOOLS, "debug.py"), "--crash",
-             "--batch", "up", "--", "/bin/sh", "-c",
-             "/bin/true; /bin/tests/crash divide; exit 3"],
+             "--batch", "up", "--batch", "bennu threads", "--", "/bin/sh",
+             "-c", "/bin/true; /bin/tests/crash divide; exit 3"],
             capture_output=True, text=True, timeout=100,
             stdin=subprocess.DEVNULL)
         self.assertIn("/bin/tests/crash dies of signal 8\n", done.stdout,
@@ -83,6 +83,18 @@ class DebugTest(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?s)#0 .*"
                          r"in crash_here .*at tests/programs/crash.c:\d+\n"
                          r".*in crash_outer ")
+        # The kernel is still seen from the frame of a program.
+        self.assertRegex(done.stdout, r"(?m)^0x\S+ id \d+ storage blocked")
+        self.assertRegex(done.stdout, r"(?m)^\d+ threads$")
+
+    def test_before_the_kernel_begins_there_is_nothing(self):
+        done = subprocess.run(
+            [sys.executable, os.path.join(TOOLS, "debug.py"), "--batch",
+             "bennu threads"], capture_output=True, text=True, timeout=100,
+            stdin=subprocess.DEVNULL)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("before the kernel has begun", done.stderr)
+        self.assertNotIn("Python", done.stderr)
 
     def test_a_wrong_name_is_an_error(self):
         done = subprocess.run(

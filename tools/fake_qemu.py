@@ -166,6 +166,16 @@ def script_dies(guest):
     guest.print_log("last words\n")
 
 
+def script_gives_up(guest):
+    """One service early, on the log of the kernel, one with the console."""
+    guest.print_log("phoenix: bench is given up after 1 deaths\n"
+                    "phoenix: one is given up after 4 deaths\n"
+                    "phoenix: one is given up afterwards\n")
+    guest.hello()
+    guest.frame("L", b"phoenix: two is given up after 11 deaths")
+    guest.exit(0)
+
+
 def script_hangs(guest):
     guest.hello()
     time.sleep(30)
@@ -194,7 +204,9 @@ def script_terminal(guest):
                 guest.exit(42)
                 return
             if kind == "C":
-                guest.frame("L", b"answer to " + data + b"\x1b[2J\n")
+                guest.frame("R", b"\0answer ")
+                guest.frame("R", b"\0to " + data + b"?\x1b[2J\nno ")
+                guest.frame("R", b"\1end")
             elif kind == "W":
                 rows, columns = data[0] + 256 * data[1], data[2]
                 guest.frame("O", f"size {rows} {columns}\r\n".encode())

@@ -10,13 +10,11 @@ import os
 import signal
 import struct
 import termios
-import time
 import tty
 
 ESCAPE = b"\x01"            # Ctrl-A
 HELD_MAX = 1 << 20          # output kept back while the prompt is open
-ANSWER_SECONDS = 2.0        # how long log lines count as its answer
-PARTIAL_MAX = 4096
+ANSWER_LAST = 1             # flag of a piece of an answer
 HANG_UP_SECONDS = 5.0       # for the programs to end after a hang-up
 SIZE = struct.Struct("<HH")
 HELP = ("Ctrl-A x  end the machine\r\n"
@@ -98,7 +96,7 @@ class Prompt:
 
 
 def visible(data):
-    """A line of the log with nothing in it that moves the cursor."""
+    """A line of an answer with nothing in it that moves the cursor."""
     text = data.decode("utf-8", "replace").rstrip("\n")
     return "".join(c if c.isprintable() else "?" if c != "\t" else " "
                    for c in text)
@@ -111,8 +109,7 @@ class Terminal:
         self.keys = Keys()
         self.prompt = None
         self.held = b""
-        self.answers_until = 0.0
-        self.partial = b""      # of the log: a line not yet complete
+        self.partial = b""      # of an answer: a line not yet complete
         self.size = None
         self.hung_up = False
         self.before = None
@@ -193,7 +190,6 @@ class Terminal:
             line, self.prompt = self.prompt.line, None
             self.release()
             if line:
-                self.answers_until = time.monotonic() + ANSWER_SECONDS
                 session.sender.put_control(line)
         return rest
 
@@ -218,11 +214,11 @@ class Terminal:
         except OSError:
             self.hung_up = True
 
-    def log(self, data):
-        """What services and the kernel say: shown when it may answer a
-        command."""
-        *lines, self.partial = (self.partial + data).split(b"\n")
-        self.partial = self.partial[-PARTIAL_MAX:]
-        if time.monotonic() < self.answers_until:
-            for line in lines:
-                self.write(visible(line.rstrip(b"\r")).encode() + b"\r\n")
+    def answer(self, data):
+        """A piece of the text of a command: flags, then bytes."""
+        *lines, self.partial = (self.partial + data[1:]).split(b"\n")
+        if data[:1] and data[0] & ANSWER_LAST and self.partial:
+            lines.append(self.partial)
+            self.partial = b""
+        for line in lines:
+            self.write(visible(line).encode() + b"\r\n")

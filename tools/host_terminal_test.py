@@ -54,7 +54,7 @@ class PromptTest(unittest.TestCase):
         prompt.feed(b"kill all\x03")
         self.assertEqual((prompt.line, prompt.done), (b"", True))
 
-    def test_log_cannot_move_the_cursor(self):
+    def test_an_answer_cannot_move_the_cursor(self):
         self.assertEqual(visible(b"a\x1b[2J\tb\xff\n"), "a?[2J b\ufffd")
 
 
@@ -139,7 +139,7 @@ class RunTest(unittest.TestCase):
         line.type("\x01c")
         line.expect("\\(bennu\\) ")
         line.type("kilk\x7fl net\r")
-        line.expect("answer to kill net\\?\\[2J\r\n")
+        line.expect("answer to kill net\\?\\?\\[2J\r\nno end\r\n")
         line.type("z")
         line.expect("key 7a\\.")
 

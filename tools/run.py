@@ -39,6 +39,9 @@ PANIC_GRACE = 1.0
 COVERAGE_GRACE = 60.0   # it prints its coverage last
 PANIC = re.compile(rb"^(?:\[[^\]\n]*\] ?)?(?:kernel )?panic\b[: ]",
                    re.M | re.I)
+# One death alone: a service that is not to come back, such as a benchmark.
+GIVEN_UP = re.compile(rb"^phoenix: (\S+ is given up after (?!1 )\d+ deaths)"
+                      rb"\r?\n", re.M)
 
 
 class MachineFailed(Exception):
@@ -55,8 +58,6 @@ def write_all(line, data):
             data = data[os.write(line, data):]
         except BlockingIOError:
             select.select([], [line], [])
-
-
 class KernelLog:
     """Keeps the end of the kernel's log, and all of it in a file if asked,
     with functions and lines added to addresses."""
@@ -68,6 +69,7 @@ class KernelLog:
         self.tail = b""
         self.line = b""         # the last one, not yet complete
         self.panicked = False
+        self.given_up = []      # what was said of services, until told
         self.file = open(path, "wb", buffering=0) if path else None
 
     def put(self, data):
@@ -77,7 +79,12 @@ class KernelLog:
         start = self.tail.rfind(b"\n") + 1
         fresh = self.tail[start:] + data
         self.panicked = self.panicked or PANIC.search(fresh) is not None
+        self.look(fresh)
         self.put_service(data)
+
+    def look(self, lines):
+        """Programs could write such a line too: it is told, no more."""
+        self.given_up += GIVEN_UP.findall(lines)
 
     def put_service(self, data):
         """A service's line can speak of panic without being one."""
@@ -138,6 +145,7 @@ class Session:
                     self.read_control()
                 if 0 in ready:
                     self.read_input()
+                self.tell_given_up()
                 self.send()
                 if process in ready:
                     self.drain()
@@ -208,8 +216,6 @@ class Session:
     def read_log(self):
         data = self.read_line(self.machine.log_in)
         self.log.put(data)
-        if self.terminal:
-            self.terminal.log(data)
         return data != b""
 
     def read_control(self):
@@ -245,6 +251,14 @@ class Session:
             self.sender.put_input(self.terminal.typed(data, self))
         else:
             self.sender.put_input(data)
+
+    def tell_given_up(self):
+        """Without a service programs may wait for ever."""
+        end = b"\r\n" if self.terminal else b"\n"
+        for text in self.log.given_up:
+            write_all(2, b"bennu: %s; --kernel-log FILE tells why%s"
+                      % (text, end))
+        self.log.given_up.clear()
 
     def end_input(self):
         self.input_open = False
@@ -294,8 +308,10 @@ class Session:
         elif kind == "L":
             line = data if data.endswith(b"\n") else data + b"\n"
             self.log.put_service(line)
+            self.log.look(line)
+        elif kind == "R":
             if self.terminal:
-                self.terminal.log(line)
+                self.terminal.answer(data)
         elif kind == "X":
             self.take_exit(words(data, 1)[0])
         elif kind == "H":

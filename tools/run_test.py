@@ -222,6 +222,15 @@ class RunTest(unittest.TestCase):
         self.assertEqual(done.stdout, b"some")
         self.assertIn(b"last words", done.stderr)
 
+    def test_services_that_were_given_up_are_named(self):
+        done = self.run_script("gives_up")
+        self.assertEqual(done.returncode, 0)
+        self.assertEqual(
+            sorted(line for line in done.stderr.splitlines()),
+            [b"bennu: %s deaths; --kernel-log FILE tells why" % what
+             for what in (b"one is given up after 4",
+                          b"two is given up after 11")])
+
     def test_timeout_ends_with_124(self):
         done = self.run_script("hangs", options=["--timeout", "0.5"])
         self.assertEqual(done.returncode, 124)

@@ -299,6 +299,20 @@ def wanted(jobs, tier, names):
             and (not names or any(name in job.name for name in names))]
 
 
+def unknown(jobs, names):
+    """Names that pick no test."""
+    return [name for name in names
+            if not any(name in job.name for job in jobs)]
+
+
+def unbuilt(tier):
+    """Kinds of tests whose names only a build tells."""
+    return [kind for kind, preset, name in (
+        ("host/", "host-asan", "tests.list"), ("fuzz/", "fuzz", "fuzz.list"))
+        if preset in presets(tier)
+        and not os.path.exists(os.path.join(BUILD, preset, name))]
+
+
 def presets(tier):
     return ["guest", "host-asan"] + (
         [] if tier == "quick" else ["guest-debug", "fuzz"])
@@ -338,18 +352,42 @@ def parse(argv):
         prog="./bennu test",
         description="Builds and tests. quick takes under a minute; full, the "
         "default, is what CI runs; nightly takes hours. NAME picks tests whose "
-        "name contains it, such as host/ or scenario/busybox.")
+        "name contains it, such as host/ or scenario/linux. Output of each "
+        "test is kept in build/test-logs.")
     parser.add_argument("words", nargs="*", metavar="TIER|NAME")
     parser.add_argument("--list", action="store_true",
                         help="print the names of the jobs and stop")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 2,
                         metavar="N", help="run N at a time")
-    parser.add_argument("--no-build", action="store_true")
+    parser.add_argument("--no-build", action="store_true",
+                        help="take the build as it is")
     arguments = parser.parse_intermixed_args(argv)
     arguments.tier = "full"
     if arguments.words and arguments.words[0] in TIERS:
         arguments.tier = arguments.words.pop(0)
     return arguments
+
+
+def missing(arguments):
+    """Complains about names that pick nothing: whether there are any."""
+    jobs = wanted(all_jobs(arguments.tier), arguments.tier, [])
+    names = unknown(jobs, arguments.words)
+    for name in names:
+        print(f"./bennu test: no test of the tier {arguments.tier} has "
+              f"'{name}' in its name; --list lists them", file=sys.stderr)
+    return names != []
+
+
+def show(arguments):
+    tier = arguments.tier
+    for kind in unbuilt(tier):
+        print(f"# the names of {kind} are known after a build",
+              file=sys.stderr)
+    if not unbuilt(tier) and missing(arguments):
+        return 2
+    for job in wanted(all_jobs(tier), tier, arguments.words):
+        print(job.name)
+    return 0
 
 
 def interrupted(number, _frame):
@@ -359,21 +397,21 @@ def interrupted(number, _frame):
 def main(argv):
     arguments = parse(argv)
     tier = arguments.tier
+    if arguments.list:
+        return show(arguments)
     os.makedirs(LOGS, exist_ok=True)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, interrupted)
     report, processes = Report(), Processes()
     start = time.monotonic()
     try:
-        if not (arguments.no_build or arguments.list):
+        if not unbuilt(tier) and missing(arguments):
+            return 2
+        if not arguments.no_build:
             build(report, processes, tier)
+        if missing(arguments):
+            return 2
         jobs = wanted(all_jobs(tier), tier, arguments.words)
-        if arguments.list:
-            print("\n".join(job.name for job in jobs))
-            return 0
-        if not jobs:
-            print("# no test has such a name")
-            report.counts["passed"] = 0
         run_jobs(report, processes, jobs, max(1, arguments.jobs))
     except KeyboardInterrupt:
         processes.stop()

@@ -27,6 +27,7 @@
 #define FRAME_TRACE		'T'	/* text of the trace */
 #define FRAME_EXIT		'X'	/* u32: exit status, 0 to 255 */
 #define FRAME_LOG		'L'	/* a line of a service's log */
+#define FRAME_ANSWER		'R'	/* u8 flags, a piece of a command's text */
 #define FRAME_HELLO		'H'	/* u32 incarnation, u32 next expected */
 #define FRAME_ACK		'A'	/* u32 next expected host sequence */
 

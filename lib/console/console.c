@@ -125,6 +125,8 @@ console_feed(struct console_line *line)
 	struct console *console = line->console;
 	struct console_queue *queue = &console->writers;
 
+	if (console_feed_answer(line))
+		return;
 	while (console->frame.type == 0 && queue->count > 0 &&
 	    console_may_answer(line)) {
 		struct console_waiter *head = queue_at(queue, 0);
@@ -340,6 +342,15 @@ console_cancel(struct console_line *line, struct console_call call)
 	return false;
 }
 
+static bool
+control_ok(const struct console_control *control)
+{
+	return control->state <= CONTROL_ANSWERED &&
+	    control->command_length <= CONSOLE_COMMAND_MAX &&
+	    control->answer_length <= CONSOLE_ANSWER_MAX &&
+	    control->answer_sent <= control->answer_length;
+}
+
 bool
 console_ok(const struct console *console)
 {
@@ -353,6 +364,8 @@ console_ok(const struct console *console)
 	if (console->put_tail - console->put_head > CONSOLE_PUT_RING)
 		return false;
 	if (console->exit_waits && frame->type != FRAME_EXIT)
+		return false;
+	if (!control_ok(&console->control))
 		return false;
 	for (uint32_t i = 0; i < console->writers.count; i++) {
 		uint32_t at = (console->writers.head + i) % CONSOLE_CALLS;

@@ -25,6 +25,11 @@
  * and take turns with the writers. The listener is told when it is worth asking
  * again: input, its end, a new size, room after a put that was cut short.
  *
+ * Commands. The host's control text is committed as taken before it is carried
+ * out, and carried out only by the incarnation that took it: at most once. The
+ * next incarnation answers that it was interrupted. The answer stays until its
+ * last piece is in `frame`; the next command waits until then.
+ *
  * Nothing is sent in the transaction that decides it: console_pump() sends
  * what earlier transactions committed, and asks to be called again.
  *
@@ -44,6 +49,12 @@
 #define CONSOLE_ANSWERS		32u	/* given by one console_pump() */
 #define CONSOLE_IN_FLIGHT	4u	/* input frames not acknowledged */
 #define CONSOLE_PUT_RING	4096u	/* bytes of a terminal's output */
+#define CONSOLE_COMMAND_MAX	255u	/* bytes of a command */
+#define CONSOLE_ANSWER_MAX	16384u	/* and of its text */
+
+/* First byte of a FRAME_ANSWER. */
+#define CONSOLE_ANSWER_LAST	0x1u	/* nothing follows */
+#define CONSOLE_ANSWER_FAILED	0x2u	/* the command failed */
 
 /* A call that waits for its answer; names a struct parked_call. */
 struct console_call {
@@ -72,6 +83,21 @@ struct console_frame {
 	uint8_t	 data[FRAME_DATA_MAX];
 };
 
+/* The states of a command from the host. */
+#define CONTROL_FREE		0u	/* there is none */
+#define CONTROL_TAKEN		1u	/* by `incarnation`, the only one to do it */
+#define CONTROL_ANSWERED	2u	/* the answer is on its way */
+
+struct console_control {
+	uint32_t state;
+	uint32_t incarnation;
+	uint32_t failed;
+	uint32_t command_length, answer_length;
+	uint32_t answer_sent;	/* bytes that went into frames */
+	uint8_t	 command[CONSOLE_COMMAND_MAX + 1];
+	uint8_t	 answer[CONSOLE_ANSWER_MAX];
+};
+
 struct console {
 	/* Output. */
 	uint32_t sequence;	/* of the next frame */
@@ -96,6 +122,8 @@ struct console {
 	uint64_t put_head;	/* counts bytes that went into frames */
 	uint64_t put_tail;	/* counts bytes put */
 	uint8_t	 put[CONSOLE_PUT_RING];
+
+	struct console_control control;
 };
 
 /* Registers of a 16550, and how the core reaches the outside. */
@@ -118,8 +146,12 @@ struct console_port {
 	void (*again)(void *context);
 	/* Tell the listener, if there is one, after the commit. */
 	void (*notify)(void *context);
-	/* A control frame of the host; may be seen again after a restart. */
-	void (*control)(void *context, const uint8_t *text, size_t length);
+	/*
+	 * Carries out a command of the host. Fills `answer` with up to
+	 * CONSOLE_ANSWER_MAX bytes and returns how many.
+	 */
+	size_t (*command)(void *context, const uint8_t *text, size_t length,
+	    uint8_t *answer, bool *out_failed);
 	/* Must not return: the state makes no sense, or the undo log is full. */
 	void (*fail)(void *context, const char *reason);
 	void *context;

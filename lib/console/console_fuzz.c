@@ -81,13 +81,18 @@ port_notify(void *context)
 	(void)context;
 }
 
-static void
-port_control(void *context, const uint8_t *text, size_t length)
+/* As long as its first two bytes say. */
+static size_t
+port_command(void *context, const uint8_t *text, size_t length,
+    uint8_t *answer, bool *out_failed)
 {
-	static uint8_t copy[FRAME_DATA_MAX];
+	size_t size = length < 2 ? length : (text[0] | (size_t)text[1] << 8) %
+	    (CONSOLE_ANSWER_MAX + 1);
 
 	(void)context;
-	memcpy(copy, text, length);
+	memset(answer, 'a', size);
+	*out_failed = length % 2 != 0;
+	return size;
 }
 
 static void
@@ -135,7 +140,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		.in = port_in, .out = port_out, .send = port_send,
 		.copy_in = port_copy_in, .copy_out = port_copy_out,
 		.answer = port_answer, .again = port_again,
-		.notify = port_notify, .control = port_control, .fail = port_fail,
+		.notify = port_notify, .command = port_command,
+		.fail = port_fail,
 	};
 	static const struct arena_environment environment = {
 		.fail = arena_fail,

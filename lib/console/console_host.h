@@ -10,6 +10,7 @@
 #pragma once
 
 #include <idl/errno.h>
+#include <lib/console/commands_host.h>
 #include <lib/console/console.h>
 #include <lib/console/uart.h>
 #include <setjmp.h>
@@ -81,6 +82,7 @@ static struct world {
 	struct input_frame *input;
 	uint32_t input_count, input_sent, input_acked;
 	size_t	 input_byte;
+	bool	 input_again;	/* a hello came within a frame */
 	uint8_t	 source[STREAM_MAX];
 	size_t	 source_length;
 	/* Programs. */
@@ -154,6 +156,12 @@ host_take(const struct frame *frame)
 		world.exit_status = frame_get_u32(frame->data);
 		return;
 	}
+	if (frame->type == FRAME_ANSWER) {
+		host_answer(frame);
+		if (asked.broken != NULL)
+			broken(asked.broken);
+		return;
+	}
 	if (type == NULL) {
 		broken("frame of unknown type");
 		return;
@@ -174,8 +182,10 @@ host_byte(uint8_t byte)
 	if (frame.type == FRAME_HELLO) {
 		world.hellos++;
 		world.input_acked = frame_get_u32(frame.data + 4);
-		world.input_sent = world.input_acked;
-		world.input_byte = 0;
+		/* As the real one: it ends the frame that it has begun. */
+		world.input_again = world.input_byte != 0;
+		if (!world.input_again)
+			world.input_sent = world.input_acked;
 	} else if (frame.type == FRAME_ACK) {
 		uint32_t acked = frame_get_u32(frame.data);
 		if (acked > world.input_acked)
@@ -203,7 +213,9 @@ host_send(void)
 		world.fifo_in[world.in_count++] =
 		    frame->wire[world.input_byte++];
 		if (world.input_byte == frame->length) {
-			world.input_sent++;
+			world.input_sent = world.input_again ?
+			    world.input_acked : world.input_sent + 1;
+			world.input_again = false;
 			world.input_byte = 0;
 		}
 	}
@@ -385,12 +397,16 @@ port_notify(void *context)
 	effect_add((struct effect){ .kind = EFFECT_NOTIFY });
 }
 
-static void
-port_control(void *context, const uint8_t *text, size_t length)
+static size_t
+port_command(void *context, const uint8_t *text, size_t length,
+    uint8_t *answer, bool *out_failed)
 {
 	(void)context;
-	if (length != 4 || memcmp(text, "ping", 4) != 0)
-		broken("control text differs");
+	step();
+	size_t size = command_run(text, length, answer);
+	step();
+	*out_failed = false;
+	return size;
 }
 
 static void
@@ -405,7 +421,7 @@ static const struct console_port port = {
 	.in = port_in, .out = port_out, .send = port_send,
 	.copy_in = port_copy_in, .copy_out = port_copy_out,
 	.answer = port_answer, .again = port_again,
-	.notify = port_notify, .control = port_control, .fail = port_fail,
+	.notify = port_notify, .command = port_command, .fail = port_fail,
 };
 
 static void
@@ -599,7 +615,8 @@ clients_finished(void)
 		if (!world.client[i].finished)
 			return false;
 	}
-	return world.client[6].finished && world.client[7].finished;
+	return world.client[6].finished && world.client[7].finished &&
+	    asked.answers == asked.commands;
 }
 
 static void
@@ -681,9 +698,13 @@ input_make(unsigned frames)
 		if (i == frames || draw(10) == 0) {
 			frame->type = i == frames ? FRAME_INPUT_END :
 			    FRAME_CONTROL;
-			length = i == frames ? 0 : 4;
+			length = i == frames ? 0 : 8;
 			memcpy(data, "ping", 4);
+			frame_put_u32(data + 4, asked.commands);
+			asked.commands += i != frames;
 			if (i != frames && draw(2) == 0) {
+				asked.commands--;
+				length = 4;
 				frame->type = FRAME_SIZE;
 				memcpy(data, (uint8_t[]){ (uint8_t)i, 1, 80,
 				    0 }, 4);
@@ -704,6 +725,7 @@ world_make(uint64_t seed, uint32_t bytes, unsigned input_frames)
 {
 	free(world.input);
 	memset(&world, 0, sizeof(world));
+	memset(&asked, 0, sizeof(asked));
 	memset(memory, 0, sizeof(memory));
 	world.random = seed * 0x9e3779b97f4a7c15u + 1;
 	world.slowness = (unsigned)(seed % 3) * 20;

@@ -64,6 +64,10 @@ world_is_right(void)
 	}
 	right &= KTAP_CHECK(log_is_right());
 	right &= KTAP_CHECK(input_is_right());
+	right &= KTAP_CHECK(asked.broken == NULL);
+	right &= KTAP_EQUAL(asked.answers, asked.commands);
+	if (world.kills == 0)
+		right &= KTAP_EQUAL(asked.interruptions, 0);
 	right &= KTAP_EQUAL(world.exits, 1);
 	right &= KTAP_EQUAL(world.exit_status, 137);
 	for (unsigned i = 0; i <= CLIENTS; i++)

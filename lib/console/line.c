@@ -201,8 +201,8 @@ frame_take(struct console_line *line, const struct frame *frame)
 	} else if (frame->type == FRAME_SIZE) {
 		size_take(line, frame);
 	} else if (frame->type == FRAME_CONTROL) {
-		line->port->control(line->port->context, frame->data,
-		    frame->length);
+		if (!console_control_take(line, frame))
+			return false;
 	}
 	console_hold(line, &console->expected, sizeof(console->expected));
 	console->expected++;
@@ -260,6 +260,19 @@ receive(struct console_line *line)
 	return false;
 }
 
+/* The frame that is held back could be taken now. */
+static bool
+held_fits(const struct console_line *line)
+{
+	const struct console *console = line->console;
+
+	if (!line->holding)
+		return false;
+	return line->held.type == FRAME_CONTROL ?
+	    console->control.state == CONTROL_FREE :
+	    line->held.length <= console_room(console);
+}
+
 static void
 set_interrupts(struct console_line *line, bool blocked)
 {
@@ -276,6 +289,7 @@ void
 console_pump(struct console_line *line)
 {
 	line->answered = 0;
+	console_control_step(line);
 	bool blocked = !transmit(line);
 	bool more = !receive(line);
 
@@ -285,8 +299,8 @@ console_pump(struct console_line *line)
 	if (!blocked && (line->hello_due || console_ack_due(line) ||
 	    line->console->frame.type != 0))
 		more = true;
-	/* Readers made room for a frame that waits. */
-	if (line->holding && line->held.length <= console_room(line->console))
+	/* Readers made room for a frame that waits, or an answer left. */
+	if (held_fits(line) || line->console->control.state == CONTROL_TAKEN)
 		more = true;
 	if (!console_may_answer(line))
 		more = true;

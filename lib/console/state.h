@@ -13,6 +13,14 @@ void console_feed(struct console_line *line);
 /* Fills the free frame with bytes put, if it is their turn. */
 bool console_feed_put(struct console_line *line);
 
+/* control.c: false if the command before is not answered yet. */
+bool console_control_take(struct console_line *line,
+    const struct frame *frame);
+/* Carries out what an earlier transaction took. */
+void console_control_step(struct console_line *line);
+/* Fills the free frame with a piece of the answer, if there is one. */
+bool console_feed_answer(struct console_line *line);
+
 /* Hands input to parked readers. */
 void console_deliver(struct console_line *line);
 

@@ -32,7 +32,15 @@ signals_ok(const struct process *process)
 static bool
 process_ok(const struct proc *proc, struct process *process)
 {
+	const struct proc_group *group = process->group;
+
 	if (proc_find(proc, process->pid) != process)
+		return false;
+	if (group == NULL || group_find(proc, process->pgid) != group ||
+	    group->pgid != process->pgid ||
+	    group->session->sid != process->sid ||
+	    session_find(proc, process->sid) != group->session ||
+	    process->group_link.next->prev != &process->group_link)
 		return false;
 	if (process->state == PROCESS_ZOMBIE && (process->work != 0 ||
 	    process->alarm_ns != 0 ||

@@ -103,6 +103,10 @@ job_signalled(struct proc *proc, struct process *process, uint32_t signal)
 		return 0;
 	if (signals_drop(proc, process, STOP_SIGNALS) != 0)
 		return E_NOMEM;
+	if (!process->stop_fetched && process->state != PROCESS_STOPPED)
+		return 0;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
 	process->stop_fetched = 0;
 	return process->state == PROCESS_STOPPED ? resume(proc, process) : 0;
 }
@@ -132,8 +136,7 @@ proc_stop(struct proc *proc, struct process *process, struct proc_call call,
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
 	*out_parked = true;
-	process->park = PARK_STOP;
-	process->call = call;
+	process_park(proc, process, PARK_STOP, call);
 	/* Its call was cancelled by a kick: it only asks again. */
 	if (again)
 		return 0;
@@ -147,11 +150,12 @@ proc_stop(struct proc *proc, struct process *process, struct proc_call call,
 static bool
 has_stopped(const struct proc *proc, uint32_t pgid)
 {
-	if (proc->table->stopped == 0)
+	const struct proc_group *group = group_find(proc, pgid);
+
+	if (proc->table->stopped == 0 || group == NULL)
 		return false;
-	FOR_EACH_PROCESS(proc, process) {
-		if (process->pgid == pgid &&
-		    process->state == PROCESS_STOPPED)
+	FOR_EACH_MEMBER(group, process) {
+		if (process->state == PROCESS_STOPPED)
 			return true;
 	}
 	return false;

@@ -15,6 +15,8 @@
  *		tells its parent, as one signal may continue any number
  *	DESTROY	kill the thread, empty table and address space; then
  *		proc_ended() makes it a zombie and tells the parent
+ *	ORPHANS	proc_ended() again: it had more children than may leave it
+ *		in one transaction
  *
  * So a parent never sees a zombie that still owns memory.
  *
@@ -38,7 +40,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PROC_MAX		4096u	/* processes, zombies included */
+#define PROC_MAX		12288u	/* processes, zombies included */
+#define PROC_CALLS_MAX		PROC_MAX	/* one for each may wait */
 #define PROC_PID_MAX		4194303u
 #define PROC_HANDLES		8u	/* for the shell */
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
@@ -49,6 +52,7 @@
 #define PROC_WORK_DESTROY	0x8u
 #define PROC_WORK_NICE		0x10u
 #define PROC_WORK_RESUME	0x20u
+#define PROC_WORK_ORPHANS	0x40u
 
 /* Numbers that the rules know. */
 #define SIGNAL_HUP		1u
@@ -107,14 +111,28 @@ struct proc_signal {
 	uint64_t value;		/* SIGCHLD: status, clock ticks << 32 */
 };
 
+struct proc_session {
+	uint32_t sid;
+	struct arena_list groups;	/* never empty */
+};
+
+struct proc_group {
+	uint32_t pgid;
+	struct proc_session *session;
+	struct arena_list in_session;
+	struct arena_list members;	/* never empty; zombies, too */
+};
+
 struct process {
 	struct arena_list all;		/* in the table */
 	struct arena_list sibling;	/* in parent->children */
 	struct arena_list work_link;	/* in the table, if work != 0 */
 	struct arena_list alarm_link;	/* in the table, if alarm_ns != 0 */
+	struct arena_list group_link;	/* in group->members */
 	struct arena_list children;
 	struct arena_list signals;	/* struct proc_signal, by age */
 	struct process *parent;		/* NULL: the first, or it has ended */
+	struct proc_group *group;	/* that of pgid */
 
 	uint32_t pid, pgid, sid;
 	uint32_t terminal;		/* controlling one + 1; 0: none */
@@ -154,6 +172,8 @@ struct process {
 
 struct proc_table {
 	struct arena_map *by_pid;
+	struct arena_map *by_pgid;	/* struct proc_group */
+	struct arena_map *by_sid;	/* struct proc_session */
 	struct arena_list all;		/* by age */
 	struct arena_list work;
 	struct arena_list alarms;	/* by time */
@@ -180,6 +200,11 @@ struct proc {
 	 */
 	int (*session_ended)(void *context, uint32_t sid, uint32_t terminal);
 	void *context;
+	/*
+	 * Pid of who was parked last in a reply object, 0 for none. A hint,
+	 * for a transaction that parked may have been undone.
+	 */
+	uint32_t parked[PROC_CALLS_MAX];
 };
 
 struct proc_waited {
@@ -208,6 +233,8 @@ struct proc_fetched {
 };
 
 int proc_table_start(struct proc *proc);
+/* First thing in an incarnation: what is not in the arena. */
+void proc_resume(struct proc *proc);
 
 /* NULL if there is none; zombies are found. */
 struct process *proc_find(const struct proc *proc, uint64_t pid);
@@ -233,7 +260,7 @@ int proc_set_names(struct proc *proc, struct process *process,
 int proc_end(struct proc *proc, struct process *process, uint32_t status);
 /* What its thread has used; before proc_ended(). */
 int proc_spent(struct proc *proc, struct process *process, uint64_t ns);
-/* Its DESTROY work is done. The process may be gone after that. */
+/* Its DESTROY or ORPHANS work is done. The process may be gone after that. */
 int proc_ended(struct proc *proc, struct process *process);
 
 /* The next process with work, NULL if there is none. */

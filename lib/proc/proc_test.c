@@ -390,6 +390,50 @@ test_a_full_table_takes_one_transaction_to_signal_and_to_end(void)
 	KTAP_EQUAL(proc.table->count, 0);
 }
 
+/* The last child that leaves takes the parent along. */
+static void
+test_any_number_of_zombies_is_left_in_steps_that_fit(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	char names[NAMES_MAX] = "x";
+
+	begin();
+	end(proc_signal_ignore(&proc, init, SIGNAL_BIT(SIGNAL_CHLD),
+	    IGNORE_NO_ZOMBIES));
+	KTAP_EQUAL(name_by(parent, names, NAMES_MAX), 0);
+	for (unsigned i = 2; i < PROC_MAX; i++)
+		finish(make(parent), 0);
+	KTAP_EQUAL(proc.table->count, PROC_MAX);
+	finish(parent, 0);
+	KTAP_EQUAL(proc.table->count, 1);
+	begin();
+	end(proc_signal_ignore(&proc, init, 0, 0));
+	KTAP_EQUAL(name_by(init, names, NAMES_MAX), 0);
+	for (unsigned i = 1; i < PROC_MAX; i++)
+		finish(make(init), 0);
+	KTAP_EQUAL(proc.table->count, PROC_MAX);
+	finish(init, STATUS_EXITED(3));
+	KTAP_EQUAL(proc.table->count, 0);
+	KTAP_EQUAL(proc.table->final_status, 3 << 8);
+}
+
+/* As a terminal raises them, one for each key typed. */
+static void
+test_signals_that_are_pending_fill_no_undo_log(void)
+{
+	static const struct proc_signal signal = { .signal = 2 };
+	struct process *init = boot();
+
+	for (unsigned i = 0; i < 200; i++)
+		KTAP_EQUAL(setpgid_by(init, make(init)->pid, 2), 0);
+	begin();
+	for (unsigned i = 0; i < 8192; i++)
+		KTAP_REQUIRE(proc_signal_group(&proc, 2, &signal) == 0);
+	KTAP_EQUAL(end(0), 0);
+	KTAP_EQUAL(fetch(proc_find(&proc, 201), 0).signal, 2);
+	KTAP_EQUAL(fetch(proc_find(&proc, 201), 0).signal, 0);
+}
+
 static void
 set_alarm(struct process *process, uint64_t due, uint64_t interval)
 {
@@ -634,6 +678,9 @@ main(void)
 		KTAP_TEST(test_end_of_process_1_ends_all),
 		KTAP_TEST(
 	    test_a_full_table_takes_one_transaction_to_signal_and_to_end),
+		KTAP_TEST(
+		    test_any_number_of_zombies_is_left_in_steps_that_fit),
+		KTAP_TEST(test_signals_that_are_pending_fill_no_undo_log),
 		KTAP_TEST(test_alarms_go_off_in_order),
 		KTAP_TEST(test_nice_is_inherited_and_bounded),
 		KTAP_TEST(test_names_are_copied_to_children_and_bounded),

@@ -85,6 +85,7 @@ enqueue(struct proc *proc, struct process *process,
 	    &entry->link));
 }
 
+/* One that changes nothing saves nothing: a terminal may raise thousands. */
 int
 proc_raise(struct proc *proc, struct process *process,
     const struct proc_signal *signal)
@@ -96,8 +97,7 @@ proc_raise(struct proc *proc, struct process *process,
 		return 0;
 	if (signal->signal == SIGNAL_KILL)
 		return proc_end(proc, process, STATUS_SIGNALLED(SIGNAL_KILL));
-	if (process_hold(proc, process) != 0 ||
-	    job_signalled(proc, process, signal->signal) != 0)
+	if (job_signalled(proc, process, signal->signal) != 0)
 		return E_NOMEM;
 	if ((process->ignored & bit) != 0)
 		return 0;
@@ -105,7 +105,8 @@ proc_raise(struct proc *proc, struct process *process,
 	if ((process->pending & bit) != 0 &&
 	    (signal->signal < SIGNAL_REALTIME || queue_full(proc, process)))
 		return 0;
-	if (enqueue(proc, process, signal) != 0)
+	if (process_hold(proc, process) != 0 ||
+	    enqueue(proc, process, signal) != 0)
 		return E_NOMEM;
 	/* Who is stopped looks when it is continued. */
 	return process->state == PROCESS_STOPPED ? 0 :
@@ -122,48 +123,84 @@ may_signal(const struct process *sender, const struct process *target,
 	    sender->uid == target->uid;
 }
 
-/* Everyone but process 1 and the sender, a group, or one. */
-static bool
-addressed(const struct process *sender, const struct process *target,
-    int64_t selector)
+/* A signal on its way to one or more. */
+struct sending {
+	const struct process *sender;
+	struct proc_signal signal;	/* number 0: only asks */
+	bool	 any, allowed;
+};
+
+static int
+send(struct proc *proc, struct sending *sending, struct process *target)
 {
-	if (selector > 0)
-		return target->pid == (uint64_t)selector;
+	sending->any = true;
+	if (!may_signal(sending->sender, target, sending->signal.signal))
+		return 0;
+	sending->allowed = true;
+	if (sending->signal.signal == 0)
+		return 0;
+	return proc_raise(proc, target, &sending->signal);
+}
+
+/* Everyone but process 1 and the sender. */
+static int
+send_all(struct proc *proc, struct sending *sending)
+{
+	FOR_EACH_PROCESS(proc, target) {
+		if (target->pid != FIRST_PID && target != sending->sender &&
+		    send(proc, sending, target) != 0)
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+send_group(struct proc *proc, struct sending *sending,
+    const struct proc_group *group)
+{
+	if (group == NULL)
+		return 0;
+	FOR_EACH_MEMBER(group, target) {
+		if (send(proc, sending, target) != 0)
+			return E_NOMEM;
+	}
+	return 0;
+}
+
+static int
+send_selected(struct proc *proc, struct sending *sending, int64_t selector)
+{
+	struct process *target;
+
 	if (selector == -1)
-		return target->pid != 1 && target != sender;
-	if (selector == 0)
-		return target->pgid == sender->pgid;
-	return target->pgid == (uint64_t)-selector;
+		return send_all(proc, sending);
+	if (selector <= 0)
+		return send_group(proc, sending, selector == 0 ?
+		    sending->sender->group :
+		    group_find(proc, (uint64_t)-selector));
+	target = proc_find(proc, (uint64_t)selector);
+	return target == NULL ? 0 : send(proc, sending, target);
 }
 
 int
 proc_kill(struct proc *proc, struct process *sender, int64_t selector,
     uint64_t number, int32_t code)
 {
-	struct proc_signal signal = {
+	struct sending sending = { .sender = sender, .signal = {
 		.signal = (uint32_t)number,
 		.code = code,
 		.pid = sender->pid,
 		.uid = sender->uid,
-	};
-	bool any = false, allowed = false;
+	} };
 
 	if (number > SIGNAL_MAX ||
 	    (code != SIGNAL_CODE_USER && code != SIGNAL_CODE_THREAD))
 		return E_INVAL;
 	if (selector == INT64_MIN)
 		return E_SRCH;
-	FOR_EACH_PROCESS(proc, target) {
-		if (!addressed(sender, target, selector))
-			continue;
-		any = true;
-		if (!may_signal(sender, target, number))
-			continue;
-		allowed = true;
-		if (number != 0 && proc_raise(proc, target, &signal) != 0)
-			return E_AGAIN;
-	}
-	return !any ? E_SRCH : allowed ? 0 : E_PERM;
+	if (send_selected(proc, &sending, selector) != 0)
+		return E_AGAIN;
+	return !sending.any ? E_SRCH : sending.allowed ? 0 : E_PERM;
 }
 
 int
@@ -258,7 +295,6 @@ proc_signal_wait(struct proc *proc, struct process *process,
 		return E_INTR;
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
-	process->park = PARK_SIGNAL;
-	process->call = call;
+	process_park(proc, process, PARK_SIGNAL, call);
 	return 0;
 }

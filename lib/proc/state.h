@@ -20,6 +20,12 @@
 	    &each->all != &(proc)->table->all; \
 	    each = PROCESS_OF(each->all.next, all))
 
+#define FOR_EACH_MEMBER(of, each) \
+	for (struct process *each = \
+	    PROCESS_OF((of)->members.next, group_link); \
+	    &each->group_link != &(of)->members; \
+	    each = PROCESS_OF(each->group_link.next, group_link))
+
 #define FOR_EACH_CHILD(of, each) \
 	for (struct process *each = \
 	    PROCESS_OF((of)->children.next, sibling); \
@@ -54,6 +60,30 @@ from_status(status_t status)
 	return status == OK ? 0 : E_NOMEM;
 }
 
+/* The group, or NULL. */
+static inline struct proc_group *
+group_find(const struct proc *proc, uint64_t pgid)
+{
+	return arena_map_get(proc->table->by_pgid, pgid);
+}
+
+static inline struct proc_session *
+session_find(const struct proc *proc, uint64_t sid)
+{
+	return arena_map_get(proc->table->by_sid, sid);
+}
+
+/*
+ * Makes the process, which is held, a member of a group and session, which may
+ * be new; it leaves the one it was in.
+ */
+int group_join(struct proc *proc, struct process *process, uint32_t pgid,
+    uint32_t sid);
+/* Out of its group, which goes with its last member. */
+int group_leave(struct proc *proc, struct process *process);
+/* Its call waits. The process is held. */
+void process_park(struct proc *proc, struct process *process,
+    enum proc_park why, struct proc_call call);
 /* The process is held. */
 int process_add_work(struct proc *proc, struct process *process,
     uint32_t work);

@@ -7,6 +7,8 @@
 #include <lib/base/string.h>
 #include <lib/proc/state.h>
 
+#define ORPHANS_AT_ONCE	64u	/* children of one process */
+
 int
 proc_table_start(struct proc *proc)
 {
@@ -14,6 +16,8 @@ proc_table_start(struct proc *proc)
 
 	if (tx_add(proc->arena, table, sizeof(*table)) != OK ||
 	    arena_map_create(proc->arena, &table->by_pid) != OK ||
+	    arena_map_create(proc->arena, &table->by_pgid) != OK ||
+	    arena_map_create(proc->arena, &table->by_sid) != OK ||
 	    arena_list_init(proc->arena, &table->all) != OK ||
 	    arena_list_init(proc->arena, &table->work) != OK ||
 	    arena_list_init(proc->arena, &table->alarms) != OK)
@@ -31,12 +35,8 @@ proc_find(const struct proc *proc, uint64_t pid)
 static bool
 pid_in_use(const struct proc *proc, uint32_t pid)
 {
-	FOR_EACH_PROCESS(proc, process) {
-		if (process->pid == pid || process->pgid == pid ||
-		    process->sid == pid)
-			return true;
-	}
-	return false;
+	return proc_find(proc, pid) != NULL ||
+	    group_find(proc, pid) != NULL || session_find(proc, pid) != NULL;
 }
 
 int
@@ -96,8 +96,6 @@ table_insert(struct proc *proc, struct process *process)
 static void
 process_inherit(struct process *process, const struct process *parent)
 {
-	process->pgid = parent->pgid;
-	process->sid = parent->sid;
 	process->terminal = parent->terminal;
 	process->uid = parent->uid;
 	process->euid = parent->euid;
@@ -122,7 +120,7 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	    arena_list_init(arena, &process->children) != OK ||
 	    arena_list_init(arena, &process->signals) != OK)
 		return E_NOMEM;
-	process->pid = process->pgid = process->sid = pid;
+	process->pid = pid;
 	process->state = PROCESS_RUNNING;
 	limits_default(process);
 	if (parent != NULL) {
@@ -135,6 +133,10 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	}
 	*out_process = process;
 	int error = table_insert(proc, process);
+	if (error == 0)
+		error = group_join(proc, process,
+		    parent == NULL ? pid : parent->pgid,
+		    parent == NULL ? pid : parent->sid);
 	if (error != 0)
 		return error;
 	return process_add_work(proc, process, PROC_WORK_START |
@@ -148,8 +150,7 @@ proc_vfork(struct proc *proc, struct process *parent, struct process *child,
 {
 	if (process_hold(proc, parent) != 0 || process_hold(proc, child) != 0)
 		return E_NOMEM;
-	parent->park = PARK_VFORK;
-	parent->call = call;
+	process_park(proc, parent, PARK_VFORK, call);
 	parent->vfork_child = child->pid;
 	child->vfork_parent = parent->pid;
 	return 0;
@@ -242,6 +243,8 @@ process_free(struct proc *proc, struct process *process)
 	    arena_list_remove(proc->arena, &process->all) != OK)
 		return E_NOMEM;
 	table->count--;
+	if (group_leave(proc, process) != 0)
+		return E_NOMEM;
 	if (process->names != NULL && arena_free(proc->arena,
 	    process->names) != OK)
 		return E_NOMEM;
@@ -298,7 +301,10 @@ adopt(struct proc *proc, struct process *init, struct process *child)
 	    process_add_work(proc, child, PROC_WORK_INFO);
 }
 
-/* Children of an ended process go to process 1, or are alone if that ended. */
+/*
+ * Children of an ended process go to process 1, or are alone if that ended. Only
+ * some at once: their number must not matter for the undo log.
+ */
 static int
 reparent(struct proc *proc, struct process *process)
 {
@@ -307,7 +313,7 @@ reparent(struct proc *proc, struct process *process)
 
 	if (init == process)
 		init = NULL;
-	while (head->next != head) {
+	for (unsigned i = 0; i < ORPHANS_AT_ONCE && head->next != head; i++) {
 		struct process *child = PROCESS_OF(head->next, sibling);
 
 		if (process_hold(proc, child) != 0 ||
@@ -373,8 +379,11 @@ proc_ended(struct proc *proc, struct process *process)
 		return E_NOMEM;
 	if (session_end(proc, process) != 0)
 		return E_NOMEM;
-	if (reparent(proc, process) != 0 ||
-	    (parent != NULL && job_orphaned(proc, process, parent) != 0))
+	if (reparent(proc, process) != 0)
+		return E_NOMEM;
+	if (process->children.next != &process->children)
+		return process_add_work(proc, process, PROC_WORK_ORPHANS);
+	if (parent != NULL && job_orphaned(proc, process, parent) != 0)
 		return E_NOMEM;
 	/* Last: from here on a waiting parent may remove it. */
 	process->state = PROCESS_ZOMBIE;

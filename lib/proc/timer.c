@@ -94,17 +94,33 @@ proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most)
 	return 0;
 }
 
-static bool
-addressed(const struct process *process, uint64_t kind, uint64_t id)
+/* The first that a request may name, and the one after that; NULL: none. */
+static struct process *
+nice_first(const struct proc *proc, const struct proc_nice *request)
 {
-	switch (kind) {
-	case NICE_PROCESS:
-		return process->pid == id;
-	case NICE_GROUP:
-		return process->pgid == id;
-	default:
-		return process->uid == id;
-	}
+	const struct proc_group *group;
+	struct arena_list *all = &proc->table->all;
+
+	if (request->kind == NICE_PROCESS)
+		return proc_find(proc, request->id);
+	if (request->kind == NICE_USER)
+		return all->next == all ? NULL : PROCESS_OF(all->next, all);
+	group = group_find(proc, request->id);
+	return group == NULL ? NULL :
+	    PROCESS_OF(group->members.next, group_link);
+}
+
+static struct process *
+nice_next(const struct proc *proc, const struct proc_nice *request,
+    struct process *process)
+{
+	if (request->kind == NICE_PROCESS)
+		return NULL;
+	if (request->kind == NICE_USER)
+		return process->all.next == &proc->table->all ? NULL :
+		    PROCESS_OF(process->all.next, all);
+	return process->group_link.next == &process->group->members ? NULL :
+	    PROCESS_OF(process->group_link.next, group_link);
 }
 
 static int
@@ -134,9 +150,10 @@ proc_nice(struct proc *proc, const struct process *caller,
 		return E_INVAL;
 	nice = nice < NICE_MIN ? NICE_MIN : nice > NICE_MAX ? NICE_MAX : nice;
 	*out_nice = NICE_MAX;
-	FOR_EACH_PROCESS(proc, process) {
-		if (!process_lives(process) ||
-		    !addressed(process, request->kind, request->id))
+	for (struct process *process = nice_first(proc, request);
+	    process != NULL; process = nice_next(proc, request, process)) {
+		if (!process_lives(process) || (request->kind == NICE_USER &&
+		    process->uid != request->id))
 			continue;
 		if (request->set)
 			error = nice_set(proc, caller, process, (int32_t)nice);

@@ -11,8 +11,6 @@ static bool
 selected(const struct process *parent, const struct process *child,
     int64_t selector)
 {
-	if (selector > 0)
-		return child->pid == (uint64_t)selector;
 	if (selector == 0)
 		return child->pgid == parent->pgid;
 	return selector == -1 || child->pgid == (uint64_t)-selector;
@@ -31,10 +29,19 @@ ready(const struct process *child, uint64_t options)
 
 /* The oldest that is ready and selected; *out_any: one may be, now or later. */
 static struct process *
-find_ready(struct process *parent, int64_t selector, uint64_t options,
-    bool *out_any)
+find_ready(const struct proc *proc, struct process *parent, int64_t selector,
+    uint64_t options, bool *out_any)
 {
 	*out_any = false;
+	if (selector > 0) {
+		struct process *child = proc_find(proc, (uint64_t)selector);
+
+		if (child == NULL || child->parent != parent)
+			return NULL;
+		*out_any = child->state != PROCESS_ZOMBIE ||
+		    ready(child, options);
+		return ready(child, options) ? child : NULL;
+	}
 	FOR_EACH_CHILD(parent, child) {
 		if (!selected(parent, child, selector))
 			continue;
@@ -86,7 +93,7 @@ proc_wait(struct proc *proc, struct process *process, struct proc_call call,
 	/* Its negative is no number. */
 	if (selector == INT64_MIN)
 		return E_SRCH;
-	child = find_ready(process, selector, options, &any);
+	child = find_ready(proc, process, selector, options, &any);
 	if (child != NULL)
 		return collect(proc, process, child, out_waited, options);
 	if (!any)
@@ -95,8 +102,7 @@ proc_wait(struct proc *proc, struct process *process, struct proc_call call,
 		return 0;
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
-	process->park = PARK_WAIT;
-	process->call = call;
+	process_park(proc, process, PARK_WAIT, call);
 	process->selector = selector;
 	process->options = options;
 	*out_parked = true;
@@ -111,8 +117,8 @@ wait_check(struct proc *proc, struct process *parent)
 
 	if (parent->park != PARK_WAIT)
 		return 0;
-	struct process *child = find_ready(parent, parent->selector,
-	    parent->options, &any);
+	struct process *child = find_ready(proc, parent,
+	    parent->selector, parent->options, &any);
 	if (child == NULL && any)
 		return 0;
 	if (process_hold(proc, parent) != 0)
@@ -127,27 +133,47 @@ wait_check(struct proc *proc, struct process *parent)
 	return 0;
 }
 
+void
+process_park(struct proc *proc, struct process *process, enum proc_park why,
+    struct proc_call call)
+{
+	process->park = why;
+	process->call = call;
+	if (call.reply < PROC_CALLS_MAX)
+		proc->parked[call.reply] = process->pid;
+}
+
+void
+proc_resume(struct proc *proc)
+{
+	FOR_EACH_PROCESS(proc, process) {
+		if (process->park != PARK_NONE &&
+		    process->call.reply < PROC_CALLS_MAX)
+			proc->parked[process->call.reply] = process->pid;
+	}
+}
+
 int
 proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 {
+	struct process *process = call.reply >= PROC_CALLS_MAX ? NULL :
+	    proc_find(proc, proc->parked[call.reply]);
+
 	*out_found = false;
-	FOR_EACH_PROCESS(proc, process) {
-		if (process->park == PARK_NONE ||
-		    process->call.reply != call.reply ||
-		    process->call.order != call.order)
-			continue;
-		if (process_hold(proc, process) != 0)
-			return E_NOMEM;
-		/*
-		 * A fork cannot be undone: its parent just goes on early. Who
-		 * is stopped stays so, and asks again.
-		 */
-		bool fork = process->park == PARK_VFORK;
-		process->park = PARK_NONE;
-		*out_found = true;
-		proc->answer(proc->context, call, fork ? 0 : E_INTR,
-		    (const uint64_t[3]){ process->vfork_child });
+	if (process == NULL || process->park == PARK_NONE ||
+	    process->call.reply != call.reply ||
+	    process->call.order != call.order)
 		return 0;
-	}
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	/*
+	 * A fork cannot be undone: its parent just goes on early. Who is
+	 * stopped stays so, and asks again.
+	 */
+	bool fork = process->park == PARK_VFORK;
+	process->park = PARK_NONE;
+	*out_found = true;
+	proc->answer(proc->context, call, fork ? 0 : E_INTR,
+	    (const uint64_t[3]){ process->vfork_child });
 	return 0;
 }

@@ -24,7 +24,7 @@
 #define BOOK_REQUESTS		32u
 #define BOOK_CHUNK		512u	/* named handles per chunk */
 #define BOOK_FRESH		64u
-#define BOOK_REPLIES_MAX	4096u	/* reply objects of one service */
+#define BOOK_REPLIES_MAX	12288u	/* reply objects of one service */
 
 #define EFFECT_SIGNAL	1u	/* target notification, value bits */
 #define EFFECT_DELETE	2u	/* target handle */

@@ -131,7 +131,9 @@ reprint(struct terminal_core *core, struct terminal *terminal, uint8_t c)
 	echo_end_erasing(core, terminal);
 	echo_byte(core, terminal, c);
 	echo_raw(core, terminal, '\n');
-	for (uint32_t at = terminal->line_end; at != terminal->input_end; at++)
+	/* Without room nothing more is shown; a master may ask for much. */
+	for (uint32_t at = terminal->line_end; at != terminal->input_end &&
+	    output_fill(terminal) < TERMINAL_OUTPUT; at++)
 		echo_byte(core, terminal, input_at(terminal, at));
 }
 

@@ -5,6 +5,7 @@
  */
 #include <lib/test/ktap.h>
 #include <lib/terminal/terminal_host.h>
+#include <time.h>
 
 static void
 type(const char *text)
@@ -396,6 +397,21 @@ TEST(test_an_aborted_request_changes_nothing)
 	terminal_hang_up(&core, terminal);
 	tx_abort(arena);
 	EXPECT(memcmp(&before, terminal, sizeof(before)) == 0);
+}
+
+/* Else one write keeps the service busy for seconds, and that for all. */
+TEST(test_a_long_line_is_not_shown_again_without_room)
+{
+	static char line[3901], again[4096];
+	clock_t start = clock();
+
+	make(0);
+	memset(line, 'a', sizeof(line) - 1);
+	memset(again, 'R' & 0x1f, sizeof(again) - 1);
+	type(line);
+	for (unsigned i = 0; i < 50; i++)
+		type(again);
+	EXPECT(clock() - start < CLOCKS_PER_SEC);
 }
 
 TEST_MAIN(0)

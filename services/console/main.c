@@ -10,6 +10,8 @@
 #include <idl/console.h>
 #include <idl/errno.h>
 #include <idl/phoenix.h>
+#include <lib/base/format.h>
+#include <lib/base/string.h>
 #include <lib/console/console.h>
 #include <lib/service/service.h>
 #include <lib/sys/sys.h>
@@ -18,10 +20,14 @@
 #define IRQ_NAME	"irq:3"
 #define BIT_IRQ		(1ul << 3)
 #define BIT_PUMP	(1ul << 32)
-#define LAYOUT		2u
+#define LAYOUT		3u
+#define TRIES		4u	/* of a call whose window is not there yet */
+
+#define NOTE_MAX	64u	/* bytes at the end of an answer */
 
 static struct console_line line;
-static cap_t uart_port, uart_irq;
+static uint8_t piece[4096];	/* of an answer */
+static cap_t uart_port, uart_irq, commander;
 
 static struct utcb *
 own_utcb(void)
@@ -116,19 +122,66 @@ port_notify(void *context)
 		service_panic("effect list full");
 }
 
-/* No commands are defined yet: what comes is logged, cut to one line. */
-static void
-port_control(void *context, const uint8_t *text, size_t length)
+/* A piece of phoenix's text: ERR_*; *out_answer has length, cursor, result. */
+static status_t
+command_piece(const uint8_t *text, size_t length, uint64_t cursor,
+    struct message *out_answer)
 {
-	char copy[64];
-	size_t end = length < sizeof(copy) - 1 ? length : sizeof(copy) - 1;
+	const struct message request = { { PHOENIX_COMMAND, cursor,
+	    [6] = sizeof(piece), [7] = length } };
+	status_t status = ERR_RETRY;
+
+	for (unsigned i = 0; i < TRIES && status == ERR_RETRY; i++) {
+		own_utcb()->windows[0] = (struct window){ (uint64_t)text,
+		    length << 2 | WINDOW_READ };
+		own_utcb()->windows[1] = (struct window){ (uint64_t)piece,
+		    sizeof(piece) << 2 | WINDOW_WRITE };
+		piece[0] = 0;		/* its page is there */
+		*out_answer = request;
+		status = sys_call(commander, 2ul << IPC_WINDOWS_SHIFT,
+		    out_answer, NULL);
+	}
+	if (status == OK && out_answer->word[0] != TAG_REPLY_OK)
+		status = out_answer->word[1] != OK ? out_answer->word[1] :
+		    ERR_ARG;
+	if (status == OK && out_answer->word[1] > sizeof(piece))
+		status = ERR_RANGE;
+	return status;
+}
+
+/*
+ * phoenix calls nobody, so the call ends; when it is this service that the
+ * command kills, the next incarnation answers.
+ */
+static size_t
+port_command(void *context, const uint8_t *text, size_t length,
+    uint8_t *answer, bool *out_failed)
+{
+	char *end = (char *)answer;
+	size_t room = CONSOLE_ANSWER_MAX - NOTE_MAX, used = 0;
+	uint64_t cursor = 0;
+	struct message got;
 
 	(void)context;
-	for (size_t i = 0; i < end; i++)
-		copy[i] = text[i] >= ' ' && text[i] < 0x7f ? (char)text[i] :
-		    '.';
-	copy[end] = 0;
-	service_log("control frame ignored: %s", copy);
+	*out_failed = false;
+	do {
+		status_t status = command_piece(text, length, cursor, &got);
+		if (status != OK) {
+			*out_failed = true;
+			return used + format_text(end + used, NOTE_MAX,
+			    "[no more from phoenix: status %lu]\n", status);
+		}
+		size_t part = got.word[1] < room - used ? got.word[1] :
+		    room - used;
+		memcpy(answer + used, piece, part);
+		used += part;
+		*out_failed |= cursor == 0 && got.word[3] != OK;
+		cursor = got.word[2];
+		if (part < got.word[1] || (cursor != 0 && part == 0))
+			return used + format_text(end + used, NOTE_MAX,
+			    "[the rest is cut]\n");
+	} while (cursor != 0);
+	return used;
 }
 
 static void
@@ -142,7 +195,7 @@ static const struct console_port port = {
 	.in = port_in, .out = port_out, .send = port_send,
 	.copy_in = port_copy_in, .copy_out = port_copy_out,
 	.answer = port_answer, .again = port_again,
-	.notify = port_notify, .control = port_control, .fail = port_fail,
+	.notify = port_notify, .command = port_command, .fail = port_fail,
 };
 
 static void
@@ -152,8 +205,9 @@ resume(void *root, bool first)
 	if (!console_ok(root))
 		service_panic("the state is inconsistent");
 	if (service_request(PORT_NAME, &uart_port) != OK ||
-	    service_request(IRQ_NAME, &uart_irq) != OK)
-		service_panic("no serial port");
+	    service_request(IRQ_NAME, &uart_irq) != OK ||
+	    service_request("phoenix:control", &commander) != OK)
+		service_panic("no serial port, or no phoenix");
 	console_open(&line, root, service_arena(), &port,
 	    (uint32_t)service_info()->incarnation);
 	/* The interrupt may be masked, or its signal lost: look in any case. */

@@ -13,18 +13,17 @@
 
 #include <idl/console.h>
 #include <idl/errno.h>
-#include <idl/storage.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
 #define FORK_RESERVE_FRAMES	1024u	/* 4 MiB */
-#define LAYOUT		6u
+#define LAYOUT		7u
+#define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
 #define WORK_AT_ONCE	8u	/* processes in one transaction */
 #define CODE_NO_BOOT	125u
 #define ALARM_MAX_NS	(1ul << 62)	/* no clock will see it */
-#define CALLS_MAX	4096u	/* one per process may wait */
 #define VECTOR_DIVIDE	0u
 #define VECTOR_INVALID	6u
 
@@ -320,6 +319,32 @@ handle_limit(struct service_call *call, struct process *process)
 	return error;
 }
 
+/* So are the group and the session, for the caller and for a child. */
+static int
+handle_setpgid(struct service_call *call, struct process *process)
+{
+	uint64_t pid = call->message.word[1];
+	const struct process *target = pid == 0 ? process :
+	    proc_find(&proc, pid);
+	int error = proc_setpgid(&proc, process, pid, call->message.word[2]);
+
+	if (error == 0)
+		info_update(target);
+	reply(call, 0, 0, 0);
+	return error;
+}
+
+static int
+handle_setsid(struct service_call *call, struct process *process)
+{
+	int error = proc_setsid(&proc, process);
+
+	if (error == 0)
+		info_update(process);
+	reply(call, process->sid, 0, 0);
+	return error;
+}
+
 /* Names that make no sense are left out: exec has happened all the same. */
 static int
 handle_exec_done(struct service_call *call, struct process *process)
@@ -390,12 +415,9 @@ dispatch(struct root *root, struct service_call *call,
 		error = proc_signal_ignore(&proc, process, a, b);
 		break;
 	case PROC_SETPGID:
-		error = proc_setpgid(&proc, process, a, b);
-		break;
+		return handle_setpgid(call, process);
 	case PROC_SETSID:
-		error = proc_setsid(&proc, process);
-		reply(call, process->sid, 0, 0);
-		return error;
+		return handle_setsid(call, process);
 	case TERMINAL_OPEN:
 	case TERMINAL_SET_GROUP:
 	case TERMINAL_ACQUIRE:
@@ -457,8 +479,9 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY) {
+	if (work & PROC_WORK_DESTROY)
 		must(proc_spent(&proc, process, objects_destroy(process)));
+	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
 	}
@@ -663,21 +686,6 @@ request(const char *name)
 	return cap;
 }
 
-/* A session at the root directory; proc may wait for storage here. */
-static cap_t
-attach(void)
-{
-	struct message message = { { STORAGE_ATTACH, 0, 0 } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
-	status_t status = sys_call(granted.storage, 0, &message, caps);
-
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    caps[0] == CAP_NONE)
-		service_panic("no root directory: status %lu error %lu",
-		    status, message.word[1]);
-	return caps[0];
-}
-
 static status_t
 start(void *arena_root)
 {
@@ -711,14 +719,13 @@ resume(void *arena_root, bool first)
 	char value[48];
 
 	(void)first;
-	proc = (struct proc){
-		.table = &root->table,
-		.arena = service_arena(),
-		.answer = answer,
-		.session_ended = terminals_session_ended,
-	};
+	proc.table = &root->table;
+	proc.arena = service_arena();
+	proc.answer = answer;
+	proc.session_ended = terminals_session_ended;
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
+	proc_resume(&proc);
 	seed_start(service_info()->seed);
 	loop_transaction_begin();
 	if (root->started)
@@ -742,8 +749,9 @@ resume(void *arena_root, bool first)
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
 	loop_transaction_end();
+	nodes_resume();
 	if (!root->started && !root->failed)
-		root_directory = attach();
+		root_directory = storage_attach();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
 }
 
@@ -751,8 +759,8 @@ static const struct service service = {
 	.name = "proc",
 	.layout_version = LAYOUT,
 	.root_size = sizeof(struct root),
-	.reply_objects = CALLS_MAX,
-	.table_slots = 65536,
+	.reply_objects = PROC_CALLS_MAX,
+	.table_slots = TABLE_SLOTS,
 	.start = start,
 	.resume = resume,
 	.handle = handle,

@@ -45,7 +45,10 @@ struct terminals {
 	struct terminal *terminal[TERMINAL_COUNT];
 	uint64_t next_badge;
 	uint64_t typed;		/* bytes taken from the console */
+	cap_t	 directory;	/* session at storage's root, for nodes */
+	uint64_t nodes_gone;	/* bit n: /dev/pts/n may have to go */
 };
+_Static_assert(TERMINAL_PTY_MAX <= 64, "bits of nodes_gone");
 
 /* Root of the arena. */
 struct root {
@@ -109,6 +112,7 @@ status_t info_update(const struct process *process);
 #define TERMINALS_BADGE	(1ul << 32)
 #define PARKED		(-1)	/* beside 0 and E_* codes */
 #define BIT_CONSOLE	(1ul << 34)	/* of the notification: pump() */
+#define BIT_TERMINALS	(1ul << 35)	/* terminals_serve() */
 
 extern struct terminals *terminals;	/* in the arena */
 extern struct terminal_core terminal_core;
@@ -132,6 +136,15 @@ uint64_t terminals_due(void);	/* 0: never */
 int terminals_session_ended(void *context, uint32_t sid, uint32_t number);
 /* The typist is gone, or the master. */
 void terminals_hang_up(struct terminal *terminal);
+
+/* nodes.c. First thing after terminals_resume(), not in a transaction. */
+void nodes_resume(void);
+/* E_* or 0. Last thing in the transaction that makes the pair. */
+int nodes_make(uint32_t number);
+/* The pair has no master any more. */
+void nodes_gone(uint32_t number);
+void nodes_serve(void);
+cap_t storage_attach(void);
 
 /* Terminal 0 and the console. First thing in an incarnation, a transaction. */
 void pump_resume(void);

@@ -10,12 +10,12 @@
 
 #include <idl/errno.h>
 
-#define BIT_TERMINALS	(1ul << 35)
 #define EVENT_BITS	(1ul << 63)
 #define INFO_MASTER	1u
 #define INFO_LOCKED	2u
 #define INFO_PACKET	4u
 #define HANG_UP_STEPS	3u
+#define OPEN_MAX	8192u	/* handles are needed for processes, too */
 
 struct terminals *terminals;
 static unsigned seen_end;		/* this incarnation saw none from here on */
@@ -322,8 +322,10 @@ open_terminal(struct service_call *call, struct process *process)
 	bool master = word[1] == TERMINAL_MASTER;
 	uint32_t how = (uint32_t)word[3];
 	struct terminal *terminal;
-	int error = choose(process, word, &terminal);
+	int error = E_NFILE;
 
+	if (arena_map_count(terminals->open) < OPEN_MAX)
+		error = choose(process, word, &terminal);
 	if (error != 0)
 		return error;
 	struct open_terminal *open = arena_alloc(service_arena(),
@@ -341,6 +343,11 @@ open_terminal(struct service_call *call, struct process *process)
 	if (arena_map_put(service_arena(), terminals->open, open->badge,
 	    open) != OK)
 		return E_NOMEM;
+	if (terminal->number != 0 && master) {
+		error = nodes_make(terminal->number - 1);
+		if (error != 0)
+			return error;
+	}
 	terminal_count(&terminal_core, terminal, master, 1);
 	/* A leader without a terminal gets the first that it opens. */
 	if (!master && !(how & TERMINAL_OPEN_NOCTTY) &&
@@ -368,8 +375,10 @@ terminals_closed(uint64_t badge)
 	must(service_cap_drop(open->session));
 	must(arena_map_remove(service_arena(), terminals->open, badge));
 	terminal_count(&terminal_core, terminal, open->master, -1);
-	if (open->master && terminal->masters == 0)
+	if (open->master && terminal->masters == 0) {
+		nodes_gone(number - 1);
 		terminals_hang_up(terminal);
+	}
 	must(arena_free(service_arena(), open));
 	if (number == 0 || terminal->masters + terminal->slaves > 0)
 		return;
@@ -687,6 +696,7 @@ go_on_with_hang_up(struct terminal *terminal)
 void
 terminals_serve(void)
 {
+	nodes_serve();
 	for (unsigned i = 0; i < seen_end; i++) {
 		struct terminal *terminal = terminals->terminal[i];
 

@@ -317,6 +317,44 @@ orphans(void)
 	close(p[1]);
 }
 
+/* 1: the group is not what was asked for, with the next call. */
+static int
+group_is_wrong(int how, int from)
+{
+	char c;
+
+	if (how == 0)
+		setpgid(0, 0);
+	else if (how == 1)
+		setsid();
+	else
+		read(from, &c, 1);
+	return getpgrp() != getpid();
+}
+
+/* On several CPUs the next call may come before proc has done anything else. */
+static void
+groups(void)
+{
+	int wrong = 0, status, p[2];
+
+	for (int i = 0; i < 90; i++) {
+		pipe(p);
+		pid_t pid = fork();
+		if (pid == 0)
+			_exit(group_is_wrong(i % 3, p[0]));
+		if (i % 3 == 2) {
+			setpgid(pid, pid);
+			write(p[1], "x", 1);
+		}
+		waitpid(pid, &status, 0);
+		wrong += status != 0;
+		close(p[0]);
+		close(p[1]);
+	}
+	printf("wrong groups: %d\n", wrong);
+}
+
 /* The init process is not to be stopped: the tests run in a child of it. */
 int
 main(void)
@@ -331,6 +369,7 @@ main(void)
 		ignores();
 		restarts();
 		orphans();
+		groups();
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);

@@ -6,9 +6,11 @@
 #define _GNU_SOURCE
 #include "say.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -201,6 +203,49 @@ session(const char *command, const char *keys)
 	close(master);
 }
 
+/* Whether ls /dev/pts shows it. */
+static bool
+listed(const char *path)
+{
+	DIR *folder = opendir("/dev/pts");
+	struct dirent *entry;
+	bool found = false;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL)
+		found |= strcmp(entry->d_name, strrchr(path, '/') + 1) == 0;
+	closedir(folder);
+	return found;
+}
+
+static bool
+goes(const char *path)
+{
+	for (int i = 0; i < 2000 && listed(path); i++)
+		usleep(1000);
+	return !listed(path);
+}
+
+static void
+nodes(void)
+{
+	char name[2][64];
+	int slave[2], master[2];
+
+	for (int i = 0; i < 2; i++) {
+		master[i] = pair(&slave[i]);
+		strcpy(name[i], ptsname(master[i]));
+	}
+	CHECK(listed(name[0]) && listed(name[1]));
+	close(master[1]);
+	CHECK(goes(name[1]));
+	SAY("of a node that went", open(name[1], O_RDWR | O_NOCTTY));
+	CHECK(listed(name[0]));
+	close(slave[1]);
+	close(slave[0]);
+	close(master[0]);
+	CHECK(goes(name[0]));
+}
+
 int
 main(void)
 {
@@ -212,6 +257,7 @@ main(void)
 	raw(master, slave);
 	sizes(master, slave);
 	closing(master, slave);
+	nodes();
 	session("tty >/dev/null && echo on a terminal; stty size", NULL);
 	session("trap 'echo caught; exit 3' INT; echo ready; read x; read x",
 	    "\003");

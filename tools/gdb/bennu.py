@@ -48,6 +48,20 @@ def struct(kind):
     return gdb.lookup_type(f"struct {kind}")
 
 
+def kernel_value(name):
+    """A variable of the kernel, whatever frame is selected: libOS and programs
+    have variables of the same names."""
+    kernel = gdb.lookup_global_symbol("cpu_table").symtab.objfile
+    for symbol in (gdb.lookup_global_symbol(name),
+                   *gdb.lookup_static_symbols(name)):
+        # The optimiser of the whole program leaves a second, empty entry.
+        if symbol is not None and symbol.symtab.objfile == kernel:
+            value = symbol.value()
+            if not value.is_optimized_out:
+                return value
+    raise gdb.GdbError(f"the kernel has no {name}")
+
+
 def container_of(pointer, kind, member):
     """The struct that `pointer` is a member of."""
     wanted = struct(kind)
@@ -96,12 +110,16 @@ class World:
         self.threads, self.tables = {}, {}
         self.endpoints, self.replies = {}, {}
         self.todo = []
-        self.start()
-        while self.todo:
-            self.todo.pop()()
+        try:
+            self.start()
+            while self.todo:
+                self.todo.pop()()
+        except gdb.MemoryError as error:
+            raise gdb.GdbError(f"{error}: before the kernel has begun there "
+                               "are no objects") from error
 
     def start(self):
-        for head in array(gdb.parse_and_eval("thread_table")):
+        for head in array(kernel_value("thread_table")):
             for thread in walk_list(head, "thread", "by_id"):
                 self.add_thread(thread.address)
         for cpu in cpus():
@@ -177,7 +195,7 @@ def object_at(slot, kind):
 
 def slab_objects(kind, name):
     """Yields pointers to the objects in frames that have a free place."""
-    slab = gdb.parse_and_eval("kinds")[kind]["slab"]
+    slab = kernel_value("kinds")[kind]["slab"]
     size = int(slab["size"])
     header = struct("slab_frame").sizeof
     pointer = struct(name).pointer()
@@ -201,8 +219,8 @@ def free_places(frame):
 
 
 def cpus():
-    table = gdb.parse_and_eval("cpu_table")
-    count = int(gdb.parse_and_eval("cpu_count")) or 1
+    table = kernel_value("cpu_table")
+    count = int(kernel_value("cpu_count")) or 1
     return [table[number] for number in range(count)]
 
 
