@@ -135,8 +135,7 @@ def main(argv):
     if arguments.print:
         print_commands(arguments)
         return 0
-    module = boot_module(arguments.program, root=arguments.root,
-                         deterministic=arguments.icount)
+    module = boot_module(arguments.program, root=arguments.root)
     socket = f"/tmp/bennu-gdb-{os.getpid()}"
     machine = Machine(arguments, module, stub(socket, arguments))
     # Ctrl-C in the terminal is for gdb.

@@ -152,7 +152,7 @@ def make(arguments, work):
     out = os.path.join(work, "out")
     iso, disk, elf, archive = (os.path.join(out, name) for name in FILES)
     module = boot_module(arguments.program, arguments.env, arguments.option,
-                         arguments.root, deterministic=True)
+                         arguments.root)
     kernel = stripped_kernel(work)
     write(elf, kernel)
     write(archive, module)

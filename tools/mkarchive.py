@@ -9,7 +9,6 @@ The first is ours and ends on a page boundary:
     bennu/command             arguments of the program, each ended by a NUL
     bennu/environment         the same for its environment
     bennu/options             lines of key=value
-    bennu/seed                64 bytes of randomness
 
 The second is the root file system of the program: a folder packed here, or a
 file that is passed through untouched.
@@ -18,7 +17,6 @@ file that is passed through untouched.
 import argparse
 import hashlib
 import os
-import secrets
 import stat
 import subprocess
 import sys
@@ -255,28 +253,24 @@ def strings(items):
     return b"".join(os.fsencode(item) + b"\0" for item in items)
 
 
-def boot_archive(command, environment, options, deterministic):
+def boot_archive(command, environment, options):
     writer = CpioWriter()
     writer.file("bennu/command", strings(command))
     writer.file("bennu/environment", strings(
         f"{key}={value}" for key, value in environment.items()))
     writer.file("bennu/options",
                 "".join(line + "\n" for line in options).encode())
-    seed = hashlib.sha512(b"bennu").digest() if deterministic \
-        else secrets.token_bytes(64)
-    writer.file("bennu/seed", seed)
     for name, path in component_files(options):
         writer.file(name, read(path), 0o755)
     return writer.finish(PAGE)
 
 
-def boot_module(command, environment=(), options=(), root=None,
-                deterministic=False):
-    """Returns the whole module. `environment` holds K=V strings."""
+def boot_module(command, environment=(), options=(), root=None):
+    """Returns the whole module; the same input gives the same bytes.
+    `environment` holds K=V strings."""
     merged = dict(DEFAULT_ENVIRONMENT)
     merged.update(item.split("=", 1) for item in environment)
-    return boot_archive(command, merged, options, deterministic) \
-        + user_root(root)
+    return boot_archive(command, merged, options) + user_root(root)
 
 
 def main():
@@ -286,13 +280,11 @@ def main():
     parser.add_argument("--env", action="append", default=[], metavar="K=V")
     parser.add_argument("--option", action="append", default=[],
                         metavar="K=V")
-    parser.add_argument("--deterministic", action="store_true",
-                        help="the same seed each time")
     parser.add_argument("--output", required=True)
     parser.add_argument("command", nargs="*", default=["/bin/sh"])
     arguments = parser.parse_args()
     module = boot_module(arguments.command, arguments.env, arguments.option,
-                         arguments.root, arguments.deterministic)
+                         arguments.root)
     with open(arguments.output, "wb") as file:
         file.write(module)
     return 0

@@ -30,24 +30,24 @@ class ArchiveTest(unittest.TestCase):
         with open(root, "wb") as file:
             file.write(b"not an archive")
         module = mkarchive.boot_module(["/bin/x", ""], ["A=b=c"], ["trace=1"],
-                                       root, True)
+                                       root)
         first = module[:-len(b"not an archive")]
         self.assertEqual(len(first) % mkarchive.PAGE, 0)
         self.assertTrue(module.endswith(b"not an archive"))
         names = listing(first)
-        for name in ("command", "environment", "options", "seed"):
+        for name in ("command", "environment", "options"):
             self.assertIn("bennu/" + name, names)
         self.assertIn(b"/bin/x\0\0", first)
         self.assertIn(b"A=b=c\0", first)
         self.assertIn(b"trace=1\n", first)
 
-    def test_deterministic_module_repeats(self):
+    def test_a_module_repeats(self):
         root = os.path.join(self.folder.name, "root")
         with open(root, "wb"):
             pass
         one, two, three = (mkarchive.boot_module(["x"], root=root,
-                                                 deterministic=same)
-                           for same in (True, True, False))
+                                                 options=options)
+                           for options in ((), (), ("a=b",)))
         self.assertEqual(one, two)
         self.assertNotEqual(one, three)
 

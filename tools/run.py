@@ -485,8 +485,7 @@ def main(argv):
     except OSError:
         os.open(os.devnull, os.O_RDONLY)
     module = None if arguments.image else boot_module(
-        arguments.program, arguments.env, options(arguments), arguments.root,
-        arguments.icount)
+        arguments.program, arguments.env, options(arguments), arguments.root)
     if arguments.print_command:
         print(printable_command(arguments, module))
         return 0

@@ -350,7 +350,7 @@ def run_jobs(report, processes, jobs, width):
 def parse(argv):
     parser = argparse.ArgumentParser(
         prog="./bennu test",
-        description="Builds and tests. quick takes under a minute; full, the "
+        description="Builds and tests. quick takes a minute or two; full, the "
         "default, is what CI runs; nightly takes hours. NAME picks tests whose "
         "name contains it, such as host/ or scenario/linux. Output of each "
         "test is kept in build/test-logs.")
