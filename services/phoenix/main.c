@@ -19,7 +19,11 @@ create_timer(uint64_t bits, cap_t *out_cap)
 	return status == OK ? service_cap_keep(*out_cap) : status;
 }
 
-/* A place that cannot be made is left out; the others go on. */
+/*
+ * A place whose manifest or image is bad is left out; the others go on. Memory
+ * is another matter: the next incarnation may find more, and if none does the
+ * system ends with a word instead of waiting for what will never start.
+ */
 static void
 create_places(struct phoenix *phoenix)
 {
@@ -38,6 +42,9 @@ create_places(struct phoenix *phoenix)
 			continue;
 		}
 		status_t status = place_create(phoenix, &manifest);
+		if (status == ERR_NOMEM || status == ERR_LIMIT)
+			service_panic("%s: no memory for its place",
+			    manifest.name);
 		if (status != OK)
 			service_log("%s: no place for %s: status %lu", file,
 			    manifest.name, status);
