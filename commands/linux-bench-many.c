@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MAX_LIVE	4000u
+#define MAX_LIVE	10000u
 #define FORKS		40u
 
 static pid_t live[MAX_LIVE];
@@ -147,6 +147,7 @@ static const struct {
 	{ "fork_at_100", 100, measure_forks },
 	{ "fork_at_1000", 1000, measure_forks },
 	{ "fork_at_4000", 4000, measure_forks },
+	{ "fork_at_10000", 10000, measure_forks },
 	{ "pipeline_10", 10, measure_pipeline },
 	{ "pipeline_100", 100, measure_pipeline },
 	{ "pipeline_1000", 1000, measure_pipeline },

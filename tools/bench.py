@@ -36,7 +36,7 @@ NATIVE_PREFIX = "bench: "
 NOTHING = "-"               # names no row
 # Parts that are boots of their own, and what the program is told.
 MODES = {"main": [], "many": ["--many"], "boot": ["--boot"]}
-MEMORY = {"many": "2G"}
+MEMORY = {"many": "6G"}
 
 
 def native_rows(log):
