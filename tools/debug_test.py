@@ -74,7 +74,7 @@ class DebugTest(unittest.TestCase):
     def test_crash_shows_the_stack_of_the_program(self):
         done = subprocess.run(
             [sys.executable, os.path.join(TOOLS, "debug.py"), "--crash",
-             "--batch", "up", "--batch", "bennu threads", "--", "/bin/sh",
+             "--batch", "list", "--batch", "bennu threads", "--", "/bin/sh",
              "-c", "/bin/true; /bin/tests/crash divide; exit 3"],
             capture_output=True, text=True, timeout=100,
             stdin=subprocess.DEVNULL)
@@ -83,6 +83,8 @@ class DebugTest(unittest.TestCase):
         self.assertRegex(done.stdout, r"(?s)#0 .*"
                          r"in crash_here .*at tests/programs/crash.c:\d+\n"
                          r".*in crash_outer ")
+        # The line and what is around it are those of the program.
+        self.assertRegex(done.stdout, r"(?m)^\d+\t.*\bcrash_here\(")
         # The kernel is still seen from the frame of a program.
         self.assertRegex(done.stdout, r"(?m)^0x\S+ id \d+ storage blocked")
         self.assertRegex(done.stdout, r"(?m)^\d+ threads$")

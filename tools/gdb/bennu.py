@@ -368,7 +368,7 @@ def describe_reply(reply):
 
 
 class Bennu(gdb.Command):
-    """Shows kernel objects: bennu threads|table|replies|queues."""
+    """Shows kernel objects: bennu threads|table|replies|queues|crash."""
 
     def __init__(self):
         super().__init__("bennu", gdb.COMMAND_DATA, prefix=True)

@@ -94,6 +94,9 @@ class Crash(gdb.Command):
         gdb.execute("maintenance flush register-cache", to_string=True)
         print(f"{path} dies of signal {number}")
         gdb.execute("backtrace")
+        # The line itself; "list" then begins there, not in the libOS.
+        lines = gdb.execute("frame 0", to_string=True).splitlines()
+        print("\n".join(lines[1:]))
 
 
 gdb.Parameter("bennu-root", gdb.COMMAND_DATA, gdb.PARAM_STRING)
