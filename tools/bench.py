@@ -166,6 +166,18 @@ def all_figures(arguments, rows):
     return out
 
 
+def limit_problems(rows, known):
+    """Counts of a ledger that have a limit of their own."""
+    ledgers = {row["name"]: row["ledger"] for row in rows}
+    for name, row in known.items():
+        for key, limit in row.get("limits", {}).items():
+            count = ledgers.get(name, {}).get(key)
+            if count is None:
+                yield f"{name} {key} was not measured"
+            elif count > limit:
+                yield f"{name} {key} is {count}, {limit} allowed"
+
+
 def gate_problems(rows):
     medians = {row["name"]: row["median"] for row in rows}
     for name, limit in GATES.items():
@@ -231,7 +243,8 @@ def bench(arguments):
         write_docs(measured, known)
     if not rows:
         print("bennu bench: the guest measured nothing", file=sys.stderr)
-    problems = list(gate_problems(rows)) if arguments.gate else []
+    problems = [*gate_problems(rows), *limit_problems(rows, known)] \
+        if arguments.gate else []
     for problem in problems:
         print(f"bennu bench: {problem}", file=sys.stderr)
     return code or (1 if problems or not rows else 0)

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import unittest
 
+import bench
 import ktap
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
@@ -56,6 +57,14 @@ class BenchTest(unittest.TestCase):
         self.assertIn("dance is not in tests/bench/rows.toml", done.stderr)
         done = self.bench("bench", "dance")
         self.assertEqual(done.returncode, 1)
+
+    def test_count_over_its_limit_is_a_problem(self):
+        known = {"wake": {"limits": {"worst": 50}}, "other": {}}
+        for ledger, found in (({"worst": 50}, 0), ({"worst": 51}, 1),
+                              ({}, 1)):
+            rows = [{"name": "wake", "ledger": ledger}]
+            self.assertEqual(len(list(bench.limit_problems(rows, known))),
+                             found)
 
     def test_no_rows_is_an_error(self):
         self.assertEqual(self.bench("plain").returncode, 7)

@@ -12,6 +12,7 @@ A row of tests/bench/rows.toml has
     peers   what others publish or was measured elsewhere
     reason  why the goal is missed
     plan    what will be done about it
+    limits  counts of the ledger that must not be exceeded: a gate of the tests
 
 A row that misses its goal, or cannot be measured yet, needs the last two.
 """
@@ -27,7 +28,7 @@ ROWS = os.path.join(ROOT, "tests", "bench", "rows.toml")
 FIGURES = os.path.join(ROOT, "docs", "performance.json")
 PAGE = os.path.join(ROOT, "docs", "performance.md")
 UNIT = "instructions"
-KEYS = {"name", "text", "part", "goal", "peers", "reason", "plan"}
+KEYS = {"name", "text", "part", "goal", "peers", "reason", "plan", "limits"}
 PARTS = ("main", "native", "many", "boot", "firmware")
 BEGIN = "<!-- begin: ./bennu bench --peers --write-docs -->\n"
 END = "<!-- end -->\n"

@@ -23,6 +23,7 @@ unsigned cpu_count = 1;
 uint64_t cpu_online_mask;
 
 #define REAP_STEPS	8u		/* pieces of reclaiming per kernel exit */
+#define REAP_NS		2000ul		/* of that before interrupts are let in */
 #define WATCH_NS	10000000ul	/* longest time between two looks at a busy CPU */
 
 void
@@ -529,10 +530,31 @@ idle(struct cpu *cpu)
 	__atomic_store_n(&cpu->idle, false, __ATOMIC_SEQ_CST);
 }
 
+/*
+ * Takes dead objects apart, on the way out of whoever made a call; interrupts
+ * get their turn after REAP_NS. A thread of class realtime does no more than it
+ * may have made itself, and nothing when it was just woken.
+ */
+static void
+reap(struct cpu *cpu, const struct thread *entered)
+{
+	const struct thread *thread = cpu->current;
+	unsigned steps = REAP_STEPS;
+	uint64_t end = arch_clock_now() + REAP_NS;
+
+	if (thread != NULL && thread->class == CLASS_REALTIME)
+		steps = thread == entered;
+	while (steps-- > 0 && !cpu->need_resched && object_reap_step() &&
+	    object_reap_pending())
+		if (arch_clock_now() > end)
+			arch_interrupt_window();
+}
+
 void
 kernel_exit(void)
 {
 	struct cpu *cpu = this_cpu();
+	const struct thread *entered = cpu->current;
 
 	for (;;) {
 		cpu->arch.exit_work = 0;
@@ -540,9 +562,8 @@ kernel_exit(void)
 		if (cpu->current == NULL || cpu->current_gone ||
 		    cpu->need_resched)
 			sched_choose(cpu);
-		for (unsigned i = 0; i < REAP_STEPS && object_reap_pending(); i++)
-			if (!object_reap_step())
-				break;
+		if (object_reap_pending())
+			reap(cpu, entered);
 		if (cpu->current == NULL) {
 			if (object_reap_pending() && object_reap_step())
 				arch_interrupt_window();

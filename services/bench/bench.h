@@ -30,6 +30,9 @@ sys3(long number, uint64_t a, uint64_t b, uint64_t c)
 	return sys_invoke(number, a, b, c, 0, 0, 0);
 }
 
+void sort(uint64_t *values, unsigned count);
+void measure_wakeups(cap_t vspace);
+
 /* Peer code. */
 void peer_serve(void);		/* answers calls */
 void peer_echo(void);		/* signals back what it is signalled */
