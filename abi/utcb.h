@@ -95,6 +95,13 @@ struct container_info {
 	uint64_t objects_used, objects_limit;
 };
 
+/* Memory that is near to the same CPUs. */
+#define NODE_MAX		8
+
+struct node_frames {
+	uint64_t total, free;
+};
+
 /* SYSTEM_INFO result: what leak tests compare. */
 struct system_info {
 	uint64_t frames_total, frames_free, frames_reserved;
@@ -108,6 +115,8 @@ struct system_info {
 	uint64_t context_switches;
 	uint64_t ipc_fast, ipc_slow;
 	uint64_t boot_user_tsc;	/* TSC at the first user instruction */
+	uint64_t nodes;
+	struct node_frames node[NODE_MAX];
 };
 
 /*
@@ -123,6 +132,7 @@ struct cpu_info {
 	uint64_t queue_length;	/* threads ready, without the running one */
 	uint64_t context_switches;
 	uint32_t latency[CLASS_COUNT][LATENCY_BUCKETS];
+	uint64_t node;		/* whose memory it gets first */
 };
 
 #define CPU_FEATURE_PKU		0x1u

@@ -40,6 +40,9 @@ def add_arguments(parser):
                         help="default microvm, pc with --image")
     parser.add_argument("--cpu", default="max", metavar="MODEL",
                         help="QEMU CPU model (default max)")
+    parser.add_argument("--numa", type=int, default=0, metavar="N",
+                        help="N nodes with equal shares of memory and CPUs, "
+                        "not on microvm")
     parser.add_argument("--icount", action="store_true",
                         help="count instructions as time: deterministic")
     parser.add_argument("--append", default="", metavar="TEXT",
@@ -47,6 +50,28 @@ def add_arguments(parser):
     parser.add_argument("--debug", action="store_true",
                         help="boot the debug kernel: addresses are checked")
     parser.set_defaults(image=None, firmware="bios", kernel=None)
+
+
+def megabytes(memory):
+    number = int(memory.rstrip("MG"))
+    return number * 1024 if memory.endswith("G") else number
+
+
+def numa_options(arguments):
+    """QEMU's options for nodes: farther in number is farther away."""
+    nodes, argv = getattr(arguments, "numa", 0), []
+    for node in range(nodes):
+        share = megabytes(arguments.memory) // nodes
+        first = arguments.cpus * node // nodes
+        last = arguments.cpus * (node + 1) // nodes - 1
+        cpus = f",cpus={first}-{last}" if last >= first else ""
+        argv += ["-object", f"memory-backend-ram,id=node{node},size={share}M",
+                 "-numa", f"node,nodeid={node},memdev=node{node}{cpus}"]
+    for node in range(nodes):
+        for other in range(nodes):
+            distance = 10 + 10 * abs(node - other)
+            argv += ["-numa", f"dist,src={node},dst={other},val={distance}"]
+    return argv
 
 
 def add_image_arguments(parser):
@@ -68,6 +93,11 @@ def check_arguments(parser, arguments):
         parser.error("--machine microvm: has no firmware for an image")
     if arguments.machine is None:
         arguments.machine = "pc" if arguments.image else "microvm"
+    if not 0 <= arguments.numa <= 8 or (
+            arguments.numa and megabytes(arguments.memory) % arguments.numa):
+        parser.error("--numa: at most 8, and a divisor of the megabytes")
+    if arguments.numa and arguments.machine == "microvm":
+        parser.error("--numa: microvm has no tables that tell of nodes")
 
 
 def kernel_image(arguments):
@@ -106,6 +136,7 @@ def command_line(arguments, module, control, log):
         "-chardev", log, "-device", "isa-serial,chardev=com1,index=0",
         "-chardev", control, "-device", "isa-serial,chardev=com2,index=1",
     ] + boot_source(arguments, module)
+    argv += numa_options(arguments)
     if arguments.icount:
         argv += ["-icount", "shift=0,sleep=off"]
     return argv

@@ -21,6 +21,7 @@ struct cpu {
 	struct arch_cpu	arch;		/* must be first: entry stubs use offsets */
 
 	unsigned	index;
+	unsigned	node;		/* constant after boot */
 	struct thread	*current;	/* NULL while idle */
 	bool		need_resched;	/* look at the queue before user mode */
 	bool		idle;		/* read by others: worth an IPI */

@@ -11,19 +11,27 @@
  *	FREE		part of a free block
  *
  * A free block of order k is 2^k frames, naturally aligned, all FREE; its first
- * frame has order = k + 1 and carries the list node of frame_blocks[k], the
+ * frame has order = k + 1 and carries the list node of blocks[k], the
  * others have order = 0. Two free buddies of one order never exist: they are
  * merged. So taking a block apart writes only the heads of its halves.
+ *
+ * Each node has lists of its own. Nodes begin at multiples of the largest block,
+ * so buddies are of one node. A frame goes back to the node it is of, whoever
+ * frees it; an allocation looks at the node of its CPU, then at the others in
+ * the order of their distance.
  *
  * frame_lock guards states, orders and lists, and is a leaf. References are
  * atomic: who holds one may add one, and the frame cannot change state then.
  */
 #include <kernel/core/frame_state.h>
+
+#include <kernel/core/cpu.h>
 #include <kernel/core/panic.h>
 #include <kernel/core/string.h>
 #include <abi/object.h>
 
 #define RESERVED_MAX	32
+#define BORDERS_MAX	32
 
 struct range {
 	uint64_t first, end;	/* frame numbers */
@@ -34,11 +42,28 @@ static struct range reserved[RESERVED_MAX];
 static unsigned reserved_count;
 struct frame *frames;
 uint64_t frame_count;
+unsigned frame_node_count = 1;
+uint8_t frame_node_order[NODE_MAX][NODE_MAX];
+/* Where memory of another node begins; what lies below is of node 0. */
+static struct border {
+	uint64_t first;		/* frame number */
+	unsigned node;
+} borders[BORDERS_MAX];
+static unsigned border_count;
+static uint64_t frames_reserved;
 
 struct lock frame_lock;
-struct list frame_blocks[ORDER_COUNT];
-static struct frame_statistics statistics;
+struct frame_node frame_nodes[NODE_MAX];
 static uint64_t fail_countdown;
+
+struct frame_node *
+frame_node_of(uint64_t number)
+{
+	for (unsigned i = border_count; i > 0; i--)
+		if (number >= borders[i - 1].first)
+			return &frame_nodes[borders[i - 1].node];
+	return &frame_nodes[0];
+}
 
 static struct list *
 block_node(uint64_t number)
@@ -53,11 +78,11 @@ block_number(const struct list *node)
 }
 
 static void
-block_insert(uint64_t number, unsigned order)
+block_insert(struct list *list, uint64_t number, unsigned order)
 {
 	frames[number].order = (uint8_t)(order + 1);
 	/* At the head: a frame freed just now is likely still cached. */
-	list_append(frame_blocks[order].next, block_node(number));
+	list_append(list->next, block_node(number));
 }
 
 static void
@@ -71,6 +96,9 @@ block_remove(uint64_t number)
 static void
 block_free(uint64_t number, unsigned order)
 {
+	struct frame_node *node = frame_node_of(number);
+
+	node->free += 1ul << order;
 	while (order < FRAME_MAX_ORDER) {
 		uint64_t buddy = number ^ (1ul << order);
 
@@ -82,7 +110,23 @@ block_free(uint64_t number, unsigned order)
 		number &= ~(1ul << order);
 		order++;
 	}
-	block_insert(number, order);
+	block_insert(&node->blocks[order], number, order);
+}
+
+void
+frame_node_begins(paddr_t base, unsigned node)
+{
+	uint64_t first = ((base >> PAGE_SHIFT) + (1ul << FRAME_MAX_ORDER) - 1) &
+	    ~((1ul << FRAME_MAX_ORDER) - 1);
+
+	/* A node that would begin where the next one does has no memory. */
+	if (border_count > 0 && borders[border_count - 1].first == first)
+		border_count--;
+	if (border_count == BORDERS_MAX)
+		return;
+	borders[border_count++] = (struct border){ first, node };
+	if (node >= frame_node_count)
+		frame_node_count = node + 1;
 }
 
 void
@@ -112,8 +156,9 @@ frame_init(paddr_t top, paddr_t bookkeeping)
 	frame_count = top >> PAGE_SHIFT;
 	frames = arch_frame_pointer(bookkeeping);
 	memset(frames, 0, frame_bookkeeping_size(top));
-	for (unsigned order = 0; order < ORDER_COUNT; order++)
-		list_init(&frame_blocks[order]);
+	for (unsigned node = 0; node < NODE_MAX; node++)
+		for (unsigned order = 0; order < ORDER_COUNT; order++)
+			list_init(&frame_nodes[node].blocks[order]);
 	frame_reserve_range(bookkeeping, frame_bookkeeping_size(top));
 	frame_reserve_range(0, PAGE_SIZE);	/* FRAME_NONE */
 }
@@ -141,7 +186,6 @@ add_free_run(uint64_t number, uint64_t end)
 {
 	for (uint64_t i = number; i < end; i++)
 		frames[i].state = FRAME_FREE;
-	statistics.free += end - number;
 	while (number < end) {
 		unsigned order = 0;
 
@@ -166,13 +210,17 @@ frame_add_range(paddr_t base, uint64_t length)
 		uint64_t run_end = end;
 		bool keep = number_is_reserved(number, &run_end);
 
+		for (unsigned i = border_count; i > 0; i--)
+			if (borders[i - 1].first > number &&
+			    borders[i - 1].first < run_end)
+				run_end = borders[i - 1].first;
 		for (uint64_t i = number; i < run_end; i++)
 			if (frames[i].state != FRAME_ABSENT)
 				kernel_panic("frame: %lx added twice",
 				    i << PAGE_SHIFT);
-		statistics.total += run_end - number;
+		frame_node_of(number)->total += run_end - number;
 		if (keep) {
-			statistics.reserved += run_end - number;
+			frames_reserved += run_end - number;
 			for (uint64_t i = number; i < run_end; i++)
 				frames[i].state = FRAME_RESERVED;
 		} else {
@@ -184,21 +232,22 @@ frame_add_range(paddr_t base, uint64_t length)
 
 /* Takes a block off the lists; frame_lock is held. 0 = none. */
 static uint64_t
-block_take(unsigned order)
+block_take(struct frame_node *node, unsigned order)
 {
-	unsigned from = order;
+	struct list *list = &node->blocks[order];
 
-	while (from < ORDER_COUNT && list_is_empty(&frame_blocks[from]))
-		from++;
-	if (from >= ORDER_COUNT)
-		return 0;
+	while (list_is_empty(list))
+		if (++list == &node->blocks[ORDER_COUNT])
+			return 0;
 
-	uint64_t number = block_number(frame_blocks[from].next);
+	uint64_t number = block_number(list->next);
+	unsigned from = (unsigned)(list - node->blocks);
 
 	block_remove(number);
 	while (from > order) {
 		from--;
-		block_insert(number + (1ul << from), from);
+		list--;
+		block_insert(list, number + (1ul << from), from);
 	}
 	for (uint64_t i = number; i < number + (1ul << order); i++) {
 		if (frames[i].state != FRAME_FREE || frames[i].references != 0)
@@ -207,20 +256,36 @@ block_take(unsigned order)
 		frames[i].state = FRAME_USED;
 		__atomic_store_n(&frames[i].references, 1, __ATOMIC_RELAXED);
 	}
-	statistics.free -= 1ul << order;
+	node->free -= 1ul << order;
+	return number;
+}
+
+/* Another node has to do. */
+static __attribute__((noinline, cold)) uint64_t
+block_take_elsewhere(unsigned home, unsigned order)
+{
+	uint64_t number = 0;
+
+	for (unsigned i = 1; i < frame_node_count && number == 0; i++)
+		number = block_take(&frame_nodes[frame_node_order[home][i]],
+		    order);
 	return number;
 }
 
 paddr_t
 frame_alloc_block(unsigned order)
 {
+	unsigned home = this_cpu()->node;
 	uint64_t number = 0;
 
 	if (order > FRAME_MAX_ORDER)
 		return FRAME_NONE;
 	lock_acquire(&frame_lock);
-	if (fail_countdown == 0 || --fail_countdown != 0)
-		number = block_take(order);
+	if (fail_countdown == 0 || --fail_countdown != 0) {
+		number = block_take(&frame_nodes[home], order);
+		if (number == 0)
+			number = block_take_elsewhere(home, order);
+	}
 	lock_release(&frame_lock);
 	return number << PAGE_SHIFT;
 }
@@ -265,7 +330,6 @@ frame_release(paddr_t address)
 		return;
 	lock_acquire(&frame_lock);
 	frame->state = FRAME_FREE;
-	statistics.free++;
 	block_free(address >> PAGE_SHIFT, 0);
 	lock_release(&frame_lock);
 }
@@ -318,8 +382,17 @@ frame_is_free(paddr_t address)
 void
 frame_get_statistics(struct frame_statistics *out_statistics)
 {
+	*out_statistics = (struct frame_statistics){
+		.reserved = frames_reserved };
 	lock_acquire(&frame_lock);
-	*out_statistics = statistics;
+	for (unsigned i = 0; i < frame_node_count; i++) {
+		const struct frame_node *node = &frame_nodes[i];
+
+		out_statistics->node[i].total = node->total;
+		out_statistics->node[i].free = node->free;
+		out_statistics->total += node->total;
+		out_statistics->free += node->free;
+	}
 	lock_release(&frame_lock);
 }
 

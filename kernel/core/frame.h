@@ -6,13 +6,19 @@
 #pragma once
 
 #include <kernel/core/arch.h>
+#include <abi/utcb.h>
 
 #define FRAME_NONE	((paddr_t)0)
 #define FRAME_MAX_ORDER	11	/* 8 MiB blocks */
 
 struct frame_statistics {
 	uint64_t total, free, reserved;
+	struct node_frames node[NODE_MAX];
 };
+
+extern unsigned frame_node_count;	/* constant after boot */
+/* Per node all nodes, nearest first, beginning with itself. Boot sets it. */
+extern uint8_t frame_node_order[NODE_MAX][NODE_MAX];
 
 /*
  * Boot: the architecture calls frame_add_range() for each usable range (the
@@ -25,7 +31,14 @@ void frame_init(paddr_t top, paddr_t bookkeeping);
 uint64_t frame_bookkeeping_size(paddr_t top);
 void frame_add_range(paddr_t base, uint64_t length);
 
-/* One frame, content undefined, one reference; FRAME_NONE if none is free. */
+/*
+ * Before that: memory from `base` on is of `node`, until the next call, in
+ * ascending order. Without a call there is one node. A node begins where a
+ * block of the largest order does, so that no block lies in two of them.
+ */
+void frame_node_begins(paddr_t base, unsigned node);
+
+/* One frame of the nearest node that has one, content undefined, one reference; FRAME_NONE if none is free. */
 paddr_t frame_alloc(void);
 /* 2^order contiguous frames, naturally aligned, one reference each. */
 paddr_t frame_alloc_block(unsigned order);

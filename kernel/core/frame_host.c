@@ -8,10 +8,10 @@
 
 /* Frames in the blocks of one list, or ~0 if the list is wrong. */
 static uint64_t
-count_blocks(unsigned order)
+count_blocks(struct frame_node *node_of_list, unsigned order)
 {
 	uint64_t count = 0, size = 1ul << order;
-	struct list *head = &frame_blocks[order];
+	struct list *head = &node_of_list->blocks[order];
 
 	for (struct list *node = head->next; node != head; node = node->next) {
 		uint64_t number = arch_frame_address(node) >> PAGE_SHIFT;
@@ -20,6 +20,7 @@ count_blocks(unsigned order)
 		if (node->next->prev != node || (number & (size - 1)) != 0 ||
 		    number + size > frame_count ||
 		    frames[number].order != order + 1 ||
+		    frame_node_of(number) != node_of_list ||
 		    count > frame_count)
 			return ~0ul;
 		if (order < FRAME_MAX_ORDER && buddy < frame_count &&
@@ -35,26 +36,38 @@ count_blocks(unsigned order)
 	return count;
 }
 
-/* All blocks in lists are sound, and nothing else is free. */
+/* All blocks of a node are sound and of the node. */
 static bool
-bookkeeping_ok(uint64_t expected)
+node_ok(struct frame_node *node)
 {
-	uint64_t listed = 0, free = 0;
+	uint64_t listed = 0;
 
 	for (unsigned order = 0; order < ORDER_COUNT; order++) {
-		uint64_t count = count_blocks(order);
+		uint64_t count = count_blocks(node, order);
 
 		if (count == ~0ul)
 			return false;
 		listed += count;
 	}
+	return listed == node->free;
+}
+
+/* ... and nothing else is free. */
+static bool
+bookkeeping_ok(uint64_t expected)
+{
+	uint64_t free = 0;
+
+	for (unsigned i = 0; i < NODE_MAX; i++)
+		if (!node_ok(&frame_nodes[i]))
+			return false;
 	for (uint64_t i = 0; i < frame_count; i++) {
 		if (frames[i].state == FRAME_FREE)
 			free++;
 		if (frames[i].state != FRAME_USED && frames[i].references != 0)
 			return false;
 	}
-	return listed == free && free == expected;
+	return free == expected;
 }
 
 bool

@@ -23,5 +23,12 @@ struct frame {
 extern struct frame *frames;	/* by number; constant after boot */
 extern uint64_t frame_count;
 
+struct frame_node {
+	struct list	blocks[ORDER_COUNT];
+	uint64_t	free, total;
+} __attribute__((aligned(256)));	/* a power of two is quickly indexed */
+
 extern struct lock frame_lock;	/* guards the rest */
-extern struct list frame_blocks[ORDER_COUNT];
+extern struct frame_node frame_nodes[NODE_MAX];
+
+struct frame_node *frame_node_of(uint64_t number);

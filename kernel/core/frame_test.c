@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Laws of the frame allocator. */
 #include <kernel/arch/host/host.h>
-#include <kernel/core/frame.h>
+#include <kernel/core/frame_state.h>
 #include <kernel/core/cpu.h>
 #include <lib/test/ktap.h>
 #include <pthread.h>
@@ -11,6 +11,10 @@
 #define RESERVED_BASE	(HOST_RAM_BASE + 0x500000)
 #define RESERVED_SIZE	0x12345ul
 #define THREADS		4u
+#define NODES		3u
+/* Node 0 up to 16 MB, node 1 up to 24 MB, node 2: where blocks begin. */
+#define NODE_1_BASE	0x1000000ul
+#define NODE_2_BASE	0x1800000ul
 
 static uint64_t random_state = 1;
 
@@ -50,11 +54,11 @@ is_reserved(paddr_t frame)
 
 TEST(test_every_frame_is_handed_out_once_and_no_reserved_one)
 {
-	static paddr_t frames[RAM / PAGE_SIZE];
+	static paddr_t taken[RAM / PAGE_SIZE];
 	static bool seen[RAM / PAGE_SIZE];
 	struct frame_statistics statistics;
 	uint64_t before = frames_free();
-	unsigned count = take_all(frames);
+	unsigned count = take_all(taken);
 
 	frame_get_statistics(&statistics);
 	EXPECT_EQ(count, before);
@@ -62,20 +66,20 @@ TEST(test_every_frame_is_handed_out_once_and_no_reserved_one)
 	EXPECT_EQ(statistics.total, RAM / PAGE_SIZE);
 	EXPECT_EQ(statistics.reserved, statistics.total - count);
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t number = (frames[i] - HOST_RAM_BASE) / PAGE_SIZE;
+		uint64_t number = (taken[i] - HOST_RAM_BASE) / PAGE_SIZE;
 
-		EXPECT(!seen[number] && !is_reserved(frames[i]));
-		EXPECT_EQ(frame_references(frames[i]), 1);
-		EXPECT(!frame_is_free(frames[i]));
+		EXPECT(!seen[number] && !is_reserved(taken[i]));
+		EXPECT_EQ(frame_references(taken[i]), 1);
+		EXPECT(!frame_is_free(taken[i]));
 		seen[number] = true;
 	}
 	EXPECT(frame_is_ram(RESERVED_BASE) && !frame_is_free(RESERVED_BASE));
 	EXPECT(frame_ok());
 	for (unsigned i = count; i-- > 0;) {
 		unsigned other = (unsigned)random_below(i + 1);
-		paddr_t frame = frames[other];
+		paddr_t frame = taken[other];
 
-		frames[other] = frames[i];
+		taken[other] = taken[i];
 		frame_release(frame);
 		EXPECT(frame_is_free(frame));
 	}
@@ -243,9 +247,97 @@ TEST(test_concurrent_cpus_share_no_frame)
 	EXPECT(frame_ok());
 }
 
+static unsigned
+node_at(paddr_t frame)
+{
+	return frame < NODE_1_BASE ? 0 : frame < NODE_2_BASE ? 1 : 2;
+}
+
+static uint64_t
+node_free(unsigned node)
+{
+	struct frame_statistics statistics;
+
+	frame_get_statistics(&statistics);
+	return statistics.node[node].free;
+}
+
+TEST(test_frames_come_from_the_node_of_the_cpu_and_go_back_there)
+{
+	for (unsigned node = 0; node < NODES; node++) {
+		uint64_t before = node_free(node);
+
+		cpu_table[0].node = node;
+		paddr_t frame = frame_alloc(), block = frame_alloc_block(5);
+		EXPECT_EQ(node_at(frame), node);
+		EXPECT_EQ(node_at(block), node);
+		EXPECT_EQ(node_free(node), before - 33);
+		cpu_table[0].node = 0;
+		frame_release(frame);
+		for (unsigned i = 0; i < 32; i++)
+			frame_release(block + i * PAGE_SIZE);
+		EXPECT_EQ(node_free(node), before);
+		EXPECT(frame_ok());
+	}
+}
+
+TEST(test_full_node_is_followed_by_the_others_in_order_of_distance)
+{
+	static paddr_t taken[RAM / PAGE_SIZE + 1];
+
+	for (unsigned home = 0; home < NODES; home++) {
+		uint64_t left[NODES];
+		unsigned step = 0;
+
+		for (unsigned node = 0; node < NODES; node++)
+			left[node] = node_free(node);
+		cpu_table[0].node = home;
+		unsigned count = take_all(taken);
+		for (unsigned i = 0; i < count; i++) {
+			while (left[frame_node_order[home][step]] == 0)
+				step++;
+			EXPECT_EQ(node_at(taken[i]),
+			    frame_node_order[home][step]);
+			left[frame_node_order[home][step]]--;
+		}
+		cpu_table[0].node = 0;
+		while (count > 0)
+			frame_release(taken[--count]);
+		EXPECT(frame_ok());
+	}
+}
+
+TEST(test_nodes_add_up)
+{
+	struct frame_statistics all;
+	uint64_t total = 0, free = 0;
+
+	frame_get_statistics(&all);
+	for (unsigned node = 0; node < NODES; node++) {
+		total += all.node[node].total;
+		free += all.node[node].free;
+		EXPECT(all.node[node].free <= all.node[node].total);
+	}
+	EXPECT_EQ(frame_node_count, NODES);
+	EXPECT_EQ(total, all.total);
+	EXPECT_EQ(free, all.free);
+	EXPECT_EQ(all.node[1].total, (NODE_2_BASE - NODE_1_BASE) / PAGE_SIZE);
+}
+
 static int
 setup(void)
 {
+	static const uint8_t order[NODES][NODES] = {
+		{ 0, 2, 1 }, { 1, 2, 0 }, { 2, 0, 1 },
+	};
+
+	for (unsigned node = 0; node < NODES; node++)
+		for (unsigned i = 0; i < NODES; i++)
+			frame_node_order[node][i] = order[node][i];
+	frame_node_begins(0, 0);
+	/* Rounded up to where a block of the largest order begins. */
+	frame_node_begins(NODE_1_BASE - 3 * PAGE_SIZE, 1);
+	frame_node_begins(NODE_2_BASE, 2);
 	frame_reserve_range(RESERVED_BASE, RESERVED_SIZE);
 	host_boot(RAM, THREADS);
 	return 0;

@@ -509,16 +509,12 @@ user_step(struct thread *thread)
 	}
 }
 
-static void *
-cpu_loop(void *argument)
+/* Ends by a jump to cpu_loop(), where no variable of this is looked at. */
+static _Noreturn __attribute__((noinline)) void
+cpu_run(struct cpu *cpu)
 {
-	unsigned index = (unsigned)(uintptr_t)argument;
-	uint64_t random = index * 77 + 5;
+	uint64_t random = cpu->index * 77 + 5;
 
-	host_become_cpu(index);
-	struct cpu *cpu = this_cpu();
-	if (setjmp(idle_jump) != 0)
-		return NULL;
 	epoch_enter(cpu);
 	kernel_exit();
 	epoch_leave(cpu);
@@ -533,6 +529,15 @@ cpu_loop(void *argument)
 		epoch_leave(cpu);
 		user_step(cpu->current);
 	}
+}
+
+static void *
+cpu_loop(void *argument)
+{
+	host_become_cpu((unsigned)(uintptr_t)argument);
+	if (setjmp(idle_jump) == 0)
+		cpu_run(this_cpu());
+	return NULL;
 }
 
 /* --- Laws, looked at while all CPUs stand outside the kernel. --- */

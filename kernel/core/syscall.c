@@ -600,6 +600,8 @@ call_system_info(struct thread *thread, void *none)
 	info->ipc_fast = cpu->ipc_fast;
 	info->ipc_slow = cpu->ipc_slow;
 	info->boot_user_tsc = boot_user_tsc;
+	info->nodes = frame_node_count;
+	memcpy(info->node, frames.node, sizeof(info->node));
 	return OK;
 }
 
@@ -618,6 +620,7 @@ call_cpu_info(struct thread *thread, void *none)
 	info->time_ns = arch_clock_now();
 	info->queue_length = cpu->queue_length;
 	info->context_switches = cpu->context_switches;
+	info->node = cpu->node;
 	memcpy(info->latency, cpu->latency, sizeof(info->latency));
 	return OK;
 }

@@ -122,7 +122,7 @@ model_revoke(int ancestor)
 static void
 check_node(int i)
 {
-	struct cap cap;
+	struct cap cap = { 0 };
 	const struct node *n = &nodes[i];
 
 	EXPECT_EQ(table_lookup(tables[n->table], n->cap, &cap), OK);
@@ -190,7 +190,7 @@ static void
 step_delete(void)
 {
 	int i = random_node();
-	struct cap cap;
+	struct cap cap = { 0 };
 
 	if (i < 0)
 		return;
@@ -235,7 +235,7 @@ check_forgery(void)
 {
 	unsigned table = (unsigned)(random_next() % TABLES);
 	cap_t forged = random_next();
-	struct cap cap;
+	struct cap cap = { 0 };
 
 	/* Half of the forgeries name real slots with another generation. */
 	if (forged & 1)
@@ -341,7 +341,7 @@ TEST(test_revoke_of_many_descendants_is_preemptible_and_complete)
 		pieces++;
 	EXPECT_EQ(table->used, 1);
 	EXPECT(pieces >= count / 64);
-	struct cap found;
+	struct cap found = { 0 };
 	EXPECT_EQ(table_lookup(table, previous, &found), ERR_HANDLE);
 	EXPECT_EQ(table_lookup(table, root, &found), OK);
 	object_release(&endpoint->object);
@@ -379,7 +379,7 @@ TEST(test_clone_keeps_handles_and_survives_its_original)
 	struct table *parent = NULL, *child = NULL;
 	struct endpoint *endpoint = NULL;
 	cap_t root, session;
-	struct cap found;
+	struct cap found = { 0 };
 	uint64_t index = 8;
 
 	EXPECT_EQ(table_create(&root_container, 64, &parent), OK);

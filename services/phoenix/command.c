@@ -180,6 +180,9 @@ run_stats(struct phoenix *phoenix, const char *operand)
 	say("memory %lu KiB\nfree %lu KiB\nreserved %lu KiB\n",
 	    info.frames_total * 4, info.frames_free * 4,
 	    info.frames_reserved * 4);
+	for (uint64_t i = 0; i < info.nodes && info.nodes > 1; i++)
+		say("node %lu memory %lu KiB, free %lu KiB\n", i,
+		    info.node[i].total * 4, info.node[i].free * 4);
 	struct container_info users = memory_of(phoenix->users);
 	say("programs charged %lu KiB of %lu KiB, %lu objects\n",
 	    users.frames_used * 4, users.frames_limit * 4, users.objects_used);

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Boot stage: processors, interrupt controllers and the power management timer
- * from the ACPI tables MADT and FADT. Tables are taken where the firmware put
- * them, below 4 GiB; checksums are not verified, as a wrong table would not be
- * replaced by a better one.
+ * from the ACPI tables MADT and FADT, nodes of memory from SRAT and SLIT. Tables
+ * are taken where the firmware put them, below 4 GiB; checksums of the first two
+ * are not verified, as a wrong table would not be replaced by a better one.
  *
  * Without ACPI (microvm): the addresses every PC has, one I/O APIC, and as many
  * processors as CPUID tells, with consecutive ids.
  */
+#include <kernel/core/log.h>
 #include <machine/machine.h>
 
 #define FOUR_GIB	0x100000000ul
 
 struct platform platform BOOT_BSS;
+/* Read after all others: a SLIT tells about the domains of the SRAT. */
+static const uint8_t *srat BOOT_BSS, *slit BOOT_BSS;
 
 /* Table fields are not aligned. */
 BOOT_CODE static uint64_t
@@ -76,7 +79,23 @@ tables_read(paddr_t root, unsigned pointer_size)
 		if (signature == 0x50434146 && size >= 80)	/* FACP */
 			platform.pm_timer_port =
 			    (uint16_t)field(table + 76, 4);
+		if (signature == 0x54415253 && size <= FOUR_GIB - address)
+			srat = table;
+		if (signature == 0x54494c53 && size <= FOUR_GIB - address)
+			slit = table;
 	}
+}
+
+BOOT_CODE static void
+nodes_discover(void)
+{
+	if (srat == NULL)
+		return;
+	if (!numa_read(srat, (uint32_t)field(srat + 4, 4), &platform.numa))
+		log_print("acpi: damaged SRAT, one node of memory\n");
+	else if (slit != NULL && !numa_order(slit,
+	    (uint32_t)field(slit + 4, 4), &platform.numa))
+		log_print("acpi: damaged SLIT, nodes in order of number\n");
 }
 
 BOOT_CODE static void
@@ -103,6 +122,7 @@ platform_discover(paddr_t rsdp)
 			tables_read(field(root + 24, 8), 8);
 		else
 			tables_read(field(root + 16, 4), 4);
+		nodes_discover();
 	}
 	if (platform.cpu_count == 0)
 		platform_assume();

@@ -41,8 +41,11 @@ cpus_prepare(void)
 			platform.apic_ids[0] = boot_id;
 		}
 	cpu_count = platform.cpu_count;
-	for (unsigned i = 0; i < cpu_count; i++)
+	for (unsigned i = 0; i < cpu_count; i++) {
 		cpu_prepare(&cpu_table[i], i, platform.apic_ids[i]);
+		cpu_table[i].node = platform.numa.cpu_node[
+		    platform.apic_ids[i]];
+	}
 }
 
 BOOT_CODE void

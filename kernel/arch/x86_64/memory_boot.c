@@ -222,6 +222,18 @@ add_around_boot_stage(paddr_t start, paddr_t end)
 		frame_add_range(start, end - start);
 }
 
+BOOT_CODE static void
+nodes_hand_over(void)
+{
+	const struct numa *numa = &platform.numa;
+
+	for (unsigned i = 0; i < numa->range_count; i++)
+		if (i == 0 || numa->range[i].node != numa->range[i - 1].node)
+			frame_node_begins(numa->range[i].base,
+			    numa->range[i].node);
+	arch_copy(frame_node_order, numa->order, sizeof(frame_node_order));
+}
+
 BOOT_CODE void
 memory_hand_over(const struct boot_facts *facts)
 {
@@ -240,6 +252,7 @@ memory_hand_over(const struct boot_facts *facts)
 
 	for (unsigned i = 0; i < reserved_count; i++)
 		frame_reserve_range(reserved[i].base, reserved[i].length);
+	nodes_hand_over();
 	frame_init(top, bookkeeping);
 	for (unsigned i = 0; i < facts->range_count; i++) {
 		paddr_t start = (facts->ranges[i].base + PAGE_MASK) &

@@ -4,6 +4,7 @@
 
 #include <kernel/core/cpu.h>
 #include <kernel/core/panic.h>
+#include <kernel/arch/x86_64/numa.h>
 #include <machine/section.h>
 #include <machine/x86.h>
 
@@ -34,6 +35,7 @@ struct platform {
 	unsigned	cpu_count;
 	uint8_t		apic_ids[CPU_MAX];
 	uint16_t	pm_timer_port;	/* 0 = none */
+	struct numa	numa;
 };
 
 #define COMMAND_LINE_MAX 2048
