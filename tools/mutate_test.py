@@ -12,7 +12,7 @@ import ktap
 import mutate
 from test import Processes
 
-CLASSES = 11
+CLASSES = 12
 
 
 class MutantsTest(unittest.TestCase):
