@@ -21,7 +21,8 @@ set_source_files_properties(core/frame.c core/slab.c core/panic.c PROPERTIES
 # The boot stage reads tables of the firmware, apic.c the registers of devices.
 set_source_files_properties(
 	arch/x86_64/acpi.c arch/x86_64/apic.c arch/x86_64/boot.c
-	arch/x86_64/handoff.c arch/x86_64/machine.c arch/x86_64/memory_boot.c numa.c
+	arch/x86_64/handoff.c arch/x86_64/machine.c arch/x86_64/memory_boot.c
+	arch/x86_64/numa.c
 	TARGET_DIRECTORY kernel
 	PROPERTIES COMPILE_OPTIONS -fno-sanitize=kernel-address)
 # What is called must not call itself; mistake.c has to be caught.

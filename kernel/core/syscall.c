@@ -767,6 +767,9 @@ syscall_entry(struct thread *thread)
 
 	if (number == SYS_NULL)
 		thread->frame.rax = OK;
+	else if (number - SYS_NOTIFY_SIGNAL <= SYS_NOTIFY_WAIT -
+	    SYS_NOTIFY_SIGNAL && notify_fast(thread, number))
+		return;
 	else if (number - 1 < SYSCALL_COUNT - 1)
 		syscall_dispatch(thread, (unsigned)number);
 	else

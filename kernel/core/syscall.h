@@ -15,6 +15,9 @@ status_t call_lookup(struct thread *thread, cap_t handle, struct cap *out_cap);
 status_t call_find(struct thread *thread, cap_t handle, unsigned type,
     unsigned rights, void *out_object);
 
+/* core/notify_fast.c: signal or wait; true if that was all. */
+bool notify_fast(struct thread *thread, uint64_t number);
+
 /*
  * Handlers: object is what RDI names if the call table gives a type for it.
  */
