@@ -68,21 +68,26 @@ place_image_load(const struct place_builder *builder, cap_t container,
 	return OK;
 }
 
+/*
+ * All of it is there from the beginning: a restart needs no free memory, and
+ * whoever looks at it after a death meets no page that cannot be had, however
+ * full the container is.
+ */
 status_t
 place_parts_create(struct place_parts *parts)
 {
 	status_t status = sys_object_create(OBJ_MEMORY, parts->container,
-	    parts->stack_size, 0, &parts->stack);
+	    parts->stack_size, MEMORY_CONTIGUOUS, &parts->stack);
 
 	if (status == OK)
 		status = sys_object_create(OBJ_MEMORY, parts->container,
 		    PAGE_SIZE, MEMORY_CONTIGUOUS, &parts->utcb);
 	if (status == OK)
 		status = sys_object_create(OBJ_MEMORY, parts->container,
-		    PAGE_SIZE, 0, &parts->info);
+		    PAGE_SIZE, MEMORY_CONTIGUOUS, &parts->info);
 	if (status == OK)
 		status = sys_object_create(OBJ_MEMORY, parts->container,
-		    PAGE_SIZE, 0, &parts->trace);
+		    PAGE_SIZE, MEMORY_CONTIGUOUS, &parts->trace);
 	return status;
 }
 
