@@ -106,6 +106,14 @@ status_t service_parked_read(struct parked_call id, struct service_call *out_cal
 
 /* Asks phoenix; keeps the capability in the arena (own transaction). */
 status_t service_request(const char *name, cap_t *out_cap);
+/*
+ * Opens a session for the caller, in a transaction: the reply takes end A of a
+ * new event pair along, calls through it carry the badge, and the event when
+ * its last holder is gone too. End B, *out_session, is kept; service_cap_drop
+ * closes it. On failure what was kept goes with the transaction.
+ */
+status_t service_give_session(struct service_call *call, cap_t container,
+    uint64_t badge, cap_t *out_session);
 /* Boot option, NUL terminated; ERR_NOENT. */
 status_t service_option(const char *key, char value[48]);
 /*

@@ -14,7 +14,6 @@
 #define CONTENT_MAX	32768u	/* bytes of one READ or READDIR */
 #define NUMBERS_MAX	128u	/* processes or descriptors of one READDIR */
 #define NUMBER_MASK	0xfffffffful
-#define EVENT_BITS	(1ul << 63)
 
 struct proc_file {
 	uint64_t badge;
@@ -99,27 +98,12 @@ files_path(uint64_t badge, uint64_t object, char *out, size_t size)
 static int
 make_session(struct service_call *call, struct proc_file *file)
 {
-	cap_t a, b;
+	cap_t session;
 
-	if (sys_eventpair_create(PLACE_CONTAINER, PLACE_ENDPOINT, file->badge,
-	    &a, &b) != OK)
+	if (service_give_session(call, PLACE_CONTAINER, file->badge,
+	    &session) != OK)
 		return E_NFILE;
-	if (service_cap_keep(a) != OK) {
-		sys_cap_delete(CAP_NONE, a);
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (service_cap_keep(b) != OK) {
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION, EVENT_BITS,
-	    file->badge, 0, 0).status != OK)
-		return E_NFILE;
-	call->reply_cap[0] = a;
-	call->reply_caps = 1;
-	call->reply_cap_drop = true;
-	file->session = b;
+	file->session = session;
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 
 #include <idl/errno.h>
 
-#define EVENT_BITS	(1ul << 63)
 #define INFO_MASTER	1u
 #define INFO_LOCKED	2u
 #define INFO_PACKET	4u
@@ -291,27 +290,13 @@ static int
 give(struct service_call *call, const struct process *process,
     struct open_terminal *open)
 {
-	cap_t a, b;
+	cap_t session;
 
-	if (sys_eventpair_create((cap_t)process->handle[HANDLE_CONTAINER],
-	    PLACE_ENDPOINT, open->badge, &a, &b) != OK)
+	if (service_give_session(call,
+	    (cap_t)process->handle[HANDLE_CONTAINER], open->badge,
+	    &session) != OK)
 		return E_NFILE;
-	if (service_cap_keep(a) != OK) {
-		sys_cap_delete(CAP_NONE, a);
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (service_cap_keep(b) != OK) {
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION, EVENT_BITS,
-	    open->badge, 0, 0).status != OK)
-		return E_NFILE;
-	open->session = b;
-	call->reply_cap[0] = a;
-	call->reply_caps = 1;
-	call->reply_cap_drop = true;
+	open->session = session;
 	return 0;
 }
 

@@ -16,29 +16,12 @@ static _Alignas(8) char buffer[LISTING_MAX];
 unsigned
 give_description(struct request *request, struct description *description)
 {
-	struct service_call *call = request->call;
-	uint64_t badge = storage_badge(description);
-	cap_t a, b;
+	cap_t session;
 
-	if (sys_eventpair_create(PLACE_CONTAINER, PLACE_ENDPOINT, badge, &a,
-	    &b) != OK)
+	if (service_give_session(request->call, PLACE_CONTAINER,
+	    storage_badge(description), &session) != OK)
 		return E_NFILE;
-	if (service_cap_keep(a) != OK) {
-		sys_cap_delete(CAP_NONE, a);
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (service_cap_keep(b) != OK) {
-		sys_cap_delete(CAP_NONE, b);
-		return E_NFILE;
-	}
-	if (sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION, LOOP_EVENT_BIT,
-	    badge, 0, 0).status != OK)
-		return E_NFILE;
-	call->reply_cap[0] = a;
-	call->reply_caps = 1;
-	call->reply_cap_drop = true;
-	return storage_set_session(request->storage, description, b);
+	return storage_set_session(request->storage, description, session);
 }
 
 static unsigned
