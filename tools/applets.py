@@ -29,6 +29,7 @@ DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8),
 KEYS = {"inputs", "excluded", "commands", "differs"}
 BATCH_SECONDS = 100
 LOST_MAX = 5
+INPUT_TIME = 1577836800  # 2020
 SAME = "same"
 # Each case runs as a program of its own; sizes make the output binary clean.
 # What a case left behind may go on writing: it has files of its own, and what
@@ -103,7 +104,10 @@ def make_root(folder, info, cases):
     write(os.path.join(folder, "etc", "group"), GROUP)
     write(os.path.join(folder, "run"), RUNNER)
     for name, text in info["inputs"].items():
-        write(os.path.join(folder, "in", name), text)
+        path = os.path.join(folder, "in", name)
+        write(path, text)
+        # Older than what a case makes, however fast it is.
+        os.utime(path, (INPUT_TIME, INPUT_TIME))
     for number, case in enumerate(cases):
         write(os.path.join(folder, "cases", str(number)), case.command + "\n")
         os.makedirs(os.path.join(folder, "work", str(number)))
