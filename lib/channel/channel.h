@@ -75,11 +75,11 @@ struct channel_config {
 	enum channel_type type;
 	enum channel_overflow overflow;
 	enum channel_serializer serializer;
-	bool	 zero_copy;	/* lanes have buffers of a pool */
+	bool	 zero_copy;	/* senders have a pool of buffers */
 	bool	 pollable;	/* channel_descriptor works */
 	uint32_t message_max;	/* bytes; 0: 4096 */
 	uint32_t buffer_size;	/* bytes of a lane's ring; 0: 64 KiB */
-	uint32_t buffers;	/* of message_max bytes, per lane; 0: 16 */
+	uint32_t buffers;	/* of message_max bytes, per sender; 0: 16 */
 	uint32_t batch;		/* BATCH: messages of a batch; 0: 32 */
 	uint64_t schema;	/* type of the messages, 0 = any bytes */
 	uint64_t spin_ns;	/* at most, before sleeping; 0: adaptive */
@@ -155,9 +155,6 @@ status_t channel_peek(struct channel *channel, struct channel_view *out_view,
     uint64_t deadline_ns);
 status_t channel_release(struct channel *channel,
     const struct channel_view *view);
-/* Hands a received buffer on through another channel, without a copy. */
-status_t channel_forward(struct channel *from, const struct channel_view *view,
-    struct channel *to);
 
 /* BATCH: makes what was sent since the last batch visible. */
 status_t channel_flush(struct channel *channel);

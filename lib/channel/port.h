@@ -16,10 +16,11 @@
 #include <lib/channel/channel.h>
 
 struct lane_place {		/* one direction, from one member to another */
-	void	*memory;	/* ring, then pool; mapped by the port */
-	size_t	 size;
-	uint32_t lines;		/* of the ring */
-	uint32_t buffers, buffer_size;	/* of the pool; 0 none */
+	/* Messages, then the ring of released buffers in the other direction. */
+	void	*memory;	/* mapped by the port */
+	uint32_t lines, return_lines;	/* of the two rings */
+	void	*pool;		/* of the sender; a receiver may only read it */
+	size_t	 pool_size;	/* 0: no buffers */
 	uint64_t peer;		/* member number of the other end */
 	unsigned trust;		/* of the other end */
 	uint64_t groups;	/* of the receiver */
