@@ -15,10 +15,12 @@
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
-#   bennu_interfaces(NAME SCHEMAS ... )
-#       C from Cap'n Proto schemas, by tools/capnpc: <idl/SCHEMA.h> and others
-#       (docs/design/interfaces.md), which any component may include
+#   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
+#       target NAME: C from Cap'n Proto schemas, by tools/capnpc, in
+#       FOLDER/idl of the build (docs/design/interfaces.md). Those of the target
+#       `interfaces` any component may include
 #   bennu_host_tool(NAME SOURCES ...)                tools/NAME, for the build
+#       is a Linux program in every preset
 #
 # A function that has nothing to do in the current preset does nothing, so
 # build files need no conditions. OPTIONS are extra compiler options.
@@ -120,9 +122,9 @@ function(bennu_host_tool name)
 endfunction()
 
 # The headers of a schema: its own, and three for each interface in it.
-function(bennu_headers_of schema out_headers)
+function(bennu_headers_of schema folder out_headers)
 	get_filename_component(name ${schema} NAME_WE)
-	set(headers ${BENNU_GENERATED}/idl/${name}.h)
+	set(headers ${folder}/idl/${name}.h)
 	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
 		${schema})
 	file(STRINGS ${schema} lines REGEX "^interface [A-Za-z0-9]+")
@@ -134,7 +136,7 @@ function(bennu_headers_of schema out_headers)
 		string(TOLOWER "${word}" word)
 		foreach(part client server fuzz)
 			list(APPEND headers
-				${BENNU_GENERATED}/idl/${word}_${part}.h)
+				${folder}/idl/${word}_${part}.h)
 		endforeach()
 	endforeach()
 	set(${out_headers} ${headers} PARENT_SCOPE)
@@ -143,20 +145,24 @@ endfunction()
 # One call of the compiler for all, so that names of requests are compared.
 # Files that stay the same are not written, and nothing is built again.
 function(bennu_interfaces name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SCHEMAS")
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "SCHEMAS")
+	if(NOT arg_FOLDER)
+		set(arg_FOLDER ${BENNU_GENERATED})
+	endif()
 	set(schemas ${arg_SCHEMAS})
 	list(TRANSFORM schemas PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
-	set(outputs ${BENNU_GENERATED}/idl/names.h)
+	set(outputs ${arg_FOLDER}/idl/names.h ${arg_FOLDER}/idl/fuzz.h)
 	foreach(schema IN LISTS schemas)
-		bennu_headers_of(${schema} headers)
+		bennu_headers_of(${schema} ${arg_FOLDER} headers)
 		list(APPEND outputs ${headers})
 	endforeach()
-	file(MAKE_DIRECTORY ${BENNU_GENERATED})
+	file(MAKE_DIRECTORY ${arg_FOLDER})
 	add_custom_command(OUTPUT ${outputs}
 		COMMAND ${BENNU_CAPNP} compile
-			-o$<TARGET_FILE:tool_capnpc-bennu>:${BENNU_GENERATED}
-			--src-prefix=${CMAKE_CURRENT_SOURCE_DIR} ${schemas}
-		DEPENDS ${schemas} ${CMAKE_CURRENT_SOURCE_DIR}/bennu.capnp
+			-o$<TARGET_FILE:tool_capnpc-bennu>:${arg_FOLDER}
+			--src-prefix=${CMAKE_CURRENT_SOURCE_DIR}
+			-I${CMAKE_SOURCE_DIR}/idl ${schemas}
+		DEPENDS ${schemas} ${CMAKE_SOURCE_DIR}/idl/bennu.capnp
 			tool_capnpc-bennu
 		VERBATIM)
 	add_custom_target(${name} DEPENDS ${outputs})

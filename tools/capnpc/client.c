@@ -173,13 +173,14 @@ emit_locals(const struct method *method, bool flat)
 static char *
 caps_expression(const struct method *method, bool flat)
 {
-	char *text = text_format("%u", method->caps_in -
-	    method->caps_optional);
+	unsigned always = method->caps_in - method->caps_optional;
+	char *text = always == 0 && method->caps_optional != 0 ?
+	    text_format("%s", "") : text_format("%u", always);
 
 	for (unsigned i = 0; i < method->in_count; i++)
 		if (method->in[i].form == FORM_CAP && method->in[i].optional)
-			text = text_format("%s + (in%s%s != CAP_NONE)", text,
-			    flat ? "." : "->", method->in[i].name);
+			text = text_format("%s%s(in%s%s != CAP_NONE)", text,
+			    *text == '\0' ? "" : " + ", flat ? "." : "->", method->in[i].name);
 	return text;
 }
 

@@ -18,8 +18,9 @@ void emit_client(const struct interface *interface);
 void emit_server(const struct interface *interface);
 void emit_fuzz(const struct interface *interface);
 
-/* list.c: <idl/names.h>, the golden summary, the manual page. */
+/* list.c: <idl/names.h>, <idl/fuzz.h>, the golden summary, the manual page. */
 void emit_names(void);
+void emit_all_fuzz(void);
 void emit_golden(const struct interface *interface);
 void emit_manual(const struct interface *interface);
 

@@ -9,7 +9,7 @@
 void
 emit_names(void)
 {
-	out_header("idl/*.capnp", "Names of requests by their tags.");
+	out_header("the schemas in idl", "Names of requests by their tags.");
 	out("#include <stddef.h>\n#include <stdint.h>\n\n");
 	out("/* \"storage.seek\"; NULL: no request of ours. */\n");
 	out("static inline const char *\n"
@@ -25,6 +25,23 @@ emit_names(void)
 		}
 	}
 	out("\tdefault:\n\t\treturn NULL;\n\t}\n}\n");
+}
+
+/* -- <idl/fuzz.h> -- */
+
+void
+emit_all_fuzz(void)
+{
+	out_header("the schemas in idl", "Decoders of all protocols.");
+	for (unsigned i = 0; i < model_count(); i++)
+		out("#include <idl/%s_fuzz.h>\n", model_interface(i)->name);
+	out("\n/* A request of any words. False: a law is broken. */\n");
+	out("static inline bool\nidl_fuzz(const struct message *message, "
+	    "unsigned windows)\n{\n\treturn ");
+	for (unsigned i = 0; i < model_count(); i++)
+		out("%s%s_fuzz(message, windows)", i == 0 ? "" : " &&\n\t    ",
+		    model_interface(i)->name);
+	out(";\n}\n");
 }
 
 /* -- golden summary -- */

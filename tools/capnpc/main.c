@@ -6,7 +6,7 @@
  *
  * For each file with interfaces of ours, FOLDER gets idl/NAME.h and, per
  * interface, idl/INTERFACE_client.h, _server.h and _fuzz.h, golden/INTERFACE.txt
- * and man/INTERFACE.3; once idl/names.h. Ordinary structs of a file go into
+ * and man/INTERFACE.3; once idl/names.h and idl/fuzz.h. Ordinary structs of a file go into
  * idl/NAME.capnp.h. Nothing is written if any rule was broken.
  */
 #include "emit.h"
@@ -105,6 +105,9 @@ main(void)
 		out_begin();
 		emit_names();
 		out_end("idl", "names.h");
+		out_begin();
+		emit_all_fuzz();
+		out_end("idl", "fuzz.h");
 	}
 	return 0;
 }

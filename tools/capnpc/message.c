@@ -260,16 +260,30 @@ emit_put(const struct method *method)
 
 /* -- values from words -- */
 
+static bool
+is_alone(const struct method *method, const struct parameter *p)
+{
+	const struct parameter *list = p->is_result ? method->out : method->in;
+	unsigned count = p->is_result ? method->out_count : method->in_count;
+
+	for (unsigned i = 0; i < count; i++)
+		if (&list[i] != p && list[i].form == FORM_NUMBER &&
+		    list[i].word == p->word)
+			return false;
+	return true;
+}
+
 static void
-emit_number_get(const struct parameter *p)
+emit_number_get(const struct method *method, const struct parameter *p)
 {
 	const char *word = text_format("message->word[%u]", p->word);
 
 	if (p->bit != 0)
 		word = text_format("(%s >> %u)", word, p->bit);
-	if (p->is_bool)
-		out_line("\tout->%s = %s%s != 0;", p->name, word,
-		    p->bit != 0 ? " & 1" : "");
+	if (p->is_bool && !is_alone(method, p))
+		out_line("\tout->%s = (%s & 1) != 0;", p->name, word);
+	else if (p->is_bool)
+		out_line("\tout->%s = %s != 0;", p->name, word);
 	else if (p->bits == 64 && !p->is_signed)
 		out_line("\tout->%s = %s;", p->name, word);
 	else
@@ -344,7 +358,7 @@ emit_argument_get(const struct method *method, const struct parameter *p)
 {
 	switch (p->form) {
 	case FORM_NUMBER:
-		emit_number_get(p);
+		emit_number_get(method, p);
 		emit_limit(p, text_format("out->%s", p->name));
 		break;
 	case FORM_IN_WORDS:
@@ -445,7 +459,7 @@ emit_reply_get(const struct method *method)
 		const struct parameter *p = &method->out[i];
 
 		if (p->form == FORM_NUMBER)
-			emit_number_get(p);
+			emit_number_get(method, p);
 		else if (p->form == FORM_IN_WORDS)
 			emit_in_words_get(p);
 		else if (p->form == FORM_BYTES)

@@ -31,6 +31,12 @@ append(const char *from, size_t count)
 		fprintf(stderr, "capnpc-bennu: a file would be too long\n");
 		exit(1);
 	}
+	/* One empty line is enough. */
+	while (count > 0 && *from == '\n' && length > 1 &&
+	    text[length - 1] == '\n' && text[length - 2] == '\n') {
+		from++;
+		count--;
+	}
 	memcpy(text + length, from, count);
 	length += count;
 	text[length] = '\0';
@@ -129,7 +135,13 @@ out_line(const char *format, ...)
 	va_start(arguments, format);
 	char *made = format_all(format, arguments);
 	va_end(arguments);
-	break_line(made);
+	char *line = made, *end;
+	while ((end = strchr(line, '\n')) != NULL) {
+		*end = '\0';
+		break_line(line);
+		line = end + 1;
+	}
+	break_line(line);
 	free(made);
 }
 

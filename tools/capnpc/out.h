@@ -11,7 +11,7 @@
 void out_begin(void);
 /* As printf; lines end where the format says. */
 void out(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* One line of C with its tabs in front, broken to 80 columns. */
+/* Lines of C with their tabs in front, broken to 80 columns. */
 void out_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A comment, indented by so many tabs; nothing for "". */
 void out_comment(unsigned tabs, const char *text);

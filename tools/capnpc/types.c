@@ -16,6 +16,15 @@ one_line(const char *doc)
 	return text;
 }
 
+/* Values stand in column 32, or behind a long name. */
+static const char *
+tabs_after(const char *name)
+{
+	size_t column = strlen("#define ") + strlen(name);
+
+	return column < 16 ? "\t\t\t" : column < 24 ? "\t\t" : "\t";
+}
+
 /* -- constants -- */
 
 static char *
@@ -54,9 +63,8 @@ emit_const(const struct node *node)
 		return;
 	}
 	const char *name = node_upper(node);
-	size_t column = 8 + strlen(name);
-	out_member(text_format("#define %s\t%s%s", name, column < 24 ? "\t" :
-	    "", text), one_line(node->doc));
+	out_member(text_format("#define %s%s%s", name, tabs_after(name), text),
+	    one_line(node->doc));
 }
 
 /* -- enums -- */
@@ -177,10 +185,9 @@ emit_tags(const struct interface *interface)
 	out_comment(0, interface->node->doc);
 	for (unsigned i = 0; i < interface->method_count; i++) {
 		const struct method *method = &interface->method[i];
-		size_t column = 8 + strlen(method->upper);
 
-		out("#define %s\t%s0x%04x\n", method->upper, column < 24 ?
-		    "\t" : "", method->tag);
+		out("#define %s%s0x%04x\n", method->upper,
+		    tabs_after(method->upper), method->tag);
 	}
 	out("\n");
 }
