@@ -12,8 +12,10 @@
 #   bennu_libos(NAME SOURCES ... [DEPENDS ...])      guest: bin/NAME.elf
 #   bennu_program(NAME SOURCES ... [GLIBC] [PIE])    guest: programs/NAME,
 #       a static Linux program (musl unless GLIBC)
-#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST])
+#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
+#              [PLAIN])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
+#       PLAIN: never with sanitizers, for tests that copy stacks or count
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
 #       target NAME: C from Cap'n Proto schemas, by tools/capnpc, in
@@ -371,8 +373,12 @@ function(bennu_test name)
 	if(NOT BENNU_HOST)
 		return()
 	endif()
-	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN" ""
 		"SOURCES;DEPENDS;INCLUDES;OPTIONS")
+	if(arg_PLAIN)
+		list(APPEND arg_OPTIONS -O2 -fno-sanitize=all)
+		set(BENNU_SANITIZERS)
+	endif()
 	if(arg_KERNEL_HOST)
 		list(APPEND arg_INCLUDES ${CMAKE_SOURCE_DIR}/kernel/arch/host)
 		list(APPEND arg_DEPENDS kernel_host)
