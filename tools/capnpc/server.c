@@ -164,8 +164,7 @@ emit_serve(const struct method *method)
 		out_line("\t%s_reply_put(&call->message, &out);",
 		    method->lower);
 	else
-		out("\tcall->message = (struct message){ { TAG_REPLY_OK } };"
-		    "\n");
+		out("\twire_reply(&call->message);\n");
 	out("\treturn SERVICE_REPLY;\n}\n\n");
 }
 
