@@ -94,7 +94,7 @@ status_t capnp_status(const struct capnp_reader *reader);
  * room for `room` segments; words must be 8-byte aligned. *out_words is how
  * many the message takes. ERR_EMPTY when more words are needed (then
  * *out_words says how many at least: each call with so many gets further),
- * ERR_LIMIT too many segments.
+ * ERR_LIMIT too many segments. `segment` may be NULL, to learn the length only.
  */
 status_t capnp_unframe(const uint64_t *words, size_t count,
     struct capnp_segment *segment, uint32_t room, uint32_t *out_count,

@@ -2,6 +2,7 @@
 #include <lib/capnp/follow.h>
 
 #define FAR_DOUBLE	4u
+#define EMPTY_STRUCT	0xfffffffcul	/* offset -1, no words */
 
 /* Bits of an element of each size; a composite one says its own. */
 static const uint8_t element_bits[8] = { 0, 1, 8, 16, 32, 64, 64, 0 };
@@ -64,6 +65,13 @@ target_behind(const struct capnp_place *place, uint32_t segment,
 	return target_at(place, segment, at - base + 1 + offset, out);
 }
 
+/* What a pad describes is there, even if all its bits are 0. */
+static uint64_t
+described(uint64_t word)
+{
+	return word != 0 ? word : EMPTY_STRUCT;
+}
+
 static bool
 follow_far(const struct capnp_place *place, uint64_t far,
     struct capnp_target *out)
@@ -80,15 +88,17 @@ follow_far(const struct capnp_place *place, uint64_t far,
 		return refuse(place, ERR_RANGE);
 	if (!capnp_charge(place->reader, words))
 		return false;
+	out->pad = pad.start;
+	out->pad_words = words;
 	uint64_t first = capnp_load(pad.start);
 	if (words == 1) {
 		if (capnp_kind_of(first) == CAPNP_FAR)
 			return refuse(place, ERR_ARG);
-		out->word = first;
+		out->word = described(first);
 		return target_behind(place, pad.segment, pad.start,
 		    capnp_offset_of(first), out);
 	}
-	out->word = capnp_load(pad.start + 1);
+	out->word = described(capnp_load(pad.start + 1));
 	if (capnp_kind_of(first) != CAPNP_FAR || (first & FAR_DOUBLE) != 0 ||
 	    capnp_kind_of(out->word) == CAPNP_FAR)
 		return refuse(place, ERR_ARG);
@@ -105,6 +115,7 @@ capnp_follow(const struct capnp_place *place, struct capnp_target *out_target)
 	if (place->segment != CAPNP_CONSTANT && place->reader->status != OK)
 		return false;
 	uint64_t word = capnp_load(place->at);
+	out_target->pointer = word;
 	if (word == 0)
 		return true;
 	if (capnp_kind_of(word) == CAPNP_FAR)

@@ -100,9 +100,12 @@ struct capnp_place {
 
 /* What a pointer names. */
 struct capnp_target {
+	uint64_t pointer;	/* the word that was followed */
 	uint64_t word;		/* describes the object; not far; 0 = null */
 	const uint64_t *start;
 	uint64_t room;		/* words from start to the end of the segment */
+	const uint64_t *pad;	/* landing pad of a far pointer, or NULL */
+	uint32_t pad_words;
 	uint32_t segment;
 };
 
@@ -121,6 +124,37 @@ bool capnp_open_list(const struct capnp_place *place,
 /* May elements of the list be read as `element`? */
 bool capnp_list_suits(const struct capnp_list *list,
     enum capnp_element element);
+
+/*
+ * The pointers of an object in order, as words from its first pointer: of a
+ * list of structs, `each` of one element, then a gap to those of the next. Two
+ * numbers, as a copy may have other gaps.
+ */
+struct capnp_series {
+	size_t	 from, to;
+	uint32_t from_gap, to_gap;
+	uint32_t left;		/* of the current element */
+	uint32_t each;
+	uint32_t elements;	/* behind the current one */
+};
+
+static inline bool
+capnp_series_next(struct capnp_series *series, size_t *out_from,
+    size_t *out_to)
+{
+	if (series->left == 0) {
+		if (series->elements == 0)
+			return false;
+		series->elements--;
+		series->left = series->each;
+		series->from += series->from_gap;
+		series->to += series->to_gap;
+	}
+	series->left--;
+	*out_from = series->from++;
+	*out_to = series->to++;
+	return true;
+}
 
 struct capnp_place capnp_place_in_struct(struct capnp_struct s,
     uint16_t index);

@@ -33,10 +33,11 @@ capnp_unframe(const uint64_t *words, size_t count,
 	for (uint32_t i = 1; i <= segments; i++) {
 		if (i % 2 == 0)
 			word = capnp_load(words + i / 2);
-		segment[i - 1] = (struct capnp_segment){
-			.words = words + total,
-			.count = half(word, i),
-		};
+		if (segment != NULL)
+			segment[i - 1] = (struct capnp_segment){
+				.words = words + total,
+				.count = half(word, i),
+			};
 		total += half(word, i);
 	}
 	*out_words = total;
