@@ -104,6 +104,28 @@ def tiny_text(folder):
     return text
 
 
+FUNCTION = re.compile(r"^(schema_\w+)\([^{]*?\)\n\{\n\s*return ([^;]*);",
+                      re.M)
+CALL = re.compile(r"capnp_get_(\w+)\(\w+(?:\.at)?, (\w+)")
+# Accessors that serve several structs: any of them has the same place.
+SAME = {
+    "schema_request_": "schema_code_generator_request_",
+    "schema_member_": "schema_field_",
+    "schema_node_get_members": "schema_node_struct_get_fields",
+    "schema_type_get_type_id": "schema_type_struct_get_type_id",
+}
+
+
+def accessors(text):
+    """{function: (kind, offset)} of those that read one field."""
+    found = {}
+    for name, body in FUNCTION.findall(text):
+        call = CALL.search(body)
+        if call:
+            found[name] = call.groups()
+    return found
+
+
 class CompilerTest(unittest.TestCase):
     def setUp(self):
         if not os.path.exists(GENERATOR):
@@ -135,6 +157,21 @@ class CompilerTest(unittest.TestCase):
         for body, message in FILES_REFUSED:
             with self.subTest(body=body):
                 self.refuse(body, message)
+
+    def test_own_accessors_are_those_it_generates_of_schema_capnp(self):
+        done = generate(self.folder.name, "/usr/include/capnp/schema.capnp")
+        self.assertEqual(done.stderr, "")
+        with open(os.path.join(self.folder.name, "idl", "schema.capnp.h"),
+                  encoding="utf-8") as file:
+            made = accessors(file.read())
+        with open(os.path.join(ROOT, "tools", "capnpc", "schema.h"),
+                  encoding="utf-8") as file:
+            own = accessors(file.read())
+        self.assertGreater(len(own), 25)
+        for name, place in own.items():
+            for short, full in SAME.items():
+                name = name.replace(short, full)
+            self.assertEqual(made.get(name), place, name)
 
     def test_what_is_no_request_is_refused(self):
         for data in (b"", b"1234567", b"\xff" * 64, b"\0" * 4096):

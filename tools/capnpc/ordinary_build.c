@@ -206,6 +206,11 @@ emit_field(const struct node *node, const struct ordinary_field *field)
 		emit_group(node, field);
 		return;
 	}
+	if (is_pointer_type(field->which)) {
+		open_function("void", "clear", node, field, "");
+		emit_choice(node, field);
+		out_line("\tcapnp_clear(%s);\n}\n", pointer(field));
+	}
 	switch (field->which) {
 	case SCHEMA_TYPE_VOID:
 		if (field->discriminant == SCHEMA_FIELD_NO_DISCRIMINANT)

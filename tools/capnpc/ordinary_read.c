@@ -30,7 +30,9 @@ emit_number(const struct node *node, const struct ordinary_field *field)
 	else if (fallback != NULL)
 		out("{\n\treturn (%s)(%s ^ %s);\n}\n\n", type, call, fallback);
 	else
-		out("{\n\treturn (%s)%s;\n}\n\n", type, call);
+		out(bits == 1 ? "{\n\treturn %s%s;\n}\n\n" :
+		    "{\n\treturn (%s)%s;\n}\n\n", bits == 1 ? "" : type,
+		    call);
 }
 
 static void
@@ -112,6 +114,10 @@ emit_any(const struct node *node, const struct ordinary_field *field)
 	out_line("{\n\treturn capnp_get_text(r.at, %u);\n}\n", field->offset);
 	head("struct capnp_blob", "data", node, field);
 	out_line("{\n\treturn capnp_get_data(r.at, %u);\n}\n", field->offset);
+	out("/* Copies whatever it is. */\nstatic inline void\n");
+	out_line("%s_copy_%s(struct %s r, struct capnp_pointer to)", name,
+	    field->name, name);
+	out_line("{\n\tcapnp_set_any(to, r.at, %u);\n}\n", field->offset);
 }
 
 static void
