@@ -67,6 +67,8 @@ REFUSED = [
     (f"m @0 () -> (s :Fixed) {FINE} $B.parks;",
      "a call that parks has no struct"),
     (f"m @0 () -> () {FINE}; n @1 () -> () {FINE};", "has the tag of m"),
+    (f"m @0 (d :Data $B.max(1)) -> (d :Data $B.max(1)) {FINE};",
+     "d: a parameter has that name"),
     ("const half :Float32 = 0.5;", "constants are numbers or texts"),
 ]
 STRUCTS = """

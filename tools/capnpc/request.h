@@ -91,6 +91,8 @@ char *name_lower(const char *name);
 char *name_upper(const char *name);
 /* Lower, and no word of C. */
 char *name_member(const char *name);
+/* Nor a variable of the generated functions. */
+char *name_local(const char *name);
 
 /* Prints "file:Interface.method: what is wrong"; nothing will be written. */
 void complain(const char *where, const char *format, ...)
