@@ -110,10 +110,20 @@ def check_peers(batch):
     yield from check_forms(batch, theirs)
 
 
+def check_spoiled(batch):
+    """Wrong messages: refused by both, or the same to both."""
+    spoiled = batch.ours("spoiled", None, "spoil", str(batch.seed),
+                         str(batch.count))
+    yield "what_the_reference_refuses_is_refused_and_no_more", batch.same(
+        batch.ours("survived", spoiled, "survive"),
+        batch.peers("survived2", spoiled, "survive"))
+
+
 def run_batch(seed, count):
     """Returns {law: good}. A process that fails ends the laws there."""
     results = {}
-    for prefix, check in (("ours", check_ours), ("theirs", check_peers)):
+    for prefix, check in (("ours", check_ours), ("theirs", check_peers),
+                          ("spoiled", check_spoiled)):
         with tempfile.TemporaryDirectory(dir=BUILD) as folder:
             try:
                 for law, good in check(Batch(folder, seed, count)):

@@ -8,6 +8,8 @@
  *	rewrite			each field is read and written again
  *	canonical		in canonical form
  *	judge			a word for each: is it in canonical form?
+ *	spoil SEED COUNT	messages with a few words that are wrong
+ *	survive			the canonical form, or a 0 if there is an error
  *	pack, unpack		with the same segments
  *
  * Messages are framed (packed: framed, then packed) on standard input and
@@ -24,9 +26,10 @@
 
 #define WORDS		(1u << 18)	/* longest message */
 #define PACKED		(WORDS * 10)
+#define LARGEST		(CAPNP_TRAVERSAL_WORDS + 1)
 #define ALONE		500u		/* messages without another side */
 
-static uint64_t message[WORDS], other[WORDS], canonical[WORDS];
+static uint64_t message[WORDS], other[WORDS], canonical[LARGEST + 1];
 static uint8_t packed[PACKED];
 static struct capnp_segment read_segments[CAPNP_SEGMENTS_MAX];
 static struct capnp_reader reader;
@@ -124,19 +127,18 @@ make(uint64_t seed, uint64_t *to)
 	return finish(&makers[0], to);
 }
 
-/* The canonical form as a message of its own. */
+/* The canonical form as a message of its own. 0 if there is none. */
 static size_t
 make_canonical(struct capnp_struct root)
 {
 	struct capnp_segment only = { canonical + 1, 0 };
-	size_t words;
 
-	need(capnp_canonicalise(root, canonical + 1, WORDS - 1, &only.count)
-	    == OK, "cannot canonicalise");
+	if (capnp_canonicalise(root, canonical + 1, LARGEST, &only.count)
+	    != OK)
+		return 0;
 	need(capnp_is_canonical(&only, 1), "canonical form is not canonical");
 	need(capnp_frame_table(&only, 1, canonical, 1) == OK, "cannot frame");
-	words = only.count + 1;
-	return words;
+	return only.count + 1;
 }
 
 static size_t
@@ -251,7 +253,66 @@ do_canonical(void)
 
 	while ((words = next_message()) > 0) {
 		struct capnp_struct root = open_words(message, words);
-		put(canonical, make_canonical(root) * sizeof(uint64_t));
+		words = make_canonical(root);
+		need(words > 0, "cannot canonicalise");
+		put(canonical, words * sizeof(uint64_t));
+	}
+}
+
+/* Changes that are likely to make another pointer of one. */
+static void
+spoil(struct everything_random *random, uint64_t *word)
+{
+	uint64_t chance = everything_next(random);
+
+	switch (chance % 8) {
+	case 0:
+		*word = everything_next(random);
+		break;
+	case 1:
+		*word = chance >> 32;
+		break;
+	case 2:
+		*word += (chance >> 32) % 5 * 4 - 8;
+		break;
+	case 3:
+		*word = (*word & 0xffffffff) | (chance >> 56) << 32;
+		break;
+	case 4:
+		*word ^= 1ul << (chance >> 32) % 3;
+		break;
+	default:
+		*word ^= 1ul << (chance >> 32) % 64;
+		break;
+	}
+}
+
+static void
+do_spoil(uint64_t seed, uint64_t count)
+{
+	struct everything_random random;
+
+	for (uint64_t i = 0; i < count; i++) {
+		size_t words = make(seed + i, message);
+		size_t table = CAPNP_TABLE_WORDS(message[0] % (1ul << 32) + 1);
+		everything_seed(&random, ~(seed + i));
+		for (uint64_t n = everything_next(&random) % 4 + 1; n > 0; n--)
+			spoil(&random, &message[table +
+			    everything_next(&random) % (words - table)]);
+		put(message, words * sizeof(uint64_t));
+	}
+}
+
+static void
+do_survive(void)
+{
+	const uint64_t none = 0;
+	size_t words;
+
+	while ((words = next_message()) > 0) {
+		size_t got = make_canonical(open_words(message, words));
+		put(got > 0 ? canonical : &none,
+		    (got > 0 ? got : 1) * sizeof(uint64_t));
 	}
 }
 
@@ -371,6 +432,10 @@ run(int argc, char **argv)
 
 	if (strcmp(argv[1], "make") == 0)
 		do_make(seed, count);
+	else if (strcmp(argv[1], "spoil") == 0)
+		do_spoil(seed, count);
+	else if (strcmp(argv[1], "survive") == 0)
+		do_survive();
 	else if (strcmp(argv[1], "verify") == 0)
 		do_verify(seed, count);
 	else if (strcmp(argv[1], "rewrite") == 0)

@@ -210,6 +210,25 @@ public:
 		}
 	}
 
+	// An error is an exception, wherever in the message it is.
+	void survive() {
+		while (in.tryGetReadBuffer() != nullptr) {
+			capnp::InputStreamMessageReader reader(in);
+			kj::Array<capnp::word> words;
+			auto error = kj::runCatchingExceptions([&]() {
+				words = reader.getRoot<capnp::AnyStruct>()
+				    .canonicalize();
+			});
+			const uint64_t none = 0;
+			kj::ArrayPtr<const capnp::word> only[] = { words };
+			if (error != nullptr)
+				out.write(&none, sizeof(none));
+			else
+				capnp::writeMessage(out,
+				    kj::arrayPtr(only, 1));
+		}
+	}
+
 	void judge() {
 		while (in.tryGetReadBuffer() != nullptr) {
 			capnp::InputStreamMessageReader reader(in);
@@ -256,6 +275,8 @@ main(int argc, char **argv)
 		exchange.rewrite();
 	else if (mode == "canonical")
 		exchange.canonical();
+	else if (mode == "survive")
+		exchange.survive();
 	else if (mode == "judge")
 		exchange.judge();
 	else if (mode == "pack")
