@@ -12,7 +12,7 @@ import ktap
 import mutate
 from test import Processes
 
-CLASSES = 12
+CLASSES = 13
 
 
 class MutantsTest(unittest.TestCase):
