@@ -31,8 +31,9 @@ TAIL = 30
 SLOW_TOOLS = ("image",)
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures")
+          "vector", "figures", "interfaces", "call_order")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
+EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -287,6 +288,11 @@ def applet_jobs():
                        timeout=300)]
 
 
+def exchange_jobs(tier):
+    return [python_job("exchange/capnp", "capnp_exchange.py",
+                       [str(EXCHANGED[tier])], timeout=600)]
+
+
 def gate_jobs():
     """Instruction counts that must not grow."""
     return [python_job("bench/gates", "bench.py", ["--gate"], ktap=False,
@@ -331,7 +337,7 @@ def all_jobs(tier):
     if tier != "quick":
         jobs += mutation_jobs(tier) + fuzz_jobs(tier)
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + gate_jobs())
+            + exchange_jobs(tier) + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):
