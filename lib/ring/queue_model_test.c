@@ -4,7 +4,7 @@
  * under weak memory (lib/test/interleave.h). An item carries its number at both
  * of its ends: the parts that the explorer follows.
  *
- * With INTERLEAVE_MORE in the environment the programs are longer.
+ * With BENNU_TEST_MORE in the environment the programs are longer.
  */
 #include <lib/ring/queue.h>
 #include <lib/ring/tier.h>
@@ -70,7 +70,7 @@ explore(struct interleave_program program)
 static uint32_t
 at_least(uint32_t few, uint32_t many)
 {
-	return getenv("INTERLEAVE_MORE") != NULL ? many : few;
+	return getenv("BENNU_TEST_MORE") != NULL ? many : few;
 }
 
 /* Each item once, and after those that its producer put before it. */

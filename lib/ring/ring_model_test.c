@@ -4,7 +4,7 @@
  * (lib/test/interleave.h). Rings are as small as they can be, so that a few
  * messages go round: what is wrong with an order of accesses shows in these.
  *
- * With INTERLEAVE_MORE in the environment the programs are longer.
+ * With BENNU_TEST_MORE in the environment the programs are longer.
  */
 #include <lib/ring/ring.h>
 
@@ -64,7 +64,7 @@ explore(struct interleave_program program)
 static uint32_t
 at_least(uint32_t few, uint32_t many)
 {
-	return getenv("INTERLEAVE_MORE") != NULL ? many : few;
+	return getenv("BENNU_TEST_MORE") != NULL ? many : few;
 }
 
 static uint32_t *
