@@ -289,4 +289,52 @@ TEST(test_audit_written_across_a_lap_shows_or_counts_each_entry)
 	at_each(set_up_audit, body_write, act_lap, check_all_there);
 }
 
+static void
+body_nothing(void *context)
+{
+}
+
+static void
+body_is_hot(void *context)
+{
+	shared->found = token_is_hot(&shared->hot, &shared->a,
+	    token_generation(authority), TOKEN_SEND);
+}
+
+static void
+body_verify(void *context)
+{
+	shared->found = token_verify(authority, &shared->a, TOKEN_SEND) == OK;
+}
+
+static bool
+go_on(void *context, uint64_t n)
+{
+	return true;
+}
+
+static uint64_t
+cost(void (*body)(void *))
+{
+	uint64_t count = 0, nothing = 0;
+
+	if (step_run(body, go_on, NULL, &count) == STEP_IMPOSSIBLE)
+		return 0;
+	EXPECT_EQ(step_run(body_nothing, go_on, NULL, &nothing), STEP_OK);
+	return count - nothing;
+}
+
+/* Instructions, with calls; without the cache a tag comes on top. */
+TEST(test_hot_and_cached_tokens_cost_little)
+{
+	fresh();
+	act_make_hot();
+	uint64_t hot = cost(body_is_hot), cached = cost(body_verify);
+	printf("# hot %u, cached %u\n", (unsigned)hot, (unsigned)cached);
+	if (hot == 0)
+		KTAP_SKIP("single steps are not allowed here");
+	EXPECT(shared->found);
+	EXPECT(hot < 50 && cached < 150);
+}
+
 TEST_MAIN(0)
