@@ -28,6 +28,8 @@ REFUSED = [
     ('m @0 () -> () $B.tag(0x9000) $B.replay(any) $B.errors("");',
      "needs $tag"),
     ('m @0 () -> () $B.tag(1) $B.errors("");', "needs $replay"),
+    ('m @0 () -> () $B.tag(1) $B.replay(keyed) $B.errors("");',
+     r"\$replay\(keyed\) needs kept replies"),
     ("m @0 () -> () $B.tag(1) $B.replay(any);", "needs $errors"),
     ('m @0 () -> () $B.tag(1) $B.replay(any) $B.errors("bad things");',
      r"\$errors is not"),

@@ -125,9 +125,28 @@ emit_initialiser(const struct parameter *p)
 	}
 }
 
+/* Texts in words are copied instead. */
+static bool
+has_initialisers(const struct method *method)
+{
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form != FORM_IN_WORDS &&
+		    method->in[i].form != FORM_LENGTH)
+			return true;
+	for (unsigned i = 0; i < method->out_count; i++)
+		if (method->out[i].form == FORM_BYTES ||
+		    method->out[i].form == FORM_STRUCT)
+			return true;
+	return false;
+}
+
 static void
 emit_flat_arguments(const struct method *method)
 {
+	if (!has_initialisers(method)) {
+		out("\tstruct %s_args in;\n", method->lower);
+		return;
+	}
 	out("\tstruct %s_args in = {\n", method->lower);
 	for (unsigned i = 0; i < method->in_count; i++)
 		emit_initialiser(&method->in[i]);
