@@ -293,7 +293,7 @@ def applet_jobs():
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
                        [str(EXCHANGED[tier])],
-                       timeout=3600 if tier == "nightly" else 300)]
+                       timeout=7200 if tier == "nightly" else 600)]
 
 
 def wrong_message_jobs(tier):
