@@ -337,3 +337,44 @@ ring_depth(const struct ring_consumer *consumer)
 	}
 	return depth;
 }
+
+uint64_t
+ring_room(struct ring_producer *producer)
+{
+	uint64_t used = ring_position(producer) - producer->head;
+
+	if (!producer->corrupt && used > producer->size / 2 &&
+	    read_head(producer) == OK)
+		used = ring_position(producer) - producer->head;
+	return producer->corrupt ? 0 : (producer->size - used) / RING_LINE;
+}
+
+uint64_t
+ring_unread(struct ring_producer *producer)
+{
+	uint64_t end = ring_position(producer), count = 0;
+
+	if (read_head(producer) != OK)
+		return 0;
+	for (uint64_t at = producer->head; at < end;) {
+		uint64_t index = at & (producer->size - 1);
+		uint32_t shape = ring_get(&producer->memory->lines[index /
+		    RING_LINE].shape);
+
+		if (shape == RING_PADDING) {
+			at += producer->size - index;
+			continue;
+		}
+		at += ring_bytes_of(shape & RING_LENGTH_MAX);
+		count++;
+	}
+	return count;
+}
+
+uint64_t
+ring_untaken(const struct ring_producer *producer)
+{
+	uint64_t taken = ring_load(&producer->memory->head, RING_RELAXED);
+
+	return taken < producer->count ? producer->count - taken : 0;
+}
