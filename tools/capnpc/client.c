@@ -215,6 +215,9 @@ emit_call(const struct method *method, bool flat)
 	    "";
 	bool caps = method->caps_in != 0 || method->caps_out != 0;
 	bool plain = !method_has_results(method) && method->caps_out == 0;
+	/* A short text leaves its window as it was. */
+	const char *window = method->is_short ? "windows != 0 ? window : NULL" :
+	    method->windows != 0 ? "window" : "NULL";
 
 	if (method->windows != 0)
 		out_line("\tunsigned windows = %s_put(&message, window%s);",
@@ -223,8 +226,7 @@ emit_call(const struct method *method, bool flat)
 		out_line("\t%s_put(&message%s);", method->lower, args);
 	out_line("\t%s wire_call(target, &message, %s, "
 	    "wire_transfer(%s, %s), %s);", plain ? "return" :
-	    "long error =", method->windows != 0 ? "window" :
-	    "NULL", method->windows != 0 ? "windows" : "0",
+	    "long error =", window, method->windows != 0 ? "windows" : "0",
 	    caps_expression(method, flat), caps ? "caps" : "NULL");
 	if (!plain)
 		out("\n");
