@@ -29,7 +29,11 @@ REFUSED = [
      "needs $tag"),
     ('m @0 () -> () $B.tag(1) $B.errors("");', "needs $replay"),
     ('m @0 () -> () $B.tag(1) $B.replay(keyed) $B.errors("");',
-     r"\$replay\(keyed\) needs kept replies"),
+     r"it needs \$trust\(0xe\)"),
+    ('m @0 (d :Data $B.max(1)) -> () $B.tag(1) $B.replay(keyed) '
+     '$B.trust(0xe) $B.errors("");', "has words only"),
+    ('m @0 (x :UInt64 $B.word(7)) -> () $B.tag(1) $B.replay(keyed) '
+     '$B.trust(0xe) $B.errors("");', "has words only"),
     ("m @0 () -> () $B.tag(1) $B.replay(any);", "needs $errors"),
     ('m @0 () -> () $B.tag(1) $B.replay(any) $B.errors("bad things");',
      r"\$errors is not"),
