@@ -34,6 +34,8 @@ CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures", "interfaces", "call_order")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
+# Wrong messages for a reader, and as many for a builder: (number, seconds).
+WRONG_MESSAGES = {"full": (500000, 300), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -127,7 +129,8 @@ class Report:
         lines = text.splitlines()
         # A sanitizer says what is wrong first and dumps memory last.
         error = next((i for i, line in enumerate(lines)
-                      if "==ERROR:" in line or "runtime error:" in line),
+                      if "==ERROR:" in line or "runtime error:" in line
+                      or "WARNING: ThreadSanitizer:" in line),
                      None)
         start = max(0, len(lines) - TAIL) if error is None \
             else max(0, error - 3)
@@ -222,15 +225,18 @@ def check_jobs():
             for name in CHECKS]
 
 
-def host_jobs():
+def host_jobs(tier):
     jobs = []
-    for name in listed("host-asan", "tests.list"):
-        jobs.append(Job(
-            f"host/{name}",
-            [os.path.join(BUILD, "host-asan", "tests", name)],
-            # Leaks are looked for unless the test itself says no.
-            environment={"ASAN_OPTIONS": "print_legend=0",
-                         "UBSAN_OPTIONS": "print_stacktrace=1"}))
+    for kind, preset in (("host", "host-asan"), ("threads", "host-tsan")):
+        for name in listed(preset, "tests.list"):
+            jobs.append(Job(
+                f"{kind}/{name}",
+                [os.path.join(BUILD, preset, "tests", name)],
+                # Leaks are looked for unless the test itself says no.
+                environment={"ASAN_OPTIONS": "print_legend=0",
+                             "UBSAN_OPTIONS": "print_stacktrace=1",
+                             **({} if tier == "quick"
+                                else {"BENNU_TEST_MORE": "1"})}))
     return jobs
 
 
@@ -290,7 +296,15 @@ def applet_jobs():
 
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
-                       [str(EXCHANGED[tier])], timeout=600)]
+                       [str(EXCHANGED[tier])],
+                       timeout=3600 if tier == "nightly" else 300)]
+
+
+def wrong_message_jobs(tier):
+    count, seconds = WRONG_MESSAGES[tier]
+    return [Job("wrong-messages/capnp",
+                [os.path.join(BUILD, "host-asan", "tests", "capnp_mutation"),
+                 str(count)], timeout=seconds, tier="full")]
 
 
 def gate_jobs():
@@ -314,13 +328,15 @@ def unknown(jobs, names):
 def unbuilt(tier):
     """Kinds of tests whose names only a build tells."""
     return [kind for kind, preset, name in (
-        ("host/", "host-asan", "tests.list"), ("fuzz/", "fuzz", "fuzz.list"))
+        ("host/", "host-asan", "tests.list"),
+        ("threads/", "host-tsan", "tests.list"),
+        ("fuzz/", "fuzz", "fuzz.list"))
         if preset in presets(tier)
         and not os.path.exists(os.path.join(BUILD, preset, name))]
 
 
 def presets(tier):
-    return ["guest", "host-asan"] + (
+    return ["guest", "host-asan", "host-tsan"] + (
         [] if tier == "quick" else ["guest-debug", "fuzz"])
 
 
@@ -333,9 +349,10 @@ def build(report, processes, tier):
 
 
 def all_jobs(tier):
-    jobs = check_jobs() + tool_jobs() + host_jobs()
+    jobs = check_jobs() + tool_jobs() + host_jobs(tier)
     if tier != "quick":
-        jobs += mutation_jobs(tier) + fuzz_jobs(tier)
+        jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
+                 + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
             + exchange_jobs(tier) + gate_jobs())
 

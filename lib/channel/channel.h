@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Channels: messages between threads, processes and services, without copies
+ * and without a server on the path. docs/design/channels.md has the design.
+ *
+ * A channel has a name, a type and a configuration that its creator fixed. Who
+ * opens it becomes a member, as sender, receiver or both, by a token
+ * (lib/token). Each sender has a lane of its own to each receiver, in memory
+ * that only these two share: what a hostile member writes there harms the
+ * lanes of that member, nothing else.
+ *
+ *	type		each message goes to		order
+ *	ASYNC		one receiver			per lane
+ *	SYNC		one receiver, who answers	per lane
+ *	BROADCAST	every receiver			per lane
+ *	MULTICAST	receivers of its groups		per lane
+ *	STREAM		the one receiver; bytes		per lane
+ *	BATCH		one receiver, many at once	per lane
+ *
+ *	overflow	a lane is full
+ *	BLOCK		send waits; ERR_TIMEOUT at its deadline
+ *	DROP_OLDEST	the oldest of the lane goes; the receiver learns how many
+ *	DROP_NEWEST	the new message goes; send returns ERR_FULL
+ *	ERROR		ERR_FULL, nothing counted as lost
+ *
+ * Nothing is dropped without being counted (channel_statistics).
+ *
+ * Closing: messages sent before are received first, then ERR_GONE. The death of
+ * a member is its close; buffers that it held come back. A channel without
+ * receivers: send waits or returns ERR_EMPTY at its deadline. Loss of the
+ * creator changes nothing for members; nobody can join any more.
+ *
+ * Errors: ERR_RIGHT the token does not allow it or was revoked, ERR_STALE the
+ * channel of that name is another by now, ERR_ARG, ERR_RANGE message too long
+ * (or room too small: *length says, the message stays), ERR_TIMEOUT,
+ * ERR_CORRUPT the peer broke the rules: its lane is closed, others go on.
+ *
+ * Thread safety: a struct channel belongs to one thread at a time; threads open
+ * ends of their own. Ownership: out_channel until channel_close.
+ */
+#pragma once
+
+#include <abi/status.h>
+#include <lib/token/token.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct channel;
+struct channel_domain;	/* where names are looked up: port.h */
+
+enum channel_type {
+	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
+	CHANNEL_STREAM, CHANNEL_BATCH,
+};
+
+enum channel_overflow {
+	CHANNEL_BLOCK, CHANNEL_DROP_OLDEST, CHANNEL_DROP_NEWEST, CHANNEL_ERROR,
+};
+
+/*
+ * AUTO takes what the lower trust of the two ends allows: 0xE RAW, 0x8 LITE,
+ * else FULL. A member that asks for a weaker one is refused (ERR_RIGHT).
+ */
+enum channel_serializer {
+	CHANNEL_AUTO, CHANNEL_RAW, CHANNEL_LITE, CHANNEL_FULL,
+};
+
+#define CHANNEL_NAME_MAX	47u	/* bytes, without NUL; no control bytes */
+#define CHANNEL_NOW		0ul	/* deadlines, ns of the monotonic clock */
+#define CHANNEL_FOREVER		(~0ul)
+#define CHANNEL_RECEIVE_NS	100000000ul	/* of channel_receive */
+
+struct channel_config {
+	enum channel_type type;
+	enum channel_overflow overflow;
+	enum channel_serializer serializer;
+	bool	 zero_copy;	/* senders have a pool of buffers */
+	bool	 pollable;	/* channel_descriptor works */
+	uint32_t message_max;	/* bytes; 0: 4096 */
+	uint32_t buffer_size;	/* bytes of a lane's ring; 0: 64 KiB */
+	uint32_t buffers;	/* of message_max bytes, per sender; 0: 16 */
+	uint32_t batch;		/* BATCH: messages of a batch; 0: 32 */
+	uint64_t schema;	/* type of the messages, 0 = any bytes */
+	uint64_t spin_ns;	/* at most, before sleeping; 0: adaptive */
+};
+
+#define CHANNEL_SENDER		0x1u
+#define CHANNEL_RECEIVER	0x2u
+
+struct channel_options {
+	struct channel_domain *domain;	/* NULL: the default of the process */
+	unsigned role;			/* CHANNEL_SENDER, CHANNEL_RECEIVER */
+	enum channel_serializer serializer;
+	uint64_t schema;		/* 0: not checked */
+	uint64_t groups;		/* MULTICAST: bits to receive */
+};
+
+/* The creator becomes a member with `options->role`, which may be 0. */
+status_t channel_create(const char *name, const struct channel_config *config,
+    const struct channel_options *options, const struct token *owner,
+    struct channel **out_channel);
+status_t channel_open(const char *name, const struct channel_options *options,
+    const struct token *holder, struct channel **out_channel);
+/* NULL is allowed. Flushes what is staged; the last end of a creator unlinks. */
+void channel_close(struct channel *channel);
+
+/*
+ * token: whoever acts; the same as at open costs a comparison. NULL: that of
+ * the open. Without _until: send waits without limit, receive 100 ms.
+ */
+status_t channel_send(struct channel *channel, const void *message,
+    size_t length, const struct token *sender);
+status_t channel_send_until(struct channel *channel, const void *message,
+    size_t length, const struct token *sender, uint64_t deadline_ns);
+/* *length is the room before, the length of the message after. */
+status_t channel_receive(struct channel *channel, void *message,
+    size_t *length, const struct token *receiver);
+status_t channel_receive_until(struct channel *channel, void *message,
+    size_t *length, const struct token *receiver, uint64_t deadline_ns);
+
+/* SYNC: sends and waits for the answer; *length as in receive. */
+struct channel_exchange {
+	const void *request;
+	size_t	 request_length;
+	void	*answer;
+	size_t	 answer_length;		/* room, then length */
+	const struct token *sender;
+	uint64_t deadline_ns;
+};
+status_t channel_call(struct channel *channel, struct channel_exchange *exchange);
+/* Answers the message received last; once. */
+status_t channel_answer(struct channel *channel, const void *message,
+    size_t length);
+
+/*
+ * Without copies: the message is made and read where it lies. reserve may be
+ * given up with channel_cancel; one at a time. What peek shows of a lane whose
+ * peer has less trust than 0xE can change while it is read.
+ */
+struct channel_view {
+	void	*data;
+	size_t	 length;
+	uint64_t session;	/* peek: of the sender */
+	uint64_t lost;		/* peek: messages dropped before this one */
+	uint32_t groups;
+	uint32_t lane;		/* which; for channel.c */
+};
+status_t channel_reserve(struct channel *channel, size_t length,
+    struct channel_view *out_view, uint64_t deadline_ns);
+status_t channel_commit(struct channel *channel,
+    const struct channel_view *view);
+void channel_cancel(struct channel *channel, const struct channel_view *view);
+status_t channel_peek(struct channel *channel, struct channel_view *out_view,
+    uint64_t deadline_ns);
+status_t channel_release(struct channel *channel,
+    const struct channel_view *view);
+
+/* BATCH: makes what was sent since the last batch visible. */
+status_t channel_flush(struct channel *channel);
+/* MULTICAST: groups of what is sent from here on. */
+void channel_set_groups(struct channel *channel, uint64_t groups);
+/* Session of what is sent from here on (session.h multiplexes many). */
+void channel_set_session(struct channel *channel, uint64_t session);
+
+/* Readable when a receive or peek may succeed; needs config.pollable. */
+status_t channel_descriptor(struct channel *channel, int *out_descriptor);
+
+const char *channel_name(const struct channel *channel);
+const struct channel_config *channel_configuration(
+    const struct channel *channel);
+/* After AUTO: what the members agreed on. */
+enum channel_serializer channel_serializer(const struct channel *channel);
+
+struct channel_statistics {
+	uint64_t sent, received, bytes_sent, bytes_received;
+	uint64_t bytes_copied;		/* by the library, both directions */
+	uint64_t zero_copy;		/* messages that moved without a copy */
+	uint64_t dropped_oldest, dropped_newest, refused;
+	uint64_t slow;			/* operations that left the fast path */
+	uint64_t slept, woken;
+	uint64_t corrupt;		/* lanes closed for breaking the rules */
+	uint64_t latency[32];		/* 1 of 64 messages: by log2 of ns */
+};
+void channel_statistics(const struct channel *channel,
+    struct channel_statistics *out_statistics);

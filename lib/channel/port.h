@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the channel library asks of where it runs: a domain is a name space of
+ * channels and a way to share memory and sleep. There are three: private
+ * (threads of one process), hosted (processes that meet at bennu-broker), guest
+ * (services of Bennu).
+ *
+ * A member learns about its lanes through events. Events are rare: the library
+ * looks for them when *generation differs from what it saw last, which is one
+ * load from a page that nobody writes on the fast path, and before it sleeps.
+ * The generation also changes when a token was revoked, so the same comparison
+ * keeps the checked token valid.
+ */
+#pragma once
+
+#include <lib/channel/channel.h>
+
+struct lane_place {		/* one direction, from one member to another */
+	/* Messages, then the ring of released buffers in the other direction. */
+	void	*memory;	/* mapped by the port */
+	uint32_t lines, return_lines;	/* of the two rings */
+	void	*pool;		/* of the sender; a receiver may only read it */
+	size_t	 pool_size;	/* 0: no buffers */
+	uint64_t peer;		/* member number of the other end */
+	unsigned trust;		/* of the other end */
+	uint64_t groups;	/* of the receiver */
+	void	*port_data;	/* how to wake the other end */
+};
+
+enum channel_event_kind {
+	CHANNEL_LANE_OUT,	/* a receiver came: new lane to it */
+	CHANNEL_LANE_IN,	/* a sender came */
+	CHANNEL_PEER_GONE,	/* by place.peer: closed or died */
+	CHANNEL_REVOKED,	/* the own token */
+};
+
+struct channel_event {
+	enum channel_event_kind kind;
+	struct lane_place place;
+};
+
+/* What create and open give; config is the creator's, with defaults filled. */
+struct channel_member {
+	uint64_t number;	/* unique in the domain, never used again */
+	uint64_t channel;	/* number of the channel, never used again */
+	unsigned trust;		/* own, by token */
+	unsigned rights;	/* of the token: TOKEN_* */
+	uint64_t identity;	/* session identity (lib/token) */
+	struct channel_config config;
+	void	*port_data;
+};
+
+struct channel_port {
+	status_t (*create)(struct channel_domain *domain, const char *name,
+	    const struct channel_config *config,
+	    const struct channel_options *options, const struct token *owner,
+	    struct channel_member *out_member);
+	status_t (*open)(struct channel_domain *domain, const char *name,
+	    const struct channel_options *options, const struct token *holder,
+	    struct channel_member *out_member);
+	void (*close)(struct channel_domain *domain,
+	    struct channel_member *member);
+	/* ERR_EMPTY when there is no more. */
+	status_t (*next_event)(struct channel_domain *domain,
+	    struct channel_member *member, struct channel_event *out_event);
+	/* The lane was closed by this end; memory is not used any more. */
+	void (*drop_lane)(struct channel_domain *domain,
+	    struct channel_member *member, struct lane_place *place);
+	/*
+	 * Sleeps while *word == value, for events of the member, or until the
+	 * deadline (ERR_TIMEOUT). May return for no reason.
+	 */
+	status_t (*sleep)(struct channel_domain *domain,
+	    struct channel_member *member, uint32_t *word, uint32_t value,
+	    uint64_t deadline_ns);
+	void (*wake)(struct channel_domain *domain,
+	    const struct lane_place *place, uint32_t *word);
+	/* A token other than that of the open: rights or 0. Cached by the caller. */
+	unsigned (*rights)(struct channel_domain *domain,
+	    struct channel_member *member, const struct token *token);
+	status_t (*descriptor)(struct channel_domain *domain,
+	    struct channel_member *member, int *out_descriptor);
+	uint64_t (*now_ns)(struct channel_domain *domain);
+};
+
+struct channel_domain {
+	const struct channel_port *port;
+	const uint64_t *generation;	/* written by the port or the broker */
+	void	*context;
+};
+
+/* For members without an own: set once, before the first channel. */
+void channel_domain_set_default(struct channel_domain *domain);
+
+/* private.c: threads of this process; tokens are of `authority`. */
+struct token_authority;
+status_t channel_domain_private(struct token_authority *authority,
+    struct channel_domain **out_domain);
+void channel_domain_private_close(struct channel_domain *domain);
