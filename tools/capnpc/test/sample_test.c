@@ -27,6 +27,12 @@ static struct {
 	uint64_t answered[8];
 } kernel;
 
+/* Of the arena: both sides in one. */
+struct root {
+	struct wire_outbox outbox;
+	struct wire_kept_table kept;
+};
+
 struct sample_context {
 	unsigned calls;
 	bool	 fail;
@@ -108,9 +114,15 @@ service_arena(void)
 	static const struct arena_environment environment;
 	static struct arena *arena;
 
-	if (arena == NULL && arena_open(memory, sizeof(memory), 1,
-	    &environment, &arena) != OK)
+	if (arena != NULL)
+		return arena;
+	if (arena_open(memory, sizeof(memory), 1, &environment, &arena) != OK)
 		abort();
+	tx_begin(arena);
+	void *root = arena_alloc(arena, sizeof(struct root));
+	if (root == NULL || arena_set_root(arena, root) != OK)
+		abort();
+	tx_commit(arena);
 	return arena;
 }
 
@@ -342,10 +354,8 @@ pay(struct sample_context *at, struct service_call *call,
 static struct wire_kept_table *
 kept(struct sample_context *at)
 {
-	static struct wire_kept_table table;
-
 	(void)at;
-	return &table;
+	return &((struct root *)arena_root(service_arena()))->kept;
 }
 
 /* readlink is not there. */
@@ -658,13 +668,13 @@ TEST(test_a_keyed_call_is_done_once_for_each_id)
 {
 	struct sample_pay_args ten = { 10 }, one = { 1 };
 	struct sample_pay_results first, again;
-	static struct wire_outbox outbox;
+	struct root *root = arena_root(service_arena());
 	struct wire_outbox_entry entry;
 
 	tx_begin(service_arena());
-	EXPECT_EQ(sample_pay_later(service_arena(), &outbox, 1000, &ten), OK);
-	EXPECT_EQ(sample_pay_later(service_arena(), &outbox, 1000, &one), OK);
-	entry = *wire_outbox_first(&outbox);
+	EXPECT_EQ(sample_pay_later(service_arena(), &root->outbox, 1000, &ten), OK);
+	EXPECT_EQ(sample_pay_later(service_arena(), &root->outbox, 1000, &one), OK);
+	entry = *wire_outbox_first(&root->outbox);
 	EXPECT(entry.id == 1000 && entry.request.word[WIRE_ID_WORD] == 1000);
 	context.fail = true;
 	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &first), -E_NOSPC);
@@ -673,8 +683,8 @@ TEST(test_a_keyed_call_is_done_once_for_each_id)
 	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &first), 0);
 	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &again), 0);
 	EXPECT(first.total == 10 && again.total == 10);
-	EXPECT_EQ(wire_outbox_done(service_arena(), &outbox, 1000), OK);
-	struct wire_outbox_entry next = *wire_outbox_first(&outbox);
+	EXPECT_EQ(wire_outbox_done(service_arena(), &root->outbox, 1000), OK);
+	struct wire_outbox_entry next = *wire_outbox_first(&root->outbox);
 	EXPECT_EQ(sample_pay_listed(TRUSTED, &next, &again), 0);
 	EXPECT(next.id == 1001 && again.total == 11);
 	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &again), -E_STALE);
