@@ -138,13 +138,6 @@ look_for_room(struct ring_producer *producer, uint32_t length)
 }
 
 static void
-clear_line_0(struct ring_producer *producer, uint64_t position)
-{
-	ring_store(&producer->memory->lines[0].sequence,
-	    ring_empty_of(position), RING_RELAXED);
-}
-
-static void
 start_lap(struct ring_producer *producer)
 {
 	producer->line = producer->memory->lines;
@@ -176,7 +169,6 @@ stage_padding(struct ring_producer *producer)
 	    producer->size / RING_LINE;
 
 	ring_put(&producer->line->shape, RING_PADDING);
-	clear_line_0(producer, (uintptr_t)end + producer->bias);
 	ring_stage_behind(producer, end);
 }
 
@@ -196,11 +188,8 @@ set_stop(struct ring_producer *producer)
 	if (stop > start + producer->longest + RING_HEADER)
 		stop = (start + producer->longest + RING_HEADER) &
 		    ~(RING_LINE - 1ul);
-	if (stop >= lap_end) {
+	if (stop > lap_end)
 		stop = lap_end;
-		/* The line behind a message that ends there. */
-		clear_line_0(producer, lap_end);
-	}
 	producer->stop = ring_behind(producer->line, stop - start);
 }
 
@@ -347,4 +336,45 @@ ring_depth(const struct ring_consumer *consumer)
 		depth++;
 	}
 	return depth;
+}
+
+uint64_t
+ring_room(struct ring_producer *producer)
+{
+	uint64_t used = ring_position(producer) - producer->head;
+
+	if (!producer->corrupt && used > producer->size / 2 &&
+	    read_head(producer) == OK)
+		used = ring_position(producer) - producer->head;
+	return producer->corrupt ? 0 : (producer->size - used) / RING_LINE;
+}
+
+uint64_t
+ring_unread(struct ring_producer *producer)
+{
+	uint64_t end = ring_position(producer), count = 0;
+
+	if (read_head(producer) != OK)
+		return 0;
+	for (uint64_t at = producer->head; at < end;) {
+		uint64_t index = at & (producer->size - 1);
+		uint32_t shape = ring_get(&producer->memory->lines[index /
+		    RING_LINE].shape);
+
+		if (shape == RING_PADDING) {
+			at += producer->size - index;
+			continue;
+		}
+		at += ring_bytes_of(shape & RING_LENGTH_MAX);
+		count++;
+	}
+	return count;
+}
+
+uint64_t
+ring_untaken(const struct ring_producer *producer)
+{
+	uint64_t taken = ring_load(&producer->memory->head, RING_RELAXED);
+
+	return taken < producer->count ? producer->count - taken : 0;
 }

@@ -14,6 +14,8 @@
  *   - Before a message from p to q is published, the sequence of the line at q
  *     is set to q + 1, "empty": what a lap before left there (payload, any
  *     bytes) can not be taken for a message. One line is therefore always free.
+ *     Line 0 never holds payload, and each lap starts with a message there: at
+ *     the end of a lap "empty" goes to the line behind the last one.
  *   - A message does not wrap: padding fills the end of the ring. No message is
  *     longer than half of the ring, so one that finds the ring empty always
  *     fits. Padding is never at line 0, so two never follow each other.
@@ -217,5 +219,20 @@ bool ring_is_closed(const struct ring_consumer *consumer);
  * statistics: it looks at each of their headers.
  */
 uint64_t ring_depth(const struct ring_consumer *consumer);
+
+/*
+ * Lines that are free, as far as this end needs to know: it looks at the other
+ * side's position only when less than half seems free. 0 if corrupt. Not for
+ * lossy use.
+ */
+uint64_t ring_room(struct ring_producer *producer);
+/*
+ * Messages, staged ones included, that the consumer has not released; in lossy
+ * use (untaken), that it has neither taken nor counted as lost. For the books
+ * of a producer whose consumer is gone: a hostile one can make the number wrong,
+ * but not larger than what was sent.
+ */
+uint64_t ring_unread(struct ring_producer *producer);
+uint64_t ring_untaken(const struct ring_producer *producer);
 
 #include <lib/ring/ring_inline.h>
