@@ -29,6 +29,7 @@ struct lane_out {
 	struct lane_place place;
 	enum channel_serializer strictness;	/* what it may use at least */
 	uint64_t sent;		/* SYNC: messages, the next request's number */
+	uint64_t answered;	/* SYNC: requests before this one */
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
