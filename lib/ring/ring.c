@@ -138,13 +138,6 @@ look_for_room(struct ring_producer *producer, uint32_t length)
 }
 
 static void
-clear_line_0(struct ring_producer *producer, uint64_t position)
-{
-	ring_store(&producer->memory->lines[0].sequence,
-	    ring_empty_of(position), RING_RELAXED);
-}
-
-static void
 start_lap(struct ring_producer *producer)
 {
 	producer->line = producer->memory->lines;
@@ -176,7 +169,6 @@ stage_padding(struct ring_producer *producer)
 	    producer->size / RING_LINE;
 
 	ring_put(&producer->line->shape, RING_PADDING);
-	clear_line_0(producer, (uintptr_t)end + producer->bias);
 	ring_stage_behind(producer, end);
 }
 
@@ -196,11 +188,8 @@ set_stop(struct ring_producer *producer)
 	if (stop > start + producer->longest + RING_HEADER)
 		stop = (start + producer->longest + RING_HEADER) &
 		    ~(RING_LINE - 1ul);
-	if (stop >= lap_end) {
+	if (stop > lap_end)
 		stop = lap_end;
-		/* The line behind a message that ends there. */
-		clear_line_0(producer, lap_end);
-	}
 	producer->stop = ring_behind(producer->line, stop - start);
 }
 
