@@ -232,6 +232,7 @@ slot_clear(struct segment *segment, uint32_t slot)
 	}
 	log_line("a slot could not be cleared; it is not used again");
 	segment->map[slot / 64] |= 1ul << slot % 64;
+	segment->used++;
 }
 
 void

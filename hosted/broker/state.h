@@ -45,6 +45,7 @@ struct broker {
 	void	*authority_memory;
 	uint64_t name_seed;
 	struct list names[NAME_BUCKETS];	/* of channels */
+	struct list objects[NAME_BUCKETS];	/* the same, by object */
 	struct list pairs[PAIR_BUCKETS];
 	struct list accounts, clients;
 	struct list dirty;		/* clients whose page is to advance */
@@ -82,7 +83,7 @@ struct client {
 };
 
 struct channel_entry {
-	struct list in_bucket;
+	struct list in_bucket, in_objects;
 	uint64_t number, object;
 	char	 name[CHANNEL_NAME_MAX + 1];
 	struct channel_config config;
@@ -136,7 +137,8 @@ struct lane_side {
 
 struct lane {
 	uint64_t number;
-	struct channel_entry *channel;	/* NULL: closed meanwhile */
+	struct broker *broker;
+	uint32_t size;		/* what it needs, bytes */
 	struct lane_side side[2];
 	struct segment *segment;
 	uint32_t slot;
@@ -185,6 +187,7 @@ void segment_release(struct segment *segment, uint32_t slot);
 
 /* member.c: channels, members, lanes. */
 struct channel_entry *channel_find(struct broker *broker, const char *name);
+struct channel_entry *channel_of(struct broker *broker, uint64_t object);
 status_t channel_make(struct client *client, const struct broker_join *join,
     const struct channel_config *config, struct channel_entry **out_channel);
 /* Frees it if it has no members any more. */

@@ -148,7 +148,7 @@ static bool
 lane_ok(const struct broker_lane *lane)
 {
 	return lane->trust <= 0xf && lane->out <= 1 && lane->has_bell <= 1 &&
-	    lane->zero == 0 && lane->offset <= lane->segment_size &&
+	    lane->revoked <= 1 && lane->zero == 0 && lane->offset <= lane->segment_size &&
 	    lane->offset % 64 == 0;
 }
 
@@ -193,6 +193,8 @@ answer_body_ok(const struct broker_packet *packet)
 	case BROKER_CREATE:
 	case BROKER_OPEN:
 		return packet->joined.trust <= 0xf &&
+		    packet->joined.offset % 64 == 0 &&
+		    packet->joined.offset <= packet->joined.segment_size &&
 		    broker_config_read(&packet->joined.config, &config) == OK;
 	case BROKER_LIST:
 		return list_ok(&packet->list);

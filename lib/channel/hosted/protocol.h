@@ -9,7 +9,8 @@
  *
  *	packet			descriptors
  *	answer to HELLO		page of the process
- *	answer to CREATE, OPEN	pool of the new member, if pool_size > 0
+ *	answer to CREATE, OPEN	segment of its statistics page; its pool, if
+ *				pool_size > 0
  *	event LANE		segment; pool, if pool_size > 0 and the lane
  *				comes in; bell, if the channel is pollable
  *
@@ -89,7 +90,9 @@ struct broker_join {
 struct broker_joined {
 	uint64_t member, channel, identity;
 	uint32_t trust, rights;
-	uint64_t pool_size;		/* bytes */
+	uint64_t pool_size;		/* bytes; 0: none */
+	uint64_t segment, segment_size;	/* its page of statistics is there */
+	uint64_t offset;		/* bytes; multiple of STATISTICS_PAGE */
 	struct broker_config config;
 	struct token token;
 };
@@ -118,7 +121,8 @@ struct broker_lane {
 	uint32_t trust;			/* of the peer */
 	uint8_t	 out;			/* 1: the member sends */
 	uint8_t	 has_bell;
-	uint16_t zero;
+	uint8_t	 revoked;		/* GONE: because its token was */
+	uint8_t	 zero;
 };
 
 struct broker_listed {
