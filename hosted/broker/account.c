@@ -9,7 +9,7 @@ account_take(struct broker *broker, uid_t uid)
 {
 	struct account *account;
 
-	LIST_EACH(&broker->accounts, link, next) {
+	LIST_EACH(&broker->accounts, link, following) {
 		account = LIST_ENTRY(link, struct account, in_broker);
 		if (account->uid == uid) {
 			account->references++;

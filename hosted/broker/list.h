@@ -16,9 +16,9 @@ struct list {
 	((type *)(void *)((char *)(link) - offsetof(type, field)))
 
 /* The element of `link` may be removed meanwhile, no other. */
-#define LIST_EACH(list, link, following) \
-	for (struct list *link = (list)->next, *following = link->next; \
-	    link != (list); link = following, following = link->next)
+#define LIST_EACH(head, link, following) \
+	for (struct list *link = (head)->next, *following = link->next; \
+	    link != (head); link = following, following = link->next)
 
 static inline void
 list_clear(struct list *list)

@@ -13,6 +13,7 @@
 #include <lib/channel/lane.h>
 #include <lib/channel/statistics.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -34,7 +35,7 @@ object_bucket(struct broker *broker, uint64_t object)
 struct channel_entry *
 channel_find(struct broker *broker, const char *name)
 {
-	LIST_EACH(name_bucket(broker, name), link, next) {
+	LIST_EACH(name_bucket(broker, name), link, following) {
 		struct channel_entry *channel = LIST_ENTRY(link,
 		    struct channel_entry, in_bucket);
 
@@ -47,7 +48,7 @@ channel_find(struct broker *broker, const char *name)
 struct channel_entry *
 channel_of(struct broker *broker, uint64_t object)
 {
-	LIST_EACH(object_bucket(broker, object), link, next) {
+	LIST_EACH(object_bucket(broker, object), link, following) {
 		struct channel_entry *channel = LIST_ENTRY(link,
 		    struct channel_entry, in_objects);
 
@@ -318,7 +319,7 @@ member_connect(struct member *member)
 {
 	status_t status = OK;
 
-	LIST_EACH(&member->channel->members, link, next) {
+	LIST_EACH(&member->channel->members, link, following) {
 		struct member *other = LIST_ENTRY(link, struct member,
 		    in_channel);
 
@@ -362,8 +363,22 @@ pool_make(struct member *member)
 		return ERR_FULL;
 	}
 	member->pool_size = size;
+	member->pool_number = ++client->broker->last_pool;
 	client->broker->pool_count++;
 	return OK;
+}
+
+status_t
+member_share_pool(struct member *member)
+{
+	if (member->pool < 0 || member->connected)
+		return ERR_STATE;
+	/* Again after a connect that failed, it is sealed already. */
+	if ((fcntl(member->pool, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) == 0 &&
+	    fcntl(member->pool, F_ADD_SEALS,
+	    F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
+		return ERR_NOMEM;
+	return member_connect(member);
 }
 
 static void
@@ -484,7 +499,7 @@ member_revoke(struct member *member)
 	if (member->is_revoked)
 		return;
 	member->is_revoked = true;
-	LIST_EACH(&member->sides, link, next) {
+	LIST_EACH(&member->sides, link, following) {
 		struct lane_side *side = LIST_ENTRY(link, struct lane_side,
 		    in_member);
 		struct lane *lane = side->lane;

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PAGE_BYTES	4096u
@@ -48,7 +49,7 @@ pair_find(struct broker *broker, uint64_t left, uint64_t right)
 	    hash_mix(low ^ hash_mix(high)) % PAIR_BUCKETS];
 	struct pair *pair;
 
-	LIST_EACH(bucket, link, next) {
+	LIST_EACH(bucket, link, following) {
 		pair = LIST_ENTRY(link, struct pair, in_bucket);
 		if (pair->low == low && pair->high == high)
 			return pair;
@@ -77,7 +78,7 @@ static struct segment *
 find_room(struct pair *pair, uint32_t slot_size, uint64_t *out_size)
 {
 	*out_size = 0;
-	LIST_EACH(&pair->segments, link, next) {
+	LIST_EACH(&pair->segments, link, following) {
 		struct segment *segment = LIST_ENTRY(link, struct segment,
 		    in_pair);
 

@@ -51,7 +51,7 @@ struct broker {
 	struct list dirty;		/* clients whose page is to advance */
 	struct list dead;		/* clients to be freed */
 	struct table channels, members, lanes, segments;
-	uint64_t last_client;
+	uint64_t last_client, last_pool;
 	uint32_t client_count, pool_count;
 	uint64_t refused, malformed;
 	int	 epoll, listener;
@@ -74,6 +74,7 @@ struct client {
 	struct list revoked;		/* members to be told about */
 	uint32_t unread;		/* events sent, not acknowledged */
 	bool	 greeted, is_dead, can_write;
+	uint32_t watched;		/* EPOLL* */
 
 	/* The one answer that could not be sent yet. */
 	struct broker_packet answer;
@@ -109,7 +110,7 @@ struct member {
 	struct list sides;
 	uint32_t owed;		/* sides whose other end is gone */
 	bool	 connected;	/* others know it */
-	bool	 is_revoked, told_revoked;
+	bool	 is_revoked;
 	int	 pool;		/* file, -1: none */
 	uint64_t pool_number, pool_size;
 	struct segment *statistics;
@@ -197,6 +198,8 @@ status_t member_make(struct client *client, struct channel_entry *channel,
     struct member **out_member);
 /* Lanes to and from all others; on an error to none. */
 status_t member_connect(struct member *member);
+/* Nobody can get to write its pool any more, and others may know the member. */
+status_t member_share_pool(struct member *member);
 void member_close(struct member *member);
 /* The side's client does not use its memory any more. */
 void side_leave(struct lane_side *side);

@@ -44,7 +44,7 @@ enum broker_kind {
 	BROKER_OPEN,		/* join, without config */
 	BROKER_CLOSE,		/* member */
 	BROKER_MAPPED,		/* member: its pool is mapped now */
-	BROKER_DROP,		/* lane: this side uses it no more; no answer */
+	BROKER_DROP,		/* this side uses a lane no more; no answer */
 	BROKER_ACK,		/* count: so many events were read; no answer */
 	BROKER_MINT,		/* token for a name, as the policy allows */
 	BROKER_DERIVE,		/* narrower token */
@@ -104,6 +104,10 @@ struct broker_token {
 	uint32_t holder, zero;			/* DERIVE: who gets it */
 };
 
+struct broker_drop {
+	uint64_t member, lane;
+};
+
 struct broker_edge {
 	uint64_t parent, child;		/* channels */
 };
@@ -151,11 +155,12 @@ struct broker_totals {
 struct broker_packet {
 	struct broker_head head;
 	union {
-		uint64_t value;		/* HELLO, CLOSE, MAPPED, DROP, ACK, LIST,
-					 * EVENT_REVOKED (member) */
+		uint64_t value;		/* HELLO, CLOSE, MAPPED, ACK, LIST,
+					 * EVENT_REVOKED: member */
 		struct broker_join join;
 		struct broker_joined joined;
 		struct broker_token token;
+		struct broker_drop drop;
 		struct broker_edge edge;
 		struct broker_lane lane;
 		struct broker_list list;
