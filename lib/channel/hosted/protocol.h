@@ -121,7 +121,6 @@ struct broker_lane {
 	uint64_t pool;			/* number; of the lane's sender */
 	uint64_t pool_size;		/* 0: none */
 	uint64_t groups;		/* of the lane's receiver */
-	uint32_t lines, return_lines;
 	uint32_t trust;			/* of the peer */
 	uint8_t	 out;			/* 1: the member sends */
 	uint8_t	 has_bell;
