@@ -334,20 +334,12 @@ member_connect(struct member *member)
 	return status;
 }
 
-/* Buffers in whole cache lines, the file in whole pages. */
-static uint64_t
-pool_bytes(const struct channel_config *config)
-{
-	uint64_t buffer = (config->message_max + 63ul) & ~63ul;
-
-	return (buffer * config->buffers + 4095) & ~4095ul;
-}
-
 static status_t
 pool_make(struct member *member)
 {
 	struct client *client = member->client;
-	uint64_t size = pool_bytes(&member->channel->config);
+	uint64_t size = (lane_pool_size(&member->channel->config) + 4095) &
+	    ~4095ul;
 	status_t status;
 
 	if ((member->role & CHANNEL_SENDER) == 0 ||

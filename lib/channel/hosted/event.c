@@ -76,6 +76,7 @@ lane_make(struct hosted_member *member, struct hosted_event *event)
 		lane_free(member->hosted, lane);
 		return NULL;
 	}
+	lane->memory = lane->segment->base + event->packet.lane.offset;
 	lane->next = member->lanes;
 	member->lanes = lane;
 	if (lane->bell >= 0)
@@ -109,7 +110,7 @@ take_lane(struct hosted_member *member, struct hosted_event *event,
 	*out_event = (struct channel_event){
 		.kind = told->out ? CHANNEL_LANE_OUT : CHANNEL_LANE_IN,
 		.place = {
-			.memory = lane->segment->base + told->offset,
+			.memory = lane->memory,
 			.lines = lane_lines(&member->config),
 			.return_lines = lane_return_lines(&member->config),
 			.peer = told->peer, .trust = told->trust,
@@ -136,7 +137,10 @@ take_gone(struct hosted_member *member, const struct hosted_event *event,
 	*out_event = (struct channel_event){
 		.kind = told->revoked ? CHANNEL_PEER_REVOKED :
 		    CHANNEL_PEER_GONE,
-		.place = { .peer = lane->peer, .port_data = lane },
+		.place = {
+			.memory = lane->memory, .peer = lane->peer,
+			.port_data = lane,
+		},
 	};
 	return true;
 }

@@ -29,6 +29,7 @@ struct hosted_lane {
 	struct hosted_lane *next;	/* of the member */
 	uint64_t number, peer;
 	struct mapping *segment, *pool;
+	void	*memory;		/* in the segment */
 	int	 bell;			/* -1: none; constant */
 };
 

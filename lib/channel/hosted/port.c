@@ -36,6 +36,8 @@ member_map(struct hosted_member *member, const struct broker_joined *joined,
 	struct hosted *hosted = member->hosted;
 
 	if (files->count != 1u + (joined->pool_size != 0) ||
+	    (joined->pool_size != 0 &&
+	    joined->pool_size < lane_pool_size(&member->config)) ||
 	    joined->segment_size - joined->offset < STATISTICS_PAGE) {
 		link_files_close(files);
 		return ERR_CORRUPT;
@@ -158,7 +160,7 @@ describe(const struct hosted_member *member,
 		.number = joined->member, .channel = joined->channel,
 		.trust = joined->trust, .rights = joined->rights,
 		.identity = joined->identity, .config = member->config,
-		.pool = member->pool, .pool_size = member->pool_size,
+		.pool = member->pool,
 		.statistics = (void *)(member->statistics->base +
 		    joined->offset),
 		.port_data = (void *)member,
@@ -216,14 +218,11 @@ hosted_create(struct channel_domain *domain, const char *name,
     struct channel_member *out_member)
 {
 	struct broker_packet packet = { .head.kind = BROKER_CREATE };
-	struct channel_config filled;
 	status_t status = fill_join(name, options, owner, &packet.join);
 
-	if (status == OK)
-		status = channel_config_fill(config, &filled);
 	if (status != OK)
 		return status;
-	broker_config_write(&filled, &packet.join.config);
+	broker_config_write(config, &packet.join.config);
 	return join(hosted_of(domain), &packet, out_member);
 }
 
