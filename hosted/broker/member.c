@@ -33,7 +33,7 @@ object_bucket(struct broker *broker, uint64_t object)
 }
 
 struct channel_entry *
-channel_find(struct broker *broker, const char *name)
+entry_find(struct broker *broker, const char *name)
 {
 	LIST_EACH(name_bucket(broker, name), link, following) {
 		struct channel_entry *channel = LIST_ENTRY(link,
@@ -46,7 +46,7 @@ channel_find(struct broker *broker, const char *name)
 }
 
 struct channel_entry *
-channel_of(struct broker *broker, uint64_t object)
+entry_of(struct broker *broker, uint64_t object)
 {
 	LIST_EACH(object_bucket(broker, object), link, following) {
 		struct channel_entry *channel = LIST_ENTRY(link,
@@ -59,7 +59,7 @@ channel_of(struct broker *broker, uint64_t object)
 }
 
 static status_t
-channel_register(struct client *client, struct channel_entry *channel)
+entry_register(struct client *client, struct channel_entry *channel)
 {
 	struct broker *broker = client->broker;
 	uint64_t *used = &client->account->used.channels;
@@ -87,13 +87,13 @@ fail_charge:
 }
 
 status_t
-channel_make(struct client *client, const struct broker_join *join,
+entry_make(struct client *client, const struct broker_join *join,
     const struct channel_config *config, struct channel_entry **out_channel)
 {
 	struct channel_entry *channel;
 	status_t status;
 
-	if (channel_find(client->broker, join->name) != NULL)
+	if (entry_find(client->broker, join->name) != NULL)
 		return ERR_EXIST;
 	channel = calloc(1, sizeof(*channel));
 	if (channel == NULL)
@@ -104,7 +104,7 @@ channel_make(struct client *client, const struct broker_join *join,
 	channel->creator_pid = client->pid;
 	channel->linked = true;
 	list_clear(&channel->members);
-	status = channel_register(client, channel);
+	status = entry_register(client, channel);
 	if (status != OK) {
 		free(channel);
 		return status;
@@ -114,7 +114,7 @@ channel_make(struct client *client, const struct broker_join *join,
 }
 
 void
-channel_put(struct broker *broker, struct channel_entry *channel)
+entry_put(struct broker *broker, struct channel_entry *channel)
 {
 	if (!list_is_empty(&channel->members))
 		return;
@@ -482,7 +482,7 @@ member_close(struct member *member)
 	pool_free(member);
 	member->client->account->used.members--;
 	free(member);
-	channel_put(broker, channel);
+	entry_put(broker, channel);
 }
 
 void

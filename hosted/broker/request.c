@@ -173,19 +173,19 @@ handle_create(struct request *request)
 	if (status == OK)
 		status = channel_config_fill(&wanted, &config);
 	if (status == OK)
-		status = channel_make(client, in, &config, &channel);
+		status = entry_make(client, in, &config, &channel);
 	if (status != OK)
 		return status;
 	status = join(request, channel, &grant, true);
 	if (status != OK)
-		channel_put(client->broker, channel);
+		entry_put(client->broker, channel);
 	return status;
 }
 
 static status_t
 handle_open(struct request *request)
 {
-	struct channel_entry *channel = channel_find(request->client->broker,
+	struct channel_entry *channel = entry_find(request->client->broker,
 	    request->in->join.name);
 	struct policy_grant grant;
 	status_t status;
@@ -265,7 +265,7 @@ handle_mint(struct request *request)
 {
 	struct client *client = request->client;
 	const struct broker_token *in = &request->in->token;
-	struct channel_entry *channel = channel_find(client->broker, in->name);
+	struct channel_entry *channel = entry_find(client->broker, in->name);
 	struct policy_grant grant;
 	struct token token;
 	status_t status;
@@ -314,7 +314,7 @@ handle_revoke(struct request *request)
 
 	if (status != OK)
 		return status;
-	channel = channel_of(client->broker, token.object);
+	channel = entry_of(client->broker, token.object);
 	if (channel == NULL)
 		return ERR_NOENT;
 	status = token_revoke(authority, token.object);

@@ -187,12 +187,12 @@ status_t segment_carve(struct pair *pair, uint32_t slot_size,
 void segment_release(struct segment *segment, uint32_t slot);
 
 /* member.c: channels, members, lanes. */
-struct channel_entry *channel_find(struct broker *broker, const char *name);
-struct channel_entry *channel_of(struct broker *broker, uint64_t object);
-status_t channel_make(struct client *client, const struct broker_join *join,
+struct channel_entry *entry_find(struct broker *broker, const char *name);
+struct channel_entry *entry_of(struct broker *broker, uint64_t object);
+status_t entry_make(struct client *client, const struct broker_join *join,
     const struct channel_config *config, struct channel_entry **out_channel);
 /* Frees it if it has no members any more. */
-void channel_put(struct broker *broker, struct channel_entry *channel);
+void entry_put(struct broker *broker, struct channel_entry *channel);
 status_t member_make(struct client *client, struct channel_entry *channel,
     const struct broker_join *join, const struct token *token,
     struct member **out_member);
