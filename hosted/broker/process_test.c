@@ -16,8 +16,10 @@
 /* Checked memory has margins around each piece. */
 #ifdef __SANITIZE_ADDRESS__
 #define ROOM_FACTOR	2
+#define MANY		20000u
 #else
 #define ROOM_FACTOR	1
+#define MANY		100000u
 #endif
 
 static struct harness harness;
@@ -401,7 +403,8 @@ TEST(test_many_open_channels_need_little_memory)
 	static const struct channel_config config = {
 		.message_max = 48, .buffer_size = 1024,
 	};
-	uint32_t count = getenv("BENNU_TEST_MORE") != NULL ? 100000 : 2000;
+	const char *more = getenv("BENNU_TEST_MORE");
+	uint32_t count = more != NULL ? MANY : 2000;
 	struct channel **end = calloc(2 * count, sizeof(*end));
 	struct channel_options options = { .role = CHANNEL_RECEIVER };
 	struct channel_domain *other;
