@@ -13,6 +13,7 @@
 
 #include <idl/console_client.h>
 #include <idl/errno.h>
+#include <idl/phoenix_client.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
@@ -624,13 +625,10 @@ cancel(void *root, struct parked_call id)
 static _Noreturn void
 shut_down(uint32_t code)
 {
-	struct message message;
 	char value[48];
 
-	if (service_option("leakcheck", value) == OK && value[0] == '1') {
-		message = (struct message){ { PHOENIX_STATUS, ~0ul } };
-		sys_call(PLACE_PHOENIX, 0, &message, NULL);
-	}
+	if (service_option("leakcheck", value) == OK && value[0] == '1')
+		phoenix_report(PLACE_PHOENIX);
 	if (console_exit(granted.console, code) != 0)
 		service_log("the exit status was not sent");
 	sys_invoke(SYS_SYSTEM_CONTROL, granted.system, SYSTEM_EXIT, code, 0, 0,

@@ -39,26 +39,29 @@ is_flat(const struct method *method)
 static char *
 argument_declaration(const struct parameter *p)
 {
+	const char *name = name_local(p->name);
+
 	switch (p->form) {
 	case FORM_NUMBER:
-		return text_format(", %s %s", p->c_type, p->name);
+		return text_format(", %s %s", p->c_type, name);
 	case FORM_IN_WORDS:
-		return text_format(", const char *%s", p->name);
+		return text_format(", const char *%s", name);
 	case FORM_BYTES:
 		if (p->is_result)
 			return text_format(", void *%s, uint64_t %s_room",
-			    p->name, p->name);
+			    name, p->name);
 		if (p->is_short)
 			return text_format(", const char %s[static "
-			    "WIRE_SHORT_MAX], uint64_t %s_length", p->name,
+			    "WIRE_SHORT_MAX], uint64_t %s_length", name,
 			    p->name);
 		return text_format(", const %s *%s, uint64_t %s_length",
-		    p->is_text ? "char" : "void", p->name, p->name);
+		    p->is_text ? "char" : "void", name, p->name);
 	case FORM_STRUCT:
 		return text_format(p->is_result ? ", %s *out_%s" :
-		    ", const %s *%s", p->c_type, p->name);
+		    ", const %s *%s", p->c_type, p->is_result ? p->name :
+		    name);
 	case FORM_CAP:
-		return text_format(", cap_t %s", p->name);
+		return text_format(", cap_t %s", name);
 	default:
 		return text_format("%s", "");
 	}
@@ -102,27 +105,48 @@ result_declarations(const struct method *method)
 static void
 emit_initialiser(const struct parameter *p)
 {
+	const char *name = name_local(p->name);
+
 	switch (p->form) {
 	case FORM_NUMBER:
 	case FORM_CAP:
-		out_line("\t\t.%s = %s,", p->name, p->name);
+		out_line("\t\t.%s = %s,", p->name, name);
 		break;
 	case FORM_BYTES:
-		out_line("\t\t.%s = { %s, %s_%s, 0 },", p->name, p->name,
+		out_line("\t\t.%s = { %s, %s_%s, 0 },", p->name, name,
 		    p->name, p->is_result ? "room" : "length");
 		break;
 	case FORM_STRUCT:
 		out_line("\t\t.%s = %s%s,", p->name, p->is_result ? "out_" :
-		    "", p->name);
+		    "", p->is_result ? p->name : name);
 		break;
 	default:
 		break;
 	}
 }
 
+/* Texts in words are copied instead. */
+static bool
+has_initialisers(const struct method *method)
+{
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form != FORM_IN_WORDS &&
+		    method->in[i].form != FORM_LENGTH)
+			return true;
+	for (unsigned i = 0; i < method->out_count; i++)
+		if (method->out[i].form == FORM_BYTES ||
+		    method->out[i].form == FORM_STRUCT)
+			return true;
+	return false;
+}
+
 static void
 emit_flat_arguments(const struct method *method)
 {
+	if (!has_initialisers(method)) {
+		out("\tstruct %s_args in;\n", method->lower);
+		return;
+	}
 	out("\tstruct %s_args in = {\n", method->lower);
 	for (unsigned i = 0; i < method->in_count; i++)
 		emit_initialiser(&method->in[i]);
@@ -141,7 +165,7 @@ emit_texts_in_words(const struct method *method)
 
 		if (p->form == FORM_IN_WORDS)
 			out_line("\twire_text_set(in.%s, sizeof(in.%s), %s);",
-			    p->name, p->name, p->name);
+			    p->name, p->name, name_local(p->name));
 	}
 }
 

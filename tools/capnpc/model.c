@@ -130,6 +130,9 @@ read_head(struct method *method, struct capnp_list notes)
 		complain(method->where, "$errors is not \"%sX: why; %sY: "
 		    "why\"", method->interface->status_numbers ? "ERR_" : "E_",
 		    method->interface->status_numbers ? "ERR_" : "E_");
+	if (note_number(notes, NOTE_REPLAY, 0) == 1)
+		complain(method->where, "$replay(keyed) needs kept replies, "
+		    "which services do not have yet");
 	if (!note_has(notes, NOTE_REPLAY))
 		complain(method->where, "needs $replay(any, keyed or never)");
 }

@@ -35,19 +35,28 @@ emit_operations(const struct interface *interface)
 	out("};\n\n");
 }
 
+/* What makes an error of the interface of what a window copy returns. */
+static const char *
+window_error(const struct method *method)
+{
+	return method->interface->status_numbers ? "(unsigned)" : "wire_error";
+}
+
 /* The windows of fixed structs, and capabilities: before the handler. */
 static void
 emit_fetch(const struct method *method)
 {
 	for (unsigned i = 0; i < method->in_count; i++) {
 		const struct parameter *p = &method->in[i];
+		const char *local = name_local(p->name);
 
 		if (p->form == FORM_STRUCT) {
 			out("\tif (error == 0)\n");
-			out_line("\t\terror = wire_error(wire_take(call, "
+			out_line("\t\terror = %s(wire_take(call, "
 			    "&(struct wire_bytes){ NULL, sizeof(%s), %u }, "
-			    "&%s));", p->name, p->window, p->name);
-			out("\tin.%s = &%s;\n", p->name, p->name);
+			    "&%s));", window_error(method), local,
+			    p->window, local);
+			out("\tin.%s = &%s;\n", p->name, local);
 		}
 		if (p->form != FORM_CAP)
 			continue;
@@ -63,7 +72,7 @@ emit_fetch(const struct method *method)
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_STRUCT)
 			out("\tin.%s = &%s;\n", method->out[i].name,
-			    method->out[i].name);
+			    name_local(method->out[i].name));
 }
 
 static void
@@ -71,13 +80,14 @@ emit_store(const struct method *method)
 {
 	for (unsigned i = 0; i < method->out_count; i++) {
 		const struct parameter *p = &method->out[i];
+		const char *local = name_local(p->name);
 
 		if (p->form != FORM_STRUCT)
 			continue;
 		out("\tif (error == 0)\n");
-		out_line("\t\terror = wire_error(wire_give(call, &(struct "
+		out_line("\t\terror = %s(wire_give(call, &(struct "
 		    "wire_room){ NULL, sizeof(%s), %u }, &%s, sizeof(%s)));",
-		    p->name, p->window, p->name, p->name);
+		    window_error(method), local, p->window, local, local);
 	}
 }
 
@@ -91,11 +101,11 @@ emit_serve_locals(const struct method *method)
 	for (unsigned i = 0; i < method->in_count; i++)
 		if (method->in[i].form == FORM_STRUCT)
 			out("\t%s %s;\n", method->in[i].c_type,
-			    method->in[i].name);
+			    name_local(method->in[i].name));
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_STRUCT)
 			out("\t%s %s = { 0 };\n", method->out[i].c_type,
-			    method->out[i].name);
+			    name_local(method->out[i].name));
 	out("\tunsigned error;\n\n");
 }
 
@@ -164,8 +174,7 @@ emit_serve(const struct method *method)
 		out_line("\t%s_reply_put(&call->message, &out);",
 		    method->lower);
 	else
-		out("\tcall->message = (struct message){ { TAG_REPLY_OK } };"
-		    "\n");
+		out("\twire_reply(&call->message);\n");
 	out("\treturn SERVICE_REPLY;\n}\n\n");
 }
 

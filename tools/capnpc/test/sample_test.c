@@ -283,12 +283,44 @@ wait_(struct sample_context *at, struct service_call *call,
 	return in->options != 0 ? WIRE_PARKED : 0;
 }
 
+static unsigned
+symlink_(struct sample_context *at, struct service_call *call,
+    const struct sample_symlink_args *in)
+{
+	memset(at->path, 0, sizeof(at->path));
+	memset(at->second, 0, sizeof(at->second));
+	return wire_error(wire_take(call, &in->target, at->path)) |
+	    wire_error(wire_take(call, &in->in, at->second));
+}
+
+static unsigned
+register_(struct sample_context *at, struct service_call *call,
+    const struct sample_register_args *in, struct sample_register_results *out)
+{
+	(void)call;
+	at->modes = *in->call;
+	at->caps[0] = in->error;
+	out->out = in->message;
+	return 0;
+}
+
+static unsigned
+struct_(struct sample_context *at, struct service_call *call,
+    const struct sample_struct_args *in)
+{
+	(void)call;
+	memcpy(at->path, in->window, sizeof(in->window));
+	*in->in = (struct modes){ .input = in->context };
+	return 0;
+}
+
 /* readlink is not there. */
 static const struct sample_operations operations = {
 	.read = read_, .write = write_, .seek = seek, .open = open_,
 	.rename = rename_, .stat = stat_, .set_modes = set_modes,
 	.get_modes = get_modes, .ask = ask, .leave = leave, .note = note,
-	.both = both, .wait = wait_,
+	.both = both, .wait = wait_, .symlink = symlink_,
+	.register_ = register_, .struct_ = struct_,
 };
 
 #define TRUSTED	0xeu
@@ -571,6 +603,21 @@ TEST(test_a_parked_call_is_answered_as_one_at_once)
 	EXPECT_EQ(sample_set_modes(0, 1, &modes), 1);
 	EXPECT_EQ(sample_set_modes_answer(kernel.call.id), OK);
 	EXPECT_EQ(kernel.answered[0], TAG_REPLY_OK);
+}
+
+TEST(test_names_that_the_code_has_for_itself_are_no_trouble)
+{
+	struct modes modes = { .input = 8 };
+	uint32_t number;
+
+	EXPECT_EQ(sample_symlink(0, "one", 3, "three", 5), 0);
+	EXPECT(strcmp(context.path, "one") == 0 &&
+	    strcmp(context.second, "three") == 0);
+	EXPECT_EQ(sample_register(0, &modes, 4, 17, &number), 0);
+	EXPECT(number == 17 && context.modes.input == 8 &&
+	    context.caps[0] == 4 + CAP_OF_CALLER);
+	EXPECT_EQ(sample_struct(0, "window", 12, &modes), 0);
+	EXPECT(modes.input == 12 && strcmp(context.path, "window") == 0);
 }
 
 TEST(test_constants_and_names)
