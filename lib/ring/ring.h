@@ -12,22 +12,28 @@
  *     starts a message iff its sequence is the low 32 bits of p + 1. It is
  *     stored last, with release order.
  *   - Before a message at p of n lines is published, the sequence of line p + n
- *     is set to "empty": what a lap before left there (payload, any bytes) can
- *     not be taken for a message. One line is therefore always free.
- *   - A message does not wrap: a padding message fills the end of the ring.
+ *     is set to p + n, "empty": what a lap before left there (payload, any
+ *     bytes) can not be taken for a message. One line is therefore always free.
+ *   - A message does not wrap: a padding message fills the end of the ring, and
+ *     is published together with the message behind it. No message is longer
+ *     than half of the ring, so one that finds the ring empty always fits.
  *   - head, what the consumer gave back, lies in the consumer's line and is
  *     read by the producer only when its own copy says the ring is full.
  *
  * Trust: neither side believes the other. All that is read from shared memory
  * is loaded once and checked (sequence, length within the ring, head between
- * the producer's last known and its tail); a violation is ERR_CORRUPT, sticky
- * for this end, and never an access outside of the ring. Payload seen through
- * peek is memory that a hostile producer can still change.
+ * the producer's last known and what it published); a violation is ERR_CORRUPT,
+ * sticky for this end, and never an access outside of the ring. Payload seen
+ * through peek is memory that a hostile producer can still change.
  *
  * Waiting: each side has a flag line of its own. Who finds nothing sets its
  * flag, looks again, sleeps on the flag as a futex word; who publishes looks at
  * the other's flag behind a full barrier. No wake-up is lost
- * (ring_model_test.c tries every interleaving).
+ * (ring_model_test.c tries every interleaving). The barrier is the dearest part
+ * of a message (about twenty cycles), and it is needed once per question, not
+ * per message: ask once after several messages, but before anything that may
+ * block. Who knows that the other side never sleeps need not ask at all. The
+ * flag's line is written only around sleeps; otherwise both sides share it.
  *
  * Thread safety: an end belongs to one thread at a time.
  */
@@ -43,6 +49,8 @@
 #define RING_INLINE		(RING_LINE - RING_HEADER)
 #define RING_LINES_MIN		4u
 #define RING_LINES_MAX		(1u << 24)
+/* Bytes of a message, beside the bound that the ring's own size sets. */
+#define RING_LENGTH_MAX		((1u << 28) - 1)
 
 /* Kinds of messages; 0 is padding and never seen outside. */
 #define RING_DATA		1u	/* payload is the message */
@@ -51,25 +59,74 @@
 #define RING_KIND_MAX		15u
 
 struct ring_message {
-	const void *data;	/* in the ring, until released */
+	const void *data;	/* in the ring, until released; 16-aligned */
 	uint32_t length;
 	uint32_t kind;
 	uint64_t tag;		/* free for the user: session, type ... */
 	uint64_t position;	/* counts messages of this ring, from 0 */
 };
 
-/* Private state of an end: fields are those of ring.c and ring_inline.h. */
-struct ring_producer;
-struct ring_consumer;
+/* What lies in shared memory. */
+struct ring_line {
+	uint32_t sequence;	/* see the invariants */
+	uint32_t shape;		/* length, and kind in the top 4 bits */
+	uint64_t tag;
+	uint64_t payload[RING_INLINE / 8];
+};
+
+struct ring_memory {
+	uint64_t head;			/* the consumer writes */
+	uint64_t unused_consumer[7];
+	uint32_t consumer_asleep;	/* both; see Waiting */
+	uint32_t unused_flag[15];
+	uint32_t producer_asleep;	/* both */
+	uint32_t unused_flag_too[15];
+	uint64_t closed;		/* the producer writes this line */
+	uint64_t sent;			/* messages published: a hint */
+	uint64_t oldest;		/* lossy: before this all is lost */
+	uint64_t unused_producer[5];
+	struct ring_line lines[];
+};
+
+/*
+ * An end, in private memory: embed it, open it, leave its fields alone. It
+ * holds no resource and needs no close.
+ */
+struct ring_producer {
+	struct ring_memory *memory;
+	uint32_t mask;		/* lines - 1 */
+	uint32_t longest;	/* bytes of a message */
+	uint64_t tail;		/* behind all that was staged */
+	uint64_t published;	/* behind all that can be seen */
+	uint64_t start;		/* of the reserved message: tail or next lap */
+	uint64_t limit;		/* head as last read, plus lines; 0 if corrupt */
+	uint64_t count;		/* messages staged */
+	uint64_t oldest;	/* lossy: where the oldest message starts */
+	uint32_t room;		/* bytes reserved + 1; 0: nothing is */
+};
+
+struct ring_consumer {
+	struct ring_memory *memory;
+	uint32_t mask;
+	uint32_t held;		/* lines of the message that peek showed */
+	uint64_t position;	/* of the next message */
+	uint64_t count;		/* messages released */
+	bool	 corrupt;
+};
 
 /* Bytes of shared memory for a ring of so many lines. */
 size_t ring_size(uint32_t lines);
-/* Makes an empty ring: by who makes the memory, before anybody opens it. */
+/* Bytes of the longest message of a ring of so many lines: half of it. */
+uint32_t ring_length_max(uint32_t lines);
+/*
+ * Makes an empty ring: by who makes the memory, before anybody opens it.
+ * memory: ring_size(lines) bytes, aligned to a line.
+ */
 void ring_format(void *memory, uint32_t lines);
 
 /*
  * `lines` is what the opener was told by somebody it trusts, not what the
- * memory says. ERR_ARG not a power of two or out of range.
+ * memory says. ERR_ARG not a power of two, out of range, memory not aligned.
  */
 status_t ring_producer_open(struct ring_producer *producer, void *memory,
     uint32_t lines);
@@ -77,31 +134,44 @@ status_t ring_consumer_open(struct ring_consumer *consumer, void *memory,
     uint32_t lines);
 
 /*
- * Producer. reserve gives room for `length` bytes in place: ERR_FULL, ERR_ARG
- * longer than the ring can ever hold. Nothing is seen before commit, whose
- * length may be smaller. stage is a commit that is not yet seen: publish makes
- * all that was staged seen at once, in order.
+ * Producer. reserve gives room for `length` bytes in place, 16-aligned:
+ * ERR_FULL, ERR_CORRUPT, ERR_ARG longer than the ring can ever hold. Nothing is
+ * seen before commit, whose length may be smaller; a new reserve takes the
+ * place of one that was not committed. stage is a commit that is not yet seen:
+ * publish makes all that was staged seen at once, in order. Staged messages
+ * take room: who gets ERR_FULL publishes before it waits.
+ *
+ * To commit more than was reserved, or with a kind that does not exist, is a
+ * bug of the caller: it traps.
  */
-status_t ring_reserve(struct ring_producer *producer, uint32_t length,
-    void **out_data);
-void ring_commit(struct ring_producer *producer, uint32_t length, uint32_t kind,
-    uint64_t tag);
-void ring_stage(struct ring_producer *producer, uint32_t length, uint32_t kind,
-    uint64_t tag);
-void ring_publish(struct ring_producer *producer);
-status_t ring_send(struct ring_producer *producer, const void *data,
-    uint32_t length, uint64_t tag);
+static inline status_t ring_reserve(struct ring_producer *producer,
+    uint32_t length, void **out_data);
+static inline void ring_commit(struct ring_producer *producer, uint32_t length,
+    uint32_t kind, uint64_t tag);
+static inline void ring_stage(struct ring_producer *producer, uint32_t length,
+    uint32_t kind, uint64_t tag);
+static inline void ring_publish(struct ring_producer *producer);
+/* reserve, copy, commit as RING_DATA. */
+static inline status_t ring_send(struct ring_producer *producer,
+    const void *data, uint32_t length, uint64_t tag);
 
-/* Consumer: ERR_EMPTY, ERR_CORRUPT. peek again gives the same message. */
-status_t ring_peek(struct ring_consumer *consumer,
+/*
+ * Consumer: ERR_EMPTY, ERR_CORRUPT. peek again gives the same message. release
+ * gives back what the last peek showed; without one it does nothing.
+ */
+static inline status_t ring_peek(struct ring_consumer *consumer,
     struct ring_message *out_message);
-void ring_release(struct ring_consumer *consumer);
+static inline void ring_release(struct ring_consumer *consumer);
 
 /*
  * Lossy use, for "drop oldest": overwrite never finds the ring full, take
  * copies the oldest message that is still whole and says how many were lost
- * before it. Both ends of a ring use these or neither does. ERR_RANGE: longer
- * than room (then *out_length says), the message stays.
+ * before it. Both ends of a ring use these or neither does. The payload is 8
+ * bytes shorter: the number of the message goes with it.
+ *
+ * overwrite: ERR_ARG too long, ERR_CORRUPT. take: ERR_EMPTY, ERR_CORRUPT,
+ * ERR_BUSY the producer overtook this end every time it looked; ERR_RANGE
+ * longer than room (then out_message->length says), the message stays.
  */
 status_t ring_overwrite(struct ring_producer *producer, const void *data,
     uint32_t length, uint64_t tag);
@@ -110,25 +180,35 @@ status_t ring_take(struct ring_consumer *consumer, void *data, uint32_t room,
 
 /*
  * Waiting. prepare returns false if there is something to do by now (the flag
- * is down again); after true the caller sleeps while the word at
- * ring_*_word() is 1, then calls ring_*_awake. The publishing side asks
- * ring_*_must_wake after commit (or release): true once per sleep; then it
- * wakes the sleepers on the other's word, whose value is 0 by then.
+ * is down again): a message, a close, a corrupt ring. After true the caller
+ * sleeps while the word at ring_*_word() is 1, then calls ring_*_awake. The
+ * publishing side asks ring_*_must_wake after commit, close or release: true
+ * once per sleep; then it wakes the sleepers on the other's word, whose value
+ * is 0 by then. A hostile other side can cause or keep back wake-ups at will:
+ * who depends on it needs a deadline.
  */
 bool ring_consumer_prepare_sleep(struct ring_consumer *consumer);
 void ring_consumer_awake(struct ring_consumer *consumer);
 uint32_t *ring_consumer_word(void *memory);
-bool ring_producer_must_wake(struct ring_producer *producer);
+static inline bool ring_producer_must_wake(struct ring_producer *producer);
 /* Until `length` bytes fit. */
 bool ring_producer_prepare_sleep(struct ring_producer *producer,
     uint32_t length);
 void ring_producer_awake(struct ring_producer *producer);
 uint32_t *ring_producer_word(void *memory);
-bool ring_consumer_must_wake(struct ring_consumer *consumer);
+static inline bool ring_consumer_must_wake(struct ring_consumer *consumer);
 
-/* No message follows (sticky); a consumer sees it behind the last message. */
+/*
+ * No message follows (sticky); what was staged is published first. A consumer
+ * sees it behind the last message. To send after it is a bug of the caller.
+ */
 void ring_close(struct ring_producer *producer);
 bool ring_is_closed(const struct ring_consumer *consumer);
 
-/* Messages in the ring as far as this end knows; for statistics. */
+/*
+ * Messages in the ring as far as this end knows, never more than lines; for
+ * statistics: the producer's word is taken for it.
+ */
 uint64_t ring_depth(const struct ring_consumer *consumer);
+
+#include <lib/ring/ring_inline.h>
