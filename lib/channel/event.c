@@ -141,8 +141,6 @@ drop_out(struct channel *channel, uint32_t i)
 	const struct channel_port *port = channel->domain->port;
 	struct lane_out *lane = lane_out_at(channel, i);
 
-	count_add(&channel->counters->abandoned,
-	    ring_unread(&lane->messages));
 	if (channel->batch_lane == lane) {
 		channel->batch_lane = NULL;
 		channel->batched = 0;
@@ -185,29 +183,27 @@ drop_in(struct channel *channel, uint32_t i)
 }
 
 static bool
-has_come_to_its_end(const struct channel *channel, struct lane_in *lane)
+has_come_to_its_end(const struct channel *channel, const struct lane_in *lane)
 {
-	struct ring_message message;
-
-	if (channel->shown.lane == lane)
-		return false;
-	if (lane->refused)
-		return true;
-	if (!lane->gone)
-		return false;
-	return lane->finished || (!channel_is_lossy(channel) &&
-	    ring_peek(&lane->messages, &message) != OK);
+	return channel->shown.lane != lane &&
+	    (lane->refused || (lane->gone && lane->finished));
 }
 
 void
 channel_sweep(struct channel *channel)
 {
+	channel->ending = false;
 	for (uint32_t i = channel->out.count; i-- > 0;) {
 		struct lane_out *lane = lane_out_at(channel, i);
 
-		if (lane->gone && channel->made.lane != lane &&
-		    channel->calling != lane)
-			drop_out(channel, i);
+		if (!lane->gone || channel->made.lane == lane ||
+		    channel->calling == lane)
+			continue;
+		count_add(&channel->counters->abandoned,
+		    channel_is_lossy(channel) ?
+		    ring_untaken(&lane->messages) :
+		    ring_unread(&lane->messages));
+		drop_out(channel, i);
 	}
 	for (uint32_t i = channel->in.count; i-- > 0;)
 		if (has_come_to_its_end(channel, lane_in_at(channel, i)))
@@ -222,6 +218,7 @@ channel_corrupt_out(struct channel *channel, struct lane_out *lane)
 		return;
 	count_add(&channel->counters->corrupt, 1);
 	lane->gone = true;
+	channel->ending = true;
 }
 
 void
@@ -231,6 +228,7 @@ channel_corrupt_in(struct channel *channel, struct lane_in *lane)
 		return;
 	count_add(&channel->counters->corrupt, 1);
 	lane->refused = true;
+	channel->ending = true;
 }
 
 /* The memory says which lane; NULL: all of the peer. */
@@ -399,6 +397,9 @@ channel_set_fast(struct channel *channel)
 	    lane_in_at(channel, 0) : NULL;
 	channel->kind = lane_kind(config->schema == 0 ? CHANNEL_RAW :
 	    strictest(channel), 0);
+	channel->plain = channel->fast_in == NULL ? 0 :
+	    lane_kind(config->schema == 0 ? CHANNEL_RAW :
+	    lane_in_at(channel, 0)->strictness, 0);
 	channel->fast_max = config->message_max < channel->inline_max ?
 	    config->message_max : channel->inline_max;
 }

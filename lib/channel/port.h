@@ -37,8 +37,9 @@ struct lane_place {		/* one direction, from one member to another */
 enum channel_event_kind {
 	CHANNEL_LANE_OUT,	/* a receiver came: new lane to it */
 	CHANNEL_LANE_IN,	/* a sender came */
-	CHANNEL_PEER_GONE,	/* place.peer closed or died; drain its lanes */
-	CHANNEL_PEER_REVOKED,	/* place.peer lost its right; drop its lanes */
+	/* Of all lanes of place.peer; if place.memory is set, of that one. */
+	CHANNEL_PEER_GONE,	/* closed or died; drain them */
+	CHANNEL_PEER_REVOKED,	/* lost its right; drop them */
 	CHANNEL_REVOKED,	/* the own token */
 };
 
@@ -74,7 +75,10 @@ struct channel_port {
 	/* ERR_EMPTY when there is no more. */
 	status_t (*next_event)(struct channel_domain *domain,
 	    struct channel_member *member, struct channel_event *out_event);
-	/* The lane was closed by this end; memory is not used any more. */
+	/*
+	 * This end is done with the lane: its memory is not used any more. For
+	 * the other end that is CHANNEL_PEER_GONE of this lane.
+	 */
 	void (*drop_lane)(struct channel_domain *domain,
 	    struct channel_member *member, struct lane_place *place);
 	/*
@@ -127,11 +131,18 @@ struct channel_domain {
 void channel_domain_set_default(struct channel_domain *domain);
 
 /*
- * private_host.c: threads of this process. Tokens are of `authority`; NULL:
- * nobody is asked for a token, all have trust 0xF. ERR_NOMEM. Close it after
- * the last channel.
+ * private_host.c: threads of this process. Without an authority nobody is asked
+ * for a token and all have trust 0xF. An authority is set before the first
+ * channel, and made with these in its configuration, so that a revocation is
+ * complete when token_revoke returns:
+ *
+ *	.revoked = channel_domain_private_revoked, .context = domain
+ *
+ * Close the domain after its last channel. ERR_NOMEM.
  */
 struct token_authority;
-status_t channel_domain_private(struct token_authority *authority,
-    struct channel_domain **out_domain);
+status_t channel_domain_private(struct channel_domain **out_domain);
+void channel_domain_private_set_authority(struct channel_domain *domain,
+    struct token_authority *authority);
+void channel_domain_private_revoked(void *domain, uint64_t generation);
 void channel_domain_private_close(struct channel_domain *domain);

@@ -16,9 +16,10 @@
 #include <lib/channel/statistics.h>
 #include <lib/ring/ring.h>
 
-#define likely(condition)	__builtin_expect(!!(condition), 1)
+#define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
 #define LANE_SHARE	16u	/* messages of a lane before the next's turn */
+#define DEADLINE_RECEIVE	(CHANNEL_FOREVER - 1)	/* CHANNEL_RECEIVE_NS */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
 
 struct lane_out {
@@ -26,6 +27,7 @@ struct lane_out {
 	struct ring_consumer back;	/* released buffers, answers */
 	struct lane_place place;
 	enum channel_serializer strictness;	/* what it may use at least */
+	uint64_t sent;		/* SYNC: messages, the next request's number */
 	void	*room;		/* between the two passes of a send to many */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
 };
@@ -73,7 +75,7 @@ struct channel_shown {
 /* SYNC: whose request was received last. */
 struct channel_asked {
 	struct lane_in *lane;	/* NULL: none, or it was answered */
-	uint64_t request;	/* number of the message in its lane */
+	uint64_t request;	/* number of the message in its lane, from 0 */
 };
 
 struct known_token {
@@ -91,6 +93,7 @@ struct channel {
 	struct channel_statistics *counters;
 	uint64_t session;	/* of what is sent */
 	uint32_t kind;		/* of what is sent */
+	uint32_t plain;		/* kind that the fast path receives */
 	uint32_t fast_max;	/* bytes that may go the fast way */
 	uint32_t until_sample;	/* messages to the next stamped one */
 	uint32_t share;		/* messages of the lane whose turn it is */
@@ -105,7 +108,7 @@ struct channel {
 	bool	 has_token;
 	bool	 revoked;
 	bool	 had_senders;
-	bool	 armed;		/* flags are up for the descriptor */
+	bool	 ending;	/* some lane waits for the sweep */
 	uint32_t inline_max;	/* bytes of a message in a ring */
 	uint64_t groups;	/* MULTICAST: of what is sent */
 	uint32_t batched;	/* messages staged */
@@ -116,7 +119,9 @@ struct channel {
 	struct channel_made made;
 	struct channel_shown shown;
 	struct channel_asked asked;
-	uint8_t	*apart;		/* a message outside of lanes; lossy, reserve */
+	/* A message outside of lanes, apart_size bytes; NULL: not needed yet. */
+	uint8_t	*apart;		/* to send: lossy, reserve */
+	uint8_t	*taken;		/* received: lossy */
 	size_t	 apart_size;
 	uint32_t **words;	/* for sleep: one per lane */
 	uint32_t words_room;
@@ -155,6 +160,16 @@ channel_is_lossy(const struct channel *channel)
 	return channel->member.config.overflow == CHANNEL_DROP_OLDEST;
 }
 
+/* The token is that of the open, and nothing happened since it was checked. */
+static inline bool
+channel_is_known(const struct channel *channel, const struct token *token)
+{
+	return (token == NULL || (token->tag == channel->token_tag &&
+	    token->nonce == channel->token_nonce)) &&
+	    __atomic_load_n(channel->generation, __ATOMIC_ACQUIRE) ==
+	    channel->generation_seen;
+}
+
 /* To every receiver that may have it, or to one of them? */
 static inline bool
 channel_is_to_many(const struct channel *channel)
@@ -185,7 +200,8 @@ void *channel_back_memory(const struct lane_place *place);
 void channel_forget_lanes(struct channel *channel);
 
 /* wait.c */
-enum wait_for { WAIT_MESSAGE, WAIT_ROOM, WAIT_BACK };
+/* WAIT_BACK: something on the ring back. WAIT_EVENT: lanes come or go. */
+enum wait_for { WAIT_MESSAGE, WAIT_ROOM, WAIT_BACK, WAIT_EVENT };
 
 struct channel_wait {
 	enum wait_for what;
@@ -214,13 +230,26 @@ lane_wake_receiver(struct channel *channel, struct lane_out *lane)
 		    ring_consumer_word(lane->place.memory));
 }
 
+/* After a message was released. Only who blocks sleeps until there is room. */
+static inline void
+lane_wake_sender(struct channel *channel, struct lane_in *lane)
+{
+	if (channel->member.config.overflow == CHANNEL_BLOCK &&
+	    ring_consumer_must_wake(&lane->messages))
+		channel_wake(channel, &lane->place,
+		    ring_producer_word(lane->place.memory));
+}
+
 /* send.c */
 struct channel_offer {		/* a message on its way into lanes */
-	const void *data;	/* NULL: it lies in channel->made */
+	const void *data;	/* NULL: it lies in the lane's room already */
 	uint32_t length;
+	uint32_t bytes;		/* of the message; length may be of its name */
 	uint32_t kind;		/* without LANE_STAMPED */
+	uint64_t stamp;		/* when it was sent, or 0 */
 	uint64_t deadline_ns;
 	struct lane_out *lane;	/* out: where it went, if to one */
+	bool	 in_place;	/* made where it lies */
 };
 
 /* Puts the message into lanes; waits, drops or refuses when it can not. */
@@ -229,21 +258,28 @@ status_t channel_put(struct channel *channel, struct channel_offer *offer);
 status_t channel_pick(struct channel *channel, struct lane_out **out_lane);
 /*
  * After ERR_FULL or ERR_EMPTY: OK means try again, all else is what the caller
- * returns, and is counted.
+ * returns, and is counted. `wait` says for what, if for room.
  */
 status_t channel_blocked(struct channel *channel, status_t status,
     const struct channel_wait *wait);
-/* What was written into the lane's room: makes it a message of `length`. */
+/* The lane has room for it: makes it a message, visible unless BATCH. */
 void channel_commit_in(struct channel *channel, struct lane_out *lane,
-    const struct channel_offer *offer);
-/* Makes visible what is staged, and wakes. */
+    void *room, const struct channel_offer *offer);
+/* BATCH: makes visible what is staged, and wakes. */
 void channel_publish(struct channel *channel);
 
 /* receive.c */
-/* Finds the next message: channel->shown. ERR_EMPTY, ERR_GONE, ERR_CORRUPT. */
-status_t channel_look(struct channel *channel);
+/*
+ * Waits for the next message: channel->shown. What it shows stays until
+ * channel_done. ERR_TIMEOUT, ERR_GONE, ERR_CORRUPT, ERR_RIGHT.
+ */
 status_t channel_show(struct channel *channel, uint64_t deadline_ns);
+/* Gives back what is shown. */
 void channel_done(struct channel *channel);
+
+/* channel.c */
+/* Makes channel->apart or ->taken, if it is not there. ERR_NOMEM. */
+status_t channel_need_apart(struct channel *channel, uint8_t **memory);
 
 /* call.c */
 /* A request that was not answered: tells its caller. */
