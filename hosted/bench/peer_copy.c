@@ -3,7 +3,7 @@
  * The floor of every stream of messages that are copied: memcpy.
  *
  * stream	one CPU copies in, another out; they talk to each other once for
- *		each half of the memory. So each cache line crosses over, as it
+ *		each eighth of 512 KiB. So each cache line crosses over, as it
  *		must for any way that copies, and nothing else does.
  * local	one CPU copies each message into the next place of 64 KiB (what a
  *		lane has by default) and out again, all in its own cache: no way
@@ -13,14 +13,14 @@
 
 #include <stdlib.h>
 
-#define AREA		(128ul << 10)	/* two halves of a lane's 64 KiB */
-#define HALF		(AREA / 2)
+#define PART		(64ul << 10)
+#define PARTS		8u
 #define LOCAL_AREA	(64ul << 10)
 
 struct copy_end {
-	uint64_t *filled, *emptied;	/* halves so far */
+	uint64_t *filled, *emptied;	/* parts so far */
 	unsigned char *area;
-	uint64_t half;			/* of this end, counted */
+	uint64_t part;			/* of this end, counted */
 	unsigned char *from, *to;	/* BENCH_SIZE_MAX each */
 };
 
@@ -59,18 +59,18 @@ static bool
 copy_send(void *state, const struct bench_job *job)
 {
 	struct copy_end *end = state;
-	uint64_t per_half = HALF / job->size;
+	uint64_t per_part = PART / job->size;
 
 	for (uint64_t i = 0; i < job->count; i++) {
-		if (i % per_half == 0)
-			while (end->half - __atomic_load_n(end->emptied,
-			    __ATOMIC_ACQUIRE) > 1)
+		if (i % per_part == 0)
+			while (end->part - __atomic_load_n(end->emptied,
+			    __ATOMIC_ACQUIRE) >= PARTS)
 				;
 		bench_number(job->buffer, i);
-		memcpy(end->area + end->half % 2 * HALF +
-		    i % per_half * job->size, job->buffer, job->size);
-		if (i % per_half == per_half - 1 || i == job->count - 1)
-			__atomic_store_n(end->filled, ++end->half,
+		memcpy(end->area + end->part % PARTS * PART +
+		    i % per_part * job->size, job->buffer, job->size);
+		if (i % per_part == per_part - 1 || i == job->count - 1)
+			__atomic_store_n(end->filled, ++end->part,
 			    __ATOMIC_RELEASE);
 	}
 	return true;
@@ -80,19 +80,19 @@ static bool
 copy_receive(void *state, const struct bench_job *job)
 {
 	struct copy_end *end = state;
-	uint64_t per_half = HALF / job->size;
+	uint64_t per_part = PART / job->size;
 
 	for (uint64_t i = 0; i < job->count; i++) {
-		if (i % per_half == 0)
+		if (i % per_part == 0)
 			while (__atomic_load_n(end->filled,
-			    __ATOMIC_ACQUIRE) == end->half)
+			    __ATOMIC_ACQUIRE) == end->part)
 				;
-		memcpy(job->buffer, end->area + end->half % 2 * HALF +
-		    i % per_half * job->size, job->size);
+		memcpy(job->buffer, end->area + end->part % PARTS * PART +
+		    i % per_part * job->size, job->size);
 		if (!bench_has_number(job->buffer, i))
 			return false;
-		if (i % per_half == per_half - 1 || i == job->count - 1)
-			__atomic_store_n(end->emptied, ++end->half,
+		if (i % per_part == per_part - 1 || i == job->count - 1)
+			__atomic_store_n(end->emptied, ++end->part,
 			    __ATOMIC_RELEASE);
 	}
 	return true;
@@ -143,7 +143,7 @@ static const struct bench_local locals[] = {
 };
 
 const struct bench_peer peer_copy = {
-	.name = "memcpy", .text = "memcpy, one CPU in, one out, by halves",
+	.name = "memcpy", .text = "memcpy, one CPU in, one out, 64 KiB at a time",
 	.flags = PEER_SPINS | PEER_STREAM, .locals = locals,
 	.open = copy_open, .send = copy_send, .receive = copy_receive,
 	.close = copy_close,

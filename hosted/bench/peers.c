@@ -8,6 +8,7 @@
 PEER(peer_floor);
 PEER(peer_copy);
 PEER(peer_spin_ring);
+PEER(peer_line_ring);
 PEER(peer_futex);
 PEER(peer_eventfd);
 PEER(peer_pipe);
@@ -25,6 +26,7 @@ const struct bench_entry bench_peers[] = {
 	{ "floor", NULL, &peer_floor },
 	{ "memcpy", NULL, &peer_copy },
 	{ "spin-ring", NULL, &peer_spin_ring },
+	{ "line-ring", NULL, &peer_line_ring },
 	{ "futex", NULL, &peer_futex },
 	{ "eventfd", NULL, &peer_eventfd },
 	{ "pipe", NULL, &peer_pipe },
