@@ -9,6 +9,15 @@ PEER(peer_floor);
 PEER(peer_copy);
 PEER(peer_spin_ring);
 PEER(peer_line_ring);
+PEER(peer_channel_spin);
+PEER(peer_channel_sleep);
+PEER(peer_channel_adaptive);
+PEER(peer_channel_call);
+PEER(peer_channel_broadcast);
+PEER(peer_channel_multicast);
+PEER(peer_channel_stream);
+PEER(peer_channel_batch);
+PEER(peer_channel_buffer);
 PEER(peer_futex);
 PEER(peer_eventfd);
 PEER(peer_pipe);
@@ -27,6 +36,15 @@ const struct bench_entry bench_peers[] = {
 	{ "memcpy", NULL, &peer_copy },
 	{ "spin-ring", NULL, &peer_spin_ring },
 	{ "line-ring", NULL, &peer_line_ring },
+	{ "channel-spin", NULL, &peer_channel_spin },
+	{ "channel-sleep", NULL, &peer_channel_sleep },
+	{ "channel-adaptive", NULL, &peer_channel_adaptive },
+	{ "channel-call", NULL, &peer_channel_call },
+	{ "channel-broadcast", NULL, &peer_channel_broadcast },
+	{ "channel-multicast", NULL, &peer_channel_multicast },
+	{ "channel-stream", NULL, &peer_channel_stream },
+	{ "channel-batch", NULL, &peer_channel_batch },
+	{ "channel-buffer", NULL, &peer_channel_buffer },
 	{ "futex", NULL, &peer_futex },
 	{ "eventfd", NULL, &peer_eventfd },
 	{ "pipe", NULL, &peer_pipe },
