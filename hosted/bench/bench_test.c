@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "extras.h"
 #include "goals.h"
 #include "runner.h"
 
@@ -347,6 +348,18 @@ setup(void)
 {
 	runner_cpus(cpu);
 	return mkdtemp(folder) != NULL;
+}
+
+TEST(test_every_extra_has_figures)
+{
+	for (const struct bench_extra *extra = bench_extras;
+	    extra->name != NULL; extra++) {
+		unsigned before = figures.count;
+
+		EXPECT(extra->run(&figures, true));
+		EXPECT(figures.count > before);
+	}
+	figures_free(&figures);
 }
 
 TEST(test_sockets_are_removed)

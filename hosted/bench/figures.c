@@ -117,18 +117,12 @@ static uint64_t
 run_batch(struct figure *figure, uint64_t count)
 {
 	struct runner *runner = figure->runner;
-	uint64_t time;
 
 	if (figure->local == NULL)
 		return runner_measure(runner, figure->kind, figure->size,
 		    count);
-	if (runner->why[0] != '\0')
-		return 0;
-	time = figure->local->run(runner->end, count);
-	if (time == 0)
-		snprintf(runner->why, sizeof(runner->why), "%s failed",
-		    figure->local->name);
-	return time;
+	return runner->why[0] != '\0' ? 0
+	    : figure->local->run(runner->end, count);
 }
 
 /* Also the warm-up. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* benchmark-ipc: docs/man/benchmark-ipc.1. */
+#include "extras.h"
 #include "output.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #define PEERS_MAX	48u
+#define ABSENT_MAX	128u
 #define ROUNDS		31u
 #define BATCH_MS	4u
 
@@ -21,7 +23,7 @@ struct settings {
 struct bench {
 	struct runner runner[PEERS_MAX];
 	unsigned count;
-	struct absent absent[PEERS_MAX];
+	struct absent absent[ABSENT_MAX];
 	unsigned absent_count;
 	struct figures figures;
 	char	 folder[32];
@@ -66,6 +68,10 @@ is_peer(const char *name)
 	    entry->name != NULL; entry++)
 		if (strcmp(entry->name, name) == 0)
 			return true;
+	for (const struct bench_extra *extra = bench_extras;
+	    extra->name != NULL; extra++)
+		if (strcmp(extra->name, name) == 0)
+			return true;
 	return false;
 }
 
@@ -77,6 +83,9 @@ list(void)
 		printf("%-18s %s%s\n", entry->name, entry->peer != NULL
 		    ? entry->peer->text : "not built: needs ",
 		    entry->peer != NULL ? "" : entry->needs);
+	for (const struct bench_extra *extra = bench_extras;
+	    extra->name != NULL; extra++)
+		printf("%-18s %s\n", extra->name, extra->text);
 	return 0;
 }
 
@@ -137,8 +146,11 @@ is_wanted(const struct settings *settings, const char *name)
 static void
 note_absent(const char *name, const char *format, const char *why)
 {
-	struct absent *absent = &bench.absent[bench.absent_count++];
+	struct absent *absent = &bench.absent[bench.absent_count];
 
+	if (bench.absent_count == ABSENT_MAX)
+		return;
+	bench.absent_count++;
 	absent->name = name;
 	snprintf(absent->why, sizeof(absent->why), format, why);
 }
@@ -201,6 +213,25 @@ report(const struct settings *settings)
 	return 0;
 }
 
+/* 1: one failed. */
+static int
+measure_extras(const struct settings *settings)
+{
+	bool quick = settings->batch_ms == 1;
+	int code = 0;
+
+	runner_unpin();
+	for (const struct bench_extra *extra = bench_extras;
+	    extra->name != NULL; extra++) {
+		if (!is_wanted(settings, extra->name) ||
+		    extra->run(&bench.figures, quick))
+			continue;
+		note_absent(extra->name, "%s", "failed");
+		code = 1;
+	}
+	return code;
+}
+
 /* 1: a peer that was built failed. */
 static int
 measure(const struct settings *settings)
@@ -210,6 +241,14 @@ measure(const struct settings *settings)
 	for (unsigned i = 0; i < bench.count; i++)
 		figures_add(&bench.figures, &bench.runner[i]);
 	figures_measure(&bench.figures);
+	for (unsigned i = 0; i < bench.figures.count; i++) {
+		struct figure *figure = &bench.figures.figure[i];
+
+		if (figure->local == NULL || figure->rounds > 0)
+			continue;
+		note_absent(figure->name, "%s", "failed");
+		code = 1;
+	}
 	for (unsigned i = 0; i < bench.count; i++) {
 		struct runner *runner = &bench.runner[i];
 
@@ -240,7 +279,7 @@ main(int argc, char **argv)
 	bench.figures.rounds = settings.rounds;
 	bench.figures.batch_ns = settings.batch_ms * 1000000ul;
 	start_all(&settings);
-	code = measure(&settings);
+	code = measure(&settings) | measure_extras(&settings);
 	if (report(&settings) != 0)
 		code = 1;
 	for (unsigned i = 0; i < bench.count; i++)

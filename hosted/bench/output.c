@@ -25,8 +25,16 @@ what_of(const struct figure *figure)
 }
 
 static bool
+is_cell(const struct figure *figure)
+{
+	return strncmp(figure->name, "channel-matrix.", 15) == 0;
+}
+
+static bool
 is_in(const struct figure *figure, const struct section *section)
 {
+	if (is_cell(figure))
+		return false;
 	if (section != NULL)
 		return strcmp(what_of(figure), section->what) == 0;
 	for (size_t i = 0; i < SECTIONS; i++)
@@ -69,6 +77,30 @@ output_section(FILE *out, const struct figures *figures,
 			output_figure(out, figures, &figures->figure[i]);
 }
 
+/* Cells of one row follow each other. */
+static void
+output_matrix(FILE *out, const struct figures *figures)
+{
+	unsigned senders = 0, receivers, row = 0;
+
+	for (unsigned i = 0; i < figures->count; i++) {
+		const struct figure *figure = &figures->figure[i];
+
+		if (!is_cell(figure) || sscanf(what_of(figure), "%ux%u",
+		    &senders, &receivers) != 2)
+			continue;
+		if (row == 0)
+			fprintf(out, "\nns of a message of 32 bytes, by senders "
+			    "(down) and receivers (across: 1 2 4 8 16)");
+		if (senders != row)
+			fprintf(out, "\n%8u", senders);
+		fprintf(out, " %9.1f", figure->values[0]);
+		row = senders;
+	}
+	if (row != 0)
+		fprintf(out, "\n");
+}
+
 void
 output_table(FILE *out, const struct results *results)
 {
@@ -78,6 +110,7 @@ output_table(FILE *out, const struct results *results)
 	for (size_t i = 0; i < SECTIONS; i++)
 		output_section(out, results->figures, &sections[i]);
 	output_section(out, results->figures, NULL);
+	output_matrix(out, results->figures);
 	for (unsigned i = 0; i < results->absent_count; i++)
 		fprintf(out, "%s%s: not measured: %s\n", i == 0 ? "\n" : "",
 		    results->absent[i].name, results->absent[i].why);

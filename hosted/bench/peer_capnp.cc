@@ -12,23 +12,32 @@
 
 namespace {
 
-// What the server saw; `wanted` calls end the loop that waits.
+// What the server saw; `wanted` calls end the loop that waits. Calls that come
+// while answers are still leaving count for the next loop.
 struct Seen {
-	uint64_t calls = 0, wanted = 0, next = 0;
+	uint64_t calls = 0, wanted = 0;
 	bool wrong = false;
 	size_t size = 0;
 	kj::Own<kj::PromiseFulfiller<void>> done;
 
+	void settle()
+	{
+		if (wanted == 0 || calls != wanted)
+			return;
+		calls = wanted = 0;
+		done->fulfill();
+	}
+
 	void count()
 	{
-		if (++calls == wanted)
-			done->fulfill();
+		calls++;
+		settle();
 	}
 
 	void note(capnp::Data::Reader message)
 	{
 		wrong |= message.size() != size ||
-		    !bench_has_number(message.begin(), next++);
+		    !bench_has_number(message.begin(), calls);
 		count();
 	}
 };
@@ -158,12 +167,10 @@ serve_calls(End *end, const struct bench_job *job, uint64_t calls)
 	try {
 		auto ready = kj::newPromiseAndFulfiller<void>();
 
-		end->seen.calls = 0;
-		end->seen.next = 0;
-		end->seen.wrong = false;
 		end->seen.size = job->size;
 		end->seen.wanted = calls;
 		end->seen.done = kj::mv(ready.fulfiller);
+		end->seen.settle();
 		ready.promise.wait(end->io.waitScope);
 		end->io.waitScope.poll();
 		return !end->seen.wrong;

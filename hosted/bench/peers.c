@@ -18,6 +18,7 @@ PEER(peer_channel_multicast);
 PEER(peer_channel_stream);
 PEER(peer_channel_batch);
 PEER(peer_channel_buffer);
+PEER(peer_channel_cost);
 PEER(peer_futex);
 PEER(peer_eventfd);
 PEER(peer_pipe);
@@ -45,6 +46,7 @@ const struct bench_entry bench_peers[] = {
 	{ "channel-stream", NULL, &peer_channel_stream },
 	{ "channel-batch", NULL, &peer_channel_batch },
 	{ "channel-buffer", NULL, &peer_channel_buffer },
+	{ "channel-cost", NULL, &peer_channel_cost },
 	{ "futex", NULL, &peer_futex },
 	{ "eventfd", NULL, &peer_eventfd },
 	{ "pipe", NULL, &peer_pipe },

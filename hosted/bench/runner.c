@@ -64,10 +64,19 @@ pin(int cpu)
 	sched_setaffinity(0, sizeof(set), &set);
 }
 
+static cpu_set_t before_pin;
+
 void
 runner_pin(const int cpu[2])
 {
+	sched_getaffinity(0, sizeof(before_pin), &before_pin);
 	pin(cpu[BENCH_CLIENT]);
+}
+
+void
+runner_unpin(void)
+{
+	sched_setaffinity(0, sizeof(before_pin), &before_pin);
 }
 
 static bool

@@ -45,6 +45,8 @@ void runner_prepare(struct runner *runner, const struct bench_peer *peer,
 void runner_start(struct runner *runner);
 void runner_open(struct runner *runner);
 void runner_pin(const int cpu[2]);
+/* For threads that are to run anywhere. */
+void runner_unpin(void);
 
 /* Nanoseconds of `count` messages; 0: failed, and `why` says so. */
 uint64_t runner_measure(struct runner *runner, enum bench_kind kind,
