@@ -14,8 +14,11 @@
 #       a static Linux program (musl unless GLIBC)
 #   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
 #       host presets: bin/NAME, a Linux program that people run
-#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST])
+#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
+#              [PLAIN] [THREADS])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
+#       PLAIN: never with sanitizers, for tests that copy stacks or count
+#       THREADS: also of the preset host-tsan, which has no other tests
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #
 # A function that has nothing to do in the current preset does nothing, so
@@ -27,7 +30,7 @@ if(BENNU_PRESET MATCHES "^guest(-debug)?$")
 	set(BENNU_GUEST TRUE)
 elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)
-elseif(BENNU_PRESET MATCHES "^host(-asan)?$")
+elseif(BENNU_PRESET MATCHES "^host(-asan|-tsan)?$")
 	set(BENNU_HOST TRUE)
 else()
 	message(FATAL_ERROR "unknown BENNU_PRESET '${BENNU_PRESET}'")
@@ -69,6 +72,9 @@ elseif(BENNU_PRESET STREQUAL "host-asan")
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS
 		-fsanitize=address,undefined -fno-sanitize-recover=all)
+elseif(BENNU_PRESET STREQUAL "host-tsan")
+	list(APPEND BENNU_HOSTED_FLAGS -O1)
+	set(BENNU_SANITIZERS -fsanitize=thread)
 elseif(BENNU_FUZZ)
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
@@ -133,6 +139,11 @@ function(bennu_one_library name flags suffix sources depends includes options)
 		return()
 	endif()
 	add_library(${name}${suffix} STATIC ${sources})
+	if(BENNU_PRESET STREQUAL "host-tsan")
+		# Only what its few tests need is built.
+		set_target_properties(${name}${suffix} PROPERTIES
+			EXCLUDE_FROM_ALL TRUE)
+	endif()
 	bennu_common(${name}${suffix} PUBLIC)
 	target_include_directories(${name}${suffix} PUBLIC ${includes})
 	target_compile_options(${name}${suffix} PRIVATE
@@ -318,8 +329,15 @@ function(bennu_test name)
 	if(NOT BENNU_HOST)
 		return()
 	endif()
-	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS" ""
 		"SOURCES;DEPENDS;INCLUDES;OPTIONS")
+	if(BENNU_PRESET STREQUAL "host-tsan" AND NOT arg_THREADS)
+		return()
+	endif()
+	if(arg_PLAIN)
+		list(APPEND arg_OPTIONS -O2 -fno-sanitize=all)
+		set(BENNU_SANITIZERS)
+	endif()
 	if(arg_KERNEL_HOST)
 		list(APPEND arg_INCLUDES ${CMAKE_SOURCE_DIR}/kernel/arch/host)
 		list(APPEND arg_DEPENDS kernel_host)
