@@ -4,6 +4,8 @@
 #include <stdlib.h>
 
 #define BATCH_MAX	(1ul << 24)
+#define TRIES		3u
+#define PATIENCE	6u	/* of disturbed batches */
 
 static const size_t round_trip_sizes[] = { 32, 64 };
 static const size_t stream_sizes[] = { 64, 4096, 65536 };
@@ -121,21 +123,41 @@ run_batch(struct figure *figure, uint64_t count)
 	if (figure->local == NULL)
 		return runner_measure(runner, figure->kind, figure->size,
 		    count);
-	return runner->why[0] != '\0' ? 0
-	    : figure->local->run(runner->end, count);
+	if (runner->why[0] != '\0')
+		return 0;
+	return runner_measure_local(runner, figure->local, count);
+}
+
+/*
+ * ns of `count` operations, the least of some: a thread that was put off once
+ * says nothing. 0: failed.
+ */
+static uint64_t
+least_time(struct figure *figure, uint64_t count)
+{
+	uint64_t least = ~0ul;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		uint64_t time = run_batch(figure, count);
+
+		if (time < least)
+			least = time;
+	}
+	if (figure->local != NULL && figure->local->unit == BENCH_CYCLES)
+		return (uint64_t)((double)least / bench_cycles_per_ns());
+	return least;
 }
 
 /* Also the warm-up. */
 static void
 find_batch(const struct figures *figures, struct figure *figure)
 {
-	uint64_t count = 1, time, start;
+	uint64_t count = 1, time;
 
 	for (;;) {
-		start = bench_now_ns();
-		if (run_batch(figure, count) == 0)
+		time = least_time(figure, count);
+		if (time == 0)
 			return;
-		time = bench_now_ns() - start;
 		if (time >= figures->batch_ns / 4 || count >= BATCH_MAX)
 			break;
 		count *= 2;
@@ -144,27 +166,43 @@ find_batch(const struct figures *figures, struct figure *figure)
 	figure->batch = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;
 }
 
+/* Undisturbed, if that can be had. */
+static double
+measure_batch(struct figure *figure)
+{
+	uint64_t time;
+
+	for (unsigned i = 0; i < PATIENCE; i++) {
+		time = run_batch(figure, figure->batch);
+		if (time == 0 || figure->runner->disturbances == 0)
+			break;
+	}
+	return (double)time / (double)figure->batch;
+}
+
+static void
+measure_round(struct figures *figures, unsigned round)
+{
+	for (unsigned i = 0; i < figures->count; i++) {
+		struct figure *figure = &figures->figure[i];
+
+		if (figure->runner == NULL || figure->batch == 0)
+			continue;
+		figure->values[round] = measure_batch(figure);
+		figure->rounds = round + 1;
+		if (figure->values[round] == 0)
+			figure->rounds = figure->batch = 0;
+	}
+}
+
 void
 figures_measure(struct figures *figures)
 {
 	for (unsigned i = 0; i < figures->count; i++)
 		if (figures->figure[i].runner != NULL)
 			find_batch(figures, &figures->figure[i]);
-	for (unsigned round = 0; round < figures->rounds; round++) {
-		for (unsigned i = 0; i < figures->count; i++) {
-			struct figure *figure = &figures->figure[i];
-			uint64_t time;
-
-			if (figure->runner == NULL || figure->batch == 0)
-				continue;
-			time = run_batch(figure, figure->batch);
-			figure->values[round] =
-			    (double)time / (double)figure->batch;
-			figure->rounds = time == 0 ? 0 : round + 1;
-			if (time == 0)
-				figure->batch = 0;
-		}
-	}
+	for (unsigned round = 0; round < figures->rounds; round++)
+		measure_round(figures, round);
 }
 
 void

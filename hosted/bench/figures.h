@@ -44,7 +44,10 @@ void figures_add(struct figures *figures, struct runner *runner);
 /* False: no room. */
 bool figures_add_single(struct figures *figures, const char *name,
     const char *text, const char *unit, double value);
-/* Finds how many operations make a batch, then measures all, in turn. */
+/*
+ * Finds how many operations make a batch, then measures all, in turn. A batch
+ * in which a side was put off its CPU is measured again, some times.
+ */
 void figures_measure(struct figures *figures);
 void figures_free(struct figures *figures);
 

@@ -12,7 +12,7 @@
 #define PEERS_MAX	48u
 #define ABSENT_MAX	128u
 #define ROUNDS		31u
-#define BATCH_MS	4u
+#define BATCH_MS	2u
 
 struct settings {
 	const char *json;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,6 +24,7 @@ struct order {
 struct report {
 	uint64_t fine;
 	uint64_t done_ns;
+	uint64_t put_off;	/* how often since its start */
 };
 
 static void
@@ -91,10 +93,21 @@ transfer_all(int fd, void *data, size_t size, bool out)
 	return done == (ssize_t)size;
 }
 
+/* How often the thread had to leave its CPU to somebody else. */
+static uint64_t
+put_off(void)
+{
+	struct rusage usage = { .ru_nivcsw = 0 };
+
+	getrusage(RUSAGE_THREAD, &usage);
+	return (uint64_t)usage.ru_nivcsw;
+}
+
 static bool
 report_to(int control, bool fine)
 {
-	struct report report = { .fine = fine, .done_ns = bench_now_ns() };
+	struct report report = { .fine = fine, .done_ns = bench_now_ns(),
+		.put_off = put_off() };
 
 	return transfer_all(control, &report, sizeof(report), true);
 }
@@ -252,7 +265,10 @@ measure_round_trips(struct runner *runner, const struct bench_job *job)
 	if (!runner->peer->round_trip(runner->end, job))
 		return 0;
 	end = bench_now_ns();
-	return await(runner, &report) ? end - start : 0;
+	if (!await(runner, &report))
+		return 0;
+	runner->disturbances += report.put_off;
+	return end - start;
 }
 
 /* Until the last message is received: the server's clock is the same. */
@@ -264,7 +280,10 @@ measure_stream(struct runner *runner, const struct bench_job *job)
 
 	if (!runner->peer->send(runner->end, job))
 		return 0;
-	return await(runner, &report) ? report.done_ns - start : 0;
+	if (!await(runner, &report))
+		return 0;
+	runner->disturbances += report.put_off;
+	return report.done_ns - start;
 }
 
 static uint64_t
@@ -281,6 +300,7 @@ measure(struct runner *runner, const struct order *order)
 	}
 	if (!await(runner, &report))
 		return 0;
+	runner->disturbances = -report.put_off;
 	return order->kind == BENCH_ROUND_TRIP
 	    ? measure_round_trips(runner, &job) : measure_stream(runner, &job);
 }
@@ -290,15 +310,27 @@ runner_measure(struct runner *runner, enum bench_kind kind, size_t size,
     uint64_t count)
 {
 	struct order order = { .kind = kind, .count = count, .size = size };
-	uint64_t time;
+	uint64_t before = put_off(), time;
 
 	if (runner->why[0] != '\0')
 		return 0;
 	alarm(RUNNER_PATIENCE_S);
 	time = measure(runner, &order);
 	alarm(0);
+	runner->disturbances += put_off() - before;
 	if (time == 0 && runner->why[0] == '\0')
 		explain(runner, "a message was lost or changed");
+	return time;
+}
+
+uint64_t
+runner_measure_local(struct runner *runner, const struct bench_local *local,
+    uint64_t count)
+{
+	uint64_t before = put_off();
+	uint64_t time = local->run(runner->end, count);
+
+	runner->disturbances = put_off() - before;
 	return time;
 }
 

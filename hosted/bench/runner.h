@@ -30,6 +30,8 @@ struct runner {
 	bool	 has_thread;
 	void	*end;			/* of the client */
 	unsigned char *buffer;
+	/* How often one of the two was put off its CPU in the last batch. */
+	uint64_t disturbances;
 };
 
 /* The CPUs of the two sides; false: there is only one, used for both. */
@@ -51,4 +53,7 @@ void runner_unpin(void);
 /* Nanoseconds of `count` messages; 0: failed, and `why` says so. */
 uint64_t runner_measure(struct runner *runner, enum bench_kind kind,
     size_t size, uint64_t count);
+/* In the unit of the figure. */
+uint64_t runner_measure_local(struct runner *runner,
+    const struct bench_local *local, uint64_t count);
 void runner_close(struct runner *runner);
