@@ -5,7 +5,7 @@
 
 #define BATCH_MAX	(1ul << 24)
 #define TRIES		3u
-#define PATIENCE	6u	/* of disturbed batches */
+#define PATIENCE	4u	/* of disturbed batches */
 
 static const size_t round_trip_sizes[] = { 32, 64 };
 static const size_t stream_sizes[] = { 64, 4096, 65536 };
