@@ -32,18 +32,12 @@ farm_destroy(struct farm *farm)
 }
 
 static struct farm_holding *
-held_by(struct farm *farm, uint32_t worker)
+find_worker(struct farm *farm, uint32_t worker)
 {
-	for (unsigned i = 0; i < farm->holdings; i++)
+	for (unsigned i = 0; i < farm->workers; i++)
 		if (farm->holding[i].worker == worker)
 			return &farm->holding[i];
 	return NULL;
-}
-
-static void
-let_go(struct farm *farm, struct farm_holding *holding)
-{
-	*holding = farm->holding[--farm->holdings];
 }
 
 /* Copied first: who asks could change it while it is looked at. */
@@ -62,11 +56,10 @@ read_request(const struct farm *farm, const void *bytes, size_t length,
 
 /* A result counts only from who holds the task. */
 static void
-take_result(struct farm *farm, const struct farm_request *request)
+take_result(struct farm *farm, const struct farm_request *request,
+    struct farm_holding *holding)
 {
-	struct farm_holding *holding = held_by(farm, request->worker);
-
-	if (holding == NULL)
+	if (holding->task == FARM_NONE)
 		return;
 	if (holding->task == request->task)
 		compute_result_put(&farm->result, request->task,
@@ -74,13 +67,14 @@ take_result(struct farm *farm, const struct farm_request *request)
 	else
 		/* It asks again without having done it. */
 		farm->waiting[farm->waiting_count++] = holding->task;
-	let_go(farm, holding);
+	holding->task = FARM_NONE;
 }
 
 bool
 farm_serve(struct farm *farm, const void *request, size_t length,
     struct farm_answer *out_answer)
 {
+	struct farm_holding *holding;
 	struct farm_request copy;
 
 	*out_answer = (struct farm_answer){ .task = FARM_NONE,
@@ -89,28 +83,43 @@ farm_serve(struct farm *farm, const void *request, size_t length,
 		farm->malformed++;
 		return false;
 	}
-	take_result(farm, &copy);
-	if (farm_is_done(farm)) {
+	holding = find_worker(farm, copy.worker);
+	if (holding == NULL) {
+		farm->late++;
 		out_answer->task = FARM_END;
-	} else if (farm->waiting_count > 0 &&
-	    farm->holdings < FARM_WORKERS_MAX) {
-		out_answer->task = farm->waiting[--farm->waiting_count];
-		farm->holding[farm->holdings++] = (struct farm_holding){
-			copy.worker, out_answer->task };
+		return true;
 	}
+	take_result(farm, &copy, holding);
+	if (farm_is_done(farm))
+		out_answer->task = FARM_END;
+	else if (farm->waiting_count > 0)
+		holding->task = out_answer->task =
+		    farm->waiting[--farm->waiting_count];
+	return true;
+}
+
+bool
+farm_worker_joined(struct farm *farm, uint32_t worker)
+{
+	if (farm->workers == FARM_WORKERS_MAX)
+		return false;
+	farm->holding[farm->workers++] = (struct farm_holding){ worker,
+		FARM_NONE };
 	return true;
 }
 
 void
 farm_worker_died(struct farm *farm, uint32_t worker)
 {
-	struct farm_holding *holding = held_by(farm, worker);
+	struct farm_holding *holding = find_worker(farm, worker);
 
 	if (holding == NULL)
 		return;
-	farm->waiting[farm->waiting_count++] = holding->task;
-	farm->handed_again++;
-	let_go(farm, holding);
+	if (holding->task != FARM_NONE) {
+		farm->waiting[farm->waiting_count++] = holding->task;
+		farm->handed_again++;
+	}
+	*holding = farm->holding[--farm->workers];
 }
 
 bool
@@ -130,9 +139,10 @@ farm_ok(const struct farm *farm)
 		seen[i] = farm->result.done[i];
 	for (uint32_t i = 0; fine && i < farm->waiting_count; i++)
 		fine = farm->waiting[i] < tasks && !seen[farm->waiting[i]]++;
-	for (unsigned i = 0; fine && i < farm->holdings; i++)
-		fine = farm->holding[i].task < tasks &&
-		    !seen[farm->holding[i].task]++;
+	for (unsigned i = 0; fine && i < farm->workers; i++)
+		fine = farm->holding[i].task == FARM_NONE ||
+		    (farm->holding[i].task < tasks &&
+		    !seen[farm->holding[i].task]++);
 	for (uint32_t i = 0; fine && i < tasks; i++)
 		fine = seen[i] == 1;
 	free(seen);

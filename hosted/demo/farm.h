@@ -4,6 +4,9 @@
  * brings the result of the one before; a task whose worker died is handed out
  * again. Fast workers ask more often, so the load balances itself. No input or
  * output here.
+ *
+ * Only who joined and did not die is given a task: a request can come later
+ * than the news of the death of who sent it.
  */
 #pragma once
 
@@ -30,16 +33,17 @@ struct farm_answer {
 
 struct farm_holding {
 	uint32_t worker;
-	uint32_t task;
+	uint32_t task;		/* FARM_NONE: none at the moment */
 };
 
 struct farm {
 	struct compute_result result;
 	struct farm_holding holding[FARM_WORKERS_MAX];
-	unsigned holdings;	/* tasks that are being done */
+	unsigned workers;	/* that joined and did not die */
 	uint32_t *waiting;	/* tasks to hand out, a stack */
 	uint32_t waiting_count;
 	uint64_t handed_again;	/* after a death */
+	uint64_t late;		/* requests of the dead */
 	uint64_t malformed;	/* requests that were none */
 };
 
@@ -49,6 +53,8 @@ void farm_destroy(struct farm *farm);
 /* `length` bytes came as a request: fills the answer. False: they were none. */
 bool farm_serve(struct farm *farm, const void *request, size_t length,
     struct farm_answer *out_answer);
+/* A number never used before. False: FARM_WORKERS_MAX are there. */
+bool farm_worker_joined(struct farm *farm, uint32_t worker);
 void farm_worker_died(struct farm *farm, uint32_t worker);
 bool farm_is_done(const struct farm *farm);
 /* Every task is done, held or waiting, in exactly one of these. For tests. */

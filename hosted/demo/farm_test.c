@@ -114,6 +114,13 @@ ask(struct farm *farm, struct model_worker *worker)
 }
 
 static void
+join(struct farm *farm, struct model_worker *worker, uint32_t number)
+{
+	*worker = (struct model_worker){ number, FARM_NONE };
+	EXPECT(farm_worker_joined(farm, number));
+}
+
+static void
 run_with_deaths(const struct compute_job *job, unsigned death_of_10)
 {
 	struct model_worker worker[8];
@@ -123,7 +130,7 @@ run_with_deaths(const struct compute_job *job, unsigned death_of_10)
 
 	EXPECT(farm_create(&farm, job));
 	for (unsigned i = 0; i < 8; i++)
-		worker[i] = (struct model_worker){ numbers++, FARM_NONE };
+		join(&farm, &worker[i], numbers++);
 	while (left > 0) {
 		struct model_worker *one = &worker[pick(8)];
 
@@ -131,7 +138,10 @@ run_with_deaths(const struct compute_job *job, unsigned death_of_10)
 			continue;
 		if (pick(10) < death_of_10) {
 			farm_worker_died(&farm, one->number);
-			*one = (struct model_worker){ numbers++, FARM_NONE };
+			/* Its last request may come behind the news. */
+			if (pick(2) == 0)
+				EXPECT_EQ(ask(&farm, one), FARM_END);
+			join(&farm, one, numbers++);
 		} else if (ask(&farm, one) == FARM_END) {
 			left--;
 		}
@@ -158,18 +168,39 @@ TEST(test_result_is_the_same_whoever_dies)
 TEST(test_result_of_a_task_that_was_taken_away_is_ignored)
 {
 	struct compute_job job = plan(COMPUTE_PRIMES, 20000);
-	struct model_worker late = { 1, FARM_NONE }, other = { 2, FARM_NONE };
+	struct model_worker late, other;
 	struct farm farm;
 
 	EXPECT(farm_create(&farm, &job));
+	join(&farm, &late, 1);
+	join(&farm, &other, 2);
 	EXPECT_EQ(ask(&farm, &late), 0);
 	farm_worker_died(&farm, 1);
 	EXPECT_EQ(ask(&farm, &other), 0);
-	EXPECT_EQ(ask(&farm, &late), 1);
+	EXPECT_EQ(ask(&farm, &late), FARM_END);
+	EXPECT_EQ(farm.late, 1);
 	EXPECT_EQ(farm.result.done_count, 0);
 	EXPECT(farm_ok(&farm));
-	EXPECT_EQ(ask(&farm, &other), 2);
+	EXPECT_EQ(ask(&farm, &other), 1);
 	EXPECT_EQ(farm.result.done_count, 1);
+	farm_destroy(&farm);
+}
+
+TEST(test_worker_that_asks_again_gives_its_task_back)
+{
+	struct compute_job job = plan(COMPUTE_PRIMES, 20000);
+	struct model_worker worker;
+	struct farm farm;
+
+	EXPECT(farm_create(&farm, &job));
+	join(&farm, &worker, 1);
+	EXPECT_EQ(ask(&farm, &worker), 0);
+	worker.task = FARM_NONE;
+	EXPECT_EQ(ask(&farm, &worker), 0);
+	EXPECT(farm_ok(&farm));
+	for (uint32_t i = 1; i < FARM_WORKERS_MAX; i++)
+		EXPECT(farm_worker_joined(&farm, i + 1));
+	EXPECT(!farm_worker_joined(&farm, 1000));
 	farm_destroy(&farm);
 }
 
@@ -193,8 +224,9 @@ TEST(test_malformed_request_changes_nothing)
 	request.count = ~0ul / 8 + 1;
 	EXPECT(!farm_serve(&farm, &request, HEAD, &answer));
 	EXPECT_EQ(farm.malformed, 7);
-	EXPECT_EQ(farm.holdings, 0);
+	EXPECT_EQ(farm.waiting_count, job.tasks);
 	EXPECT(farm_ok(&farm));
+	EXPECT(farm_worker_joined(&farm, 3));
 	request.task = 1000000;
 	request.count = 10;
 	EXPECT(farm_serve(&farm, &request, HEAD + 80, &answer));
