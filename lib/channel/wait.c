@@ -105,8 +105,8 @@ lower_flags(struct channel *channel, const struct channel_wait *wait,
 static bool
 has_changed(const struct channel *channel)
 {
-	return __atomic_load_n(channel->generation, __ATOMIC_ACQUIRE) !=
-	    channel->generation_seen;
+	return ring_load(channel->generation, RING_ACQUIRE) !=
+	    channel->member.generation_seen;
 }
 
 /* All flags up; false: there is something to do, and all are down. */
