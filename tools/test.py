@@ -31,7 +31,7 @@ TAIL = 30
 SLOW_TOOLS = ("image",)
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures")
+          "vector", "figures", "interfaces", "call_order")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 BUILD_TIMEOUT = 900

@@ -203,22 +203,65 @@ raw_greet(int file)
 	raw_send(file, &packet, BROKER_HELLO);
 }
 
+/* Of a member, lane or channel that somebody has, with some luck. */
+static uint64_t
+guess(void)
+{
+	return (uint64_t)(1 + next() % 4) << 32 | next() % 32;
+}
+
 static void
-random_body(struct broker_packet *packet)
+random_join(struct broker_join *join)
+{
+	snprintf(join->name, sizeof(join->name), "%s", prey_name());
+	join->role = next() % 4;
+	join->config = (struct broker_config){
+		.type = next() % 6, .overflow = next() % 4,
+		.flags = next() % 4, .message_max = next() % 2000,
+		.buffers = next() % 64,
+	};
+	join->has_token = next() % 8 == 0;
+	join->token.object = next() % 16;
+	join->groups = wide();
+}
+
+/* Well-formed, most of them, so that they get further than the first check. */
+static void
+random_request(struct broker_packet *packet, uint32_t kind)
 {
 	uint8_t *bytes = (uint8_t *)packet;
 
 	memset(packet, 0, sizeof(*packet));
-	for (unsigned i = next() % 64; i > 0; i--)
-		bytes[next() % sizeof(*packet)] = (uint8_t)evil(0);
-	if (next() % 2 == 0)
-		snprintf(packet->join.name, sizeof(packet->join.name), "%s",
+	switch (kind) {
+	case BROKER_CREATE:
+	case BROKER_OPEN:
+		random_join(&packet->join);
+		break;
+	case BROKER_MINT:
+		snprintf(packet->token.name, sizeof(packet->token.name), "%s",
 		    prey_name());
-	if (next() % 2 == 0)
-		packet->value = (uint64_t)(next() % 4) << 32 | next() % 64;
+		packet->token.rights = next() % 16;
+		break;
+	case BROKER_DERIVE:
+	case BROKER_REVOKE:
+	case BROKER_RIGHTS:
+		packet->token.token.object = next() % 16;
+		packet->token.token.tag = wide();
+		packet->token.rights = next() % 16;
+		break;
+	case BROKER_ACK:
+		packet->value = next() % 8;
+		break;
+	default:
+		packet->drop.member = guess();
+		packet->drop.lane = guess();
+		break;
+	}
+	if (next() % 64 == 0)
+		bytes[next() % 256] = (uint8_t)evil(0);
 }
 
-/* Requests with random contents, of right and of wrong length. */
+/* More requests than it reads answers to. */
 static void
 flood(void)
 {
@@ -231,13 +274,16 @@ flood(void)
 	if (next() % 8 != 0)
 		raw_greet(file);
 	for (unsigned i = 0; i < FLOOD; i++) {
-		random_body(&packet);
-		raw_send(file, &packet, 1 + next() % (BROKER_KINDS - 1));
-		if (next() % 64 == 0)
+		uint32_t kind = BROKER_CREATE + next() %
+		    (BROKER_KINDS - BROKER_CREATE);
+
+		random_request(&packet, kind);
+		raw_send(file, &packet, kind);
+		if (next() % 256 == 0)
 			(void)!send(file, &packet, next() % sizeof(packet),
 			    MSG_NOSIGNAL | MSG_DONTWAIT);
 		/* Sometimes it reads, sometimes it lets all pile up. */
-		if (next() % 4 == 0)
+		if (next() % 4 != 0)
 			(void)!recv(file, answer, sizeof(answer),
 			    MSG_DONTWAIT);
 	}

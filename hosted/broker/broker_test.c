@@ -6,6 +6,7 @@
 #include "harness_host.h"
 
 #include <lib/channel/config.h>
+#include <lib/channel/hosted/link.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/statistics.h>
 #include <lib/test/ktap.h>
@@ -754,6 +755,102 @@ TEST(test_channels_go_on_when_the_broker_died)
 	end_drop(&left);
 	end_close(&left);
 	end_close(&right);
+	finish();
+}
+
+/* What a tool like bennu-top does. */
+TEST(test_statistics_of_others_can_be_read_only)
+{
+	struct broker_watched watched;
+	const struct statistics_page *page;
+	unsigned found = 0;
+	uint32_t from = 0;
+	int file;
+
+	start(NULL);
+	EXPECT_EQ(end_create(&left, "a", &small, &sends), OK);
+	memset((void *)left.member.statistics, 0, STATISTICS_PAGE);
+	((struct statistics_page *)left.member.statistics)->member = 77;
+	do {
+		EXPECT_EQ(channel_hosted_watch(right.domain, from, &watched,
+		    &file), OK);
+		if (!watched.found)
+			break;
+		from = watched.next;
+		EXPECT(mmap(NULL, 4096, PROT_WRITE, MAP_SHARED, file, 0) ==
+		    MAP_FAILED);
+		page = mmap(NULL, watched.segment_size, PROT_READ, MAP_SHARED,
+		    file, 0);
+		EXPECT(page != MAP_FAILED);
+		found += page->member == 77;
+		munmap((void *)(uintptr_t)page, watched.segment_size);
+		close(file);
+	} while (from != 0);
+	EXPECT_EQ(found, 1);
+	end_close(&left);
+	finish();
+}
+
+TEST(test_circle_of_channels_is_refused_across_processes)
+{
+	struct end a, b;
+	struct broker_totals totals;
+
+	start(NULL);
+	a.domain = b.domain = right.domain;
+	struct end c = { .domain = left.domain };
+	/* left serves a and calls b; right serves b and would call a. */
+	EXPECT_EQ(end_create(&left, "a", &small, &receives), OK);
+	EXPECT_EQ(end_create(&b, "b", &small, &receives), OK);
+	EXPECT_EQ(end_open(&c, "b", &sends), OK);
+	EXPECT_EQ(end_open(&a, "a", &sends), OK);
+	EXPECT_EQ(channel_hosted_depend(left.domain, &left.member, &c.member),
+	    OK);
+	EXPECT_EQ(channel_hosted_depend(right.domain, &b.member, &a.member),
+	    ERR_STATE);
+	EXPECT_EQ(channel_hosted_depend(right.domain, &left.member,
+	    &a.member), ERR_NOENT);
+	EXPECT_EQ(channel_hosted_depend(right.domain, &a.member, &b.member),
+	    ERR_ARG);
+	EXPECT_EQ(channel_hosted_totals(right.domain, &totals), OK);
+	EXPECT_EQ(totals.edges, 1);
+	/* The edge goes with who declared it. */
+	end_close(&left);
+	EXPECT_EQ(channel_hosted_depend(right.domain, &b.member, &a.member),
+	    OK);
+	end_close(&c);
+	end_close(&a);
+	end_close(&b);
+	finish();
+}
+
+/* Linux before 5.16 has no futex_waitv. */
+TEST(test_sleep_works_without_waiting_for_several_words)
+{
+	uint64_t before;
+	uint32_t *word;
+
+	start(NULL);
+	hosted_of(left.domain)->has_waitv = false;
+	EXPECT_EQ(end_create(&left, "a", &small, &receives), OK);
+	EXPECT_EQ(end_open(&right, "a", &sends), OK);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(end_next(&left), ERR_EMPTY);
+	word = ring_consumer_word(left.event.place.memory);
+	*word = 1;
+	before = left.domain->port->now_ns(left.domain);
+	while (left.domain->port->sleep(left.domain, &left.member, &word, 1,
+	    before + SECOND_NS / 50) == OK)
+		;
+	EXPECT(left.domain->port->now_ns(left.domain) >=
+	    before + SECOND_NS / 50);
+	*word = 0;
+	EXPECT_EQ(left.domain->port->sleep(left.domain, &left.member, &word, 1,
+	    before + 60 * SECOND_NS), OK);
+	end_close(&right);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(left.event.kind, CHANNEL_PEER_GONE);
+	end_close(&left);
 	finish();
 }
 

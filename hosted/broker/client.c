@@ -116,7 +116,8 @@ client_make(struct broker *broker, int socket)
 	client->broker = broker;
 	client->socket = socket;
 	client->can_write = true;
-	client->watched = EPOLLIN;
+	client->watched_file = -1;
+	client->interest = EPOLLIN;
 	list_clear(&client->members);
 	list_clear(&client->news);
 	list_clear(&client->revoked);
@@ -154,6 +155,8 @@ client_free(struct client *client)
 	munmap(client->page, sizeof(*client->page));
 	if (client->page_file >= 0)
 		close(client->page_file);
+	if (client->watched_file >= 0)
+		close(client->watched_file);
 	list_remove(&client->in_broker);
 	list_remove(&client->dirty);
 	list_remove(&client->dead);
@@ -188,9 +191,9 @@ client_watch(struct client *client)
 
 	if (!client->can_write)
 		event.events |= EPOLLOUT;
-	if (client->watched == event.events)
+	if (client->interest == event.events)
 		return;
-	client->watched = event.events;
+	client->interest = event.events;
 	if (epoll_ctl(client->broker->epoll, EPOLL_CTL_MOD, client->socket,
 	    &event) != 0)
 		client_kill(client);
@@ -369,6 +372,20 @@ clients_tell(struct broker *broker)
 	}
 }
 
+/* Those that nobody needs any more once they were given. */
+static void
+forget_files(struct client *client)
+{
+	if (client->watched_file >= 0)
+		close(client->watched_file);
+	client->watched_file = -1;
+	if (client->answer.head.kind == BROKER_HELLO &&
+	    client->answer.head.status == OK) {
+		close(client->page_file);
+		client->page_file = -1;
+	}
+}
+
 static void
 answer_send(struct client *client)
 {
@@ -377,10 +394,7 @@ answer_send(struct client *client)
 	memcpy(files.file, client->answer_file, sizeof(files.file));
 	if (packet_send(client, &client->answer, &files)) {
 		client->answer_length = 0;
-		if (client->answer.head.kind == BROKER_HELLO) {
-			close(client->page_file);
-			client->page_file = -1;
-		}
+		forget_files(client);
 	}
 	client_watch(client);
 }

@@ -122,7 +122,7 @@ harness_is_empty(const struct harness *harness, struct broker_totals *out)
 		empty = out->processes == 1 && out->channels == 0 &&
 		    out->members == 0 && out->lanes == 0 &&
 		    out->segments == 0 && out->pools == 0 &&
-		    out->bytes == 0 && out->accounts == 1;
+		    out->bytes == 0 && out->accounts == 1 && out->edges == 0;
 		if (!empty)
 			harness_pause_ms(10);
 	}

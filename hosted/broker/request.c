@@ -11,6 +11,8 @@
 #include <lib/channel/statistics.h>
 
 #include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 struct request {
@@ -394,6 +396,63 @@ handle_list(struct request *request)
 	return OK;
 }
 
+static status_t
+handle_depend(struct request *request)
+{
+	struct member *parent = own_member(request, request->in->edge.parent);
+	struct member *child = own_member(request, request->in->edge.child);
+
+	if (parent == NULL || child == NULL)
+		return ERR_NOENT;
+	return member_depend(parent, child);
+}
+
+/* A process shows its own statistics to its user and to observers. */
+static bool
+may_watch(const struct client *client, const struct segment *segment)
+{
+	return segment->pair->low == 0 &&
+	    (segment->account == client->account ||
+	    policy_observes(client->broker->policy, &client->subject));
+}
+
+/* Another description of the file, which only reads. */
+static int
+open_to_read(int file)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", file);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static status_t
+handle_watch(struct request *request)
+{
+	struct client *client = request->client;
+	struct broker_watched *watched = &request->out->watched;
+	uint32_t slot = (uint32_t)request->in->value;
+	struct segment *segment;
+
+	if (request->in->value > UINT32_MAX)
+		return ERR_ARG;
+	memset(watched, 0, sizeof(*watched));
+	while ((segment = table_from(&client->broker->segments, &slot)) !=
+	    NULL && !may_watch(client, segment))
+		slot++;
+	if (segment == NULL)
+		return OK;
+	client->watched_file = open_to_read(segment->file);
+	if (client->watched_file < 0)
+		return ERR_FULL;
+	client->answer_file[client->answer_files++] = client->watched_file;
+	*watched = (struct broker_watched){
+		.next = slot + 1, .found = 1, .segment = segment->number,
+		.segment_size = segment->size,
+	};
+	return OK;
+}
+
 static uint64_t
 count_descriptors(void)
 {
@@ -439,6 +498,7 @@ handle_totals(struct request *request)
 		.segments = broker->segments.used,
 		.pools = broker->pool_count,
 		.descriptors = count_descriptors(),
+		.edges = broker->edges,
 		.refused = broker->refused, .malformed = broker->malformed,
 	};
 	totals->accounts = count_accounts(broker, &totals->bytes);
@@ -459,6 +519,8 @@ static status_t (*const handlers[BROKER_KINDS])(struct request *request) = {
 	[BROKER_RIGHTS] = handle_rights,
 	[BROKER_LIST] = handle_list,
 	[BROKER_TOTALS] = handle_totals,
+	[BROKER_DEPEND] = handle_depend,
+	[BROKER_WATCH] = handle_watch,
 };
 
 static bool

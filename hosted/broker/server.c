@@ -7,6 +7,7 @@
 #include "server.h"
 #include "state.h"
 
+#include <lib/channel/graph.h>
 #include <lib/token/token.h>
 
 #include <errno.h>
@@ -183,6 +184,17 @@ open_authority(struct broker *broker)
 }
 
 static bool
+open_graph(struct broker *broker)
+{
+	size_t size = graph_size(OBJECTS_MAX, EDGES_MAX);
+
+	broker->graph_memory = malloc(size);
+	return broker->graph_memory != NULL && graph_create(
+	    broker->graph_memory, size, OBJECTS_MAX, EDGES_MAX,
+	    &broker->graph) == OK;
+}
+
+static bool
 open_signals(struct server *server)
 {
 	struct epoll_event event = {
@@ -244,6 +256,7 @@ server_open(struct server *server, const struct server_options *options)
 	if (broker->epoll < 0)
 		return fail("epoll");
 	if (!open_signals(server) || !open_authority(broker) ||
+	    !open_graph(broker) ||
 	    !open_listener(broker, options) || !become(options->user))
 		return false;
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
@@ -266,6 +279,7 @@ server_close(struct server *server, const struct server_options *options)
 	if (broker->authority != NULL)
 		token_authority_destroy(broker->authority);
 	free(broker->authority_memory);
+	free(broker->graph_memory);
 	table_destroy(&broker->channels);
 	table_destroy(&broker->members);
 	table_destroy(&broker->lanes);

@@ -31,6 +31,8 @@
 #define MEMBERS_MAX		4096u	/* of one channel */
 /* Lanes whose other end is gone that one member may not have left yet. */
 #define OWED_MAX		256u
+#define EDGES_MAX		(1u << 17)	/* of all */
+#define MEMBER_EDGES_MAX	64u
 
 struct account {
 	struct list in_broker;
@@ -41,6 +43,9 @@ struct account {
 
 struct broker {
 	struct policy *policy;
+	struct graph *graph;		/* of the numbers in channel_entry */
+	void	*graph_memory;
+	uint64_t edges;
 	struct token_authority *authority;
 	void	*authority_memory;
 	uint64_t name_seed;
@@ -69,12 +74,13 @@ struct client {
 	struct account *account;
 	struct broker_page *page;
 	int	 page_file;		/* until HELLO */
+	int	 watched_file;		/* until its answer is sent; -1 */
 	struct list members;
 	struct list news;		/* sides to be told about */
 	struct list revoked;		/* members to be told about */
 	uint32_t unread;		/* events sent, not acknowledged */
 	bool	 greeted, is_dead, can_write;
-	uint32_t watched;		/* EPOLL* */
+	uint32_t interest;		/* EPOLL* */
 
 	/* The one answer that could not be sent yet. */
 	struct broker_packet answer;
@@ -86,6 +92,7 @@ struct client {
 struct channel_entry {
 	struct list in_bucket, in_objects;
 	uint64_t number, object;
+	uint32_t place;			/* in the graph */
 	char	 name[CHANNEL_NAME_MAX + 1];
 	struct channel_config config;
 	uid_t	 creator;
@@ -115,6 +122,8 @@ struct member {
 	uint64_t pool_number, pool_size;
 	struct segment *statistics;
 	uint32_t statistics_slot;
+	uint32_t edge_count;
+	uint64_t *edge;		/* channels that handling a message may call */
 };
 
 enum side_state {
@@ -203,6 +212,8 @@ status_t member_share_pool(struct member *member);
 void member_close(struct member *member);
 /* The side's client does not use its memory any more. */
 void side_leave(struct lane_side *side);
+/* Whoever handles a message of `parent` may wait for `child`. ERR_STATE. */
+status_t member_depend(struct member *parent, struct member *child);
 /* Ends what was done by the token that was revoked. */
 void member_revoke(struct member *member);
 

@@ -8,6 +8,7 @@
 #include <lib/test/ktap.h>
 #include <lib/token/audit.h>
 #include <lib/token/engine.h>
+#include <lib/token/octonion.h>
 
 #define OBJECTS		64u
 #define FORGERIES	1000000u
@@ -232,7 +233,8 @@ TEST(test_derive_narrows_and_never_widens)
 	fresh();
 	uint64_t object = new_object();
 	for (unsigned i = 0; i < 16 * 16 * 16; i++) {
-		struct token parent = mint(object, TOKEN_ALL), child, grandchild;
+		struct token parent = mint(object, TOKEN_ALL);
+		struct token child, grandchild;
 		struct token_grant from = { .object = object,
 		    .rights = (uint8_t)(i % 16 | TOKEN_GRANT), .trust = 8 };
 		struct token_grant to = { .object = object,
@@ -569,7 +571,7 @@ TEST(test_engines_accept_the_tokens_of_each_other)
 	free(plain);
 }
 
-TEST(test_identity_is_stable_and_differs_between_tokens)
+TEST(test_identity_is_stable_and_isolated_from_all_others)
 {
 	static uint64_t identity[1000];
 
@@ -583,7 +585,7 @@ TEST(test_identity_is_stable_and_differs_between_tokens)
 		EXPECT_EQ(identity[i], again);
 		EXPECT(again != token.tag);
 		for (unsigned j = 0; j < i; j++)
-			EXPECT(identity[j] != identity[i]);
+			EXPECT(octonion_isolated(identity[j], identity[i]));
 		token.tag++;
 		EXPECT_EQ(token_identity(authority, &token, &again), ERR_RIGHT);
 	}

@@ -328,9 +328,10 @@ run_trace(struct phoenix *phoenix, const char *operand)
 	for (uint64_t i = next - count; i < next; i++) {
 		const struct trace_event *event =
 		    &trace->event[i % TRACE_EVENTS];
-		say("%10lu us %-8s %4lx badge %lx order %lu %s\n",
+		say("%10lu us %-8s %4lx badge %lx order %lu %s %s\n",
 		    report_ns(event->tsc) / 1000, report_kind(event),
-		    event->a, event->b, event->order, report_outcome(event));
+		    event->a, event->b, event->order, report_outcome(event),
+		    report_name(event));
 	}
 	return OK;
 }

@@ -149,6 +149,9 @@ const struct trace_page *report_trace(const struct phoenix *phoenix,
 uint64_t report_ns(uint64_t tsc);
 const char *report_kind(const struct trace_event *event);
 const char *report_outcome(const struct trace_event *event);
+/* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */
+const char *report_request(uint64_t tag);
+const char *report_name(const struct trace_event *event);
 void report_system(void);
 status_t system_info_read(struct system_info *out_info);
 

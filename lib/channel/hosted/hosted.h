@@ -24,7 +24,8 @@
 
 /*
  * path: of the broker's socket; NULL: $BENNU_BROKER or BROKER_SOCKET. ERR_GONE
- * nobody serves there, ERR_NOSYS another version, ERR_LIMIT refused, ERR_NOMEM.
+ * nobody serves there, or the user has too many connections; ERR_NOSYS another
+ * version, ERR_NOMEM.
  * Close it after the last channel.
  */
 status_t channel_domain_hosted(const char *path,
@@ -51,6 +52,21 @@ status_t channel_hosted_revoke(struct channel_domain *domain,
 /* Channels from `from` on (0: the first) that this process may see. */
 status_t channel_hosted_list(struct channel_domain *domain, uint32_t from,
     struct broker_list *out_list);
+/*
+ * Whoever handles a message of the parent may wait for an answer of the child:
+ * both are members of this process, as receiver and as sender. ERR_STATE if
+ * somebody could wait in a circle then. Until the parent closes.
+ */
+status_t channel_hosted_depend(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child);
+
+/*
+ * Statistics pages of a process that this one may see, from `from` on. When
+ * out_watched->found, *out_file is a descriptor to map them read-only; of the
+ * caller.
+ */
+status_t channel_hosted_watch(struct channel_domain *domain, uint32_t from,
+    struct broker_watched *out_watched, int *out_file);
 /* What the broker holds; ERR_RIGHT for who is no observer. */
 status_t channel_hosted_totals(struct channel_domain *domain,
     struct broker_totals *out_totals);

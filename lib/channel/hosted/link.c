@@ -227,6 +227,18 @@ link_call(struct hosted *hosted, struct broker_packet *packet,
 	return packet->head.status;
 }
 
+status_t
+link_call_locked(struct hosted *hosted, struct broker_packet *packet,
+    struct link_files *out_files)
+{
+	status_t status;
+
+	pthread_mutex_lock(&hosted->lock);
+	status = link_call(hosted, packet, out_files);
+	pthread_mutex_unlock(&hosted->lock);
+	return status;
+}
+
 void
 link_tell(struct hosted *hosted, struct broker_packet *packet)
 {

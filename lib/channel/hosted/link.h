@@ -100,6 +100,9 @@ struct link_files {
  */
 status_t link_call(struct hosted *hosted, struct broker_packet *packet,
     struct link_files *out_files);
+/* The same, for who does not hold the lock. */
+status_t link_call_locked(struct hosted *hosted, struct broker_packet *packet,
+    struct link_files *out_files);
 /* Without an answer. */
 void link_tell(struct hosted *hosted, struct broker_packet *packet);
 /* Reads the events that are there, and gives them to their members. */

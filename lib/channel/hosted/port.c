@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The hosted port: connecting, joining, leaving, tokens. */
+/* The hosted port: connecting, joining, leaving. */
 #include <lib/channel/config.h>
 #include <lib/channel/hosted/link.h>
 #include <lib/channel/lane.h>
@@ -15,18 +15,6 @@
 #include <unistd.h>
 
 #define ANSWER_SECONDS	20	/* a broker that takes longer is as good as dead */
-
-static status_t
-call_locked(struct hosted *hosted, struct broker_packet *packet,
-    struct link_files *out_files)
-{
-	status_t status;
-
-	pthread_mutex_lock(&hosted->lock);
-	status = link_call(hosted, packet, out_files);
-	pthread_mutex_unlock(&hosted->lock);
-	return status;
-}
 
 /* Memory that came with the answer. */
 static status_t
@@ -262,7 +250,7 @@ hosted_rights(struct channel_domain *domain, struct channel_member *member,
 	};
 
 	if (token->object != own->object ||
-	    call_locked(hosted_of(domain), &packet, NULL) != OK)
+	    link_call_locked(hosted_of(domain), &packet, NULL) != OK)
 		return 0;
 	return packet.token.rights & TOKEN_ALL;
 }
@@ -413,84 +401,4 @@ channel_hosted_is_cut(struct channel_domain *domain)
 	is_cut = hosted->is_cut;
 	pthread_mutex_unlock(&hosted->lock);
 	return is_cut;
-}
-
-static status_t
-call_token(struct channel_domain *domain, struct broker_packet *packet,
-    struct token *out_token)
-{
-	status_t status = call_locked(hosted_of(domain), packet, NULL);
-
-	if (status == OK)
-		*out_token = packet->token.token;
-	return status;
-}
-
-status_t
-channel_hosted_mint(struct channel_domain *domain, const char *name,
-    unsigned rights, unsigned trust, struct token *out_token)
-{
-	struct broker_packet packet = {
-		.head.kind = BROKER_MINT,
-		.token = { .rights = rights, .trust = trust },
-	};
-
-	if (!channel_name_valid(name))
-		return ERR_ARG;
-	memcpy(packet.token.name, name, strlen(name) + 1);
-	return call_token(domain, &packet, out_token);
-}
-
-status_t
-channel_hosted_derive(struct channel_domain *domain,
-    const struct token *parent, const struct token_grant *grant,
-    struct token *out_token)
-{
-	struct broker_packet packet = {
-		.head.kind = BROKER_DERIVE,
-		.token = {
-			.token = *parent, .rights = grant->rights,
-			.trust = grant->trust, .holder = grant->holder,
-		},
-	};
-
-	if (grant->object != parent->object)
-		return ERR_ARG;
-	return call_token(domain, &packet, out_token);
-}
-
-status_t
-channel_hosted_revoke(struct channel_domain *domain, struct token *token)
-{
-	struct broker_packet packet = {
-		.head.kind = BROKER_REVOKE, .token.token = *token,
-	};
-
-	return call_token(domain, &packet, token);
-}
-
-status_t
-channel_hosted_list(struct channel_domain *domain, uint32_t from,
-    struct broker_list *out_list)
-{
-	struct broker_packet packet = {
-		.head.kind = BROKER_LIST, .value = from,
-	};
-	status_t status = call_locked(hosted_of(domain), &packet, NULL);
-
-	if (status == OK)
-		*out_list = packet.list;
-	return status;
-}
-
-status_t
-channel_hosted_totals(struct channel_domain *domain,
-    struct broker_totals *out_totals)
-{
-	struct broker_packet packet = { .head.kind = BROKER_TOTALS };
-	status_t status = call_locked(hosted_of(domain), &packet, NULL);
-
-	if (status == OK)
-		*out_totals = packet.totals;
-	return status;
 }

@@ -21,6 +21,7 @@ static const uint16_t request_body[BROKER_KINDS] = {
 	[BROKER_DEPEND] = BODY(edge),
 	[BROKER_LIST] = BODY(value),
 	[BROKER_TOTALS] = BODY(value),
+	[BROKER_WATCH] = BODY(value),
 };
 
 /* An answer that is an error has no body. */
@@ -37,6 +38,7 @@ static const uint16_t answer_body[BROKER_EVENT_END] = {
 	[BROKER_DEPEND] = BODY(value),
 	[BROKER_LIST] = BODY(list),
 	[BROKER_TOTALS] = BODY(totals),
+	[BROKER_WATCH] = BODY(watched),
 	[BROKER_EVENT_LANE] = BODY(lane),
 	[BROKER_EVENT_GONE] = BODY(lane),
 	[BROKER_EVENT_REVOKED] = BODY(value),

@@ -11,6 +11,7 @@
  *	answer to HELLO		page of the process
  *	answer to CREATE, OPEN	segment of its statistics page; its pool, if
  *				pool_size > 0
+ *	answer to WATCH		segment, read-only, if there was one
  *	event LANE		segment; pool, if pool_size > 0 and the lane
  *				comes in; bell, if the channel is pollable
  *
@@ -53,6 +54,7 @@ enum broker_kind {
 	BROKER_DEPEND,		/* edge of the channel graph */
 	BROKER_LIST,		/* channels from a place of the table on */
 	BROKER_TOTALS,		/* what the broker holds */
+	BROKER_WATCH,		/* statistics of processes, one after another */
 	BROKER_KINDS,
 
 	BROKER_EVENT_LANE = 64,
@@ -109,7 +111,7 @@ struct broker_drop {
 };
 
 struct broker_edge {
-	uint64_t parent, child;		/* channels */
+	uint64_t parent, child;		/* members: who receives, who sends */
 };
 
 struct broker_lane {
@@ -143,10 +145,17 @@ struct broker_list {
 	struct broker_listed channel[BROKER_LISTED];
 };
 
+/* Pages of STATISTICS_PAGE bytes (lib/channel/statistics.h), to be read. */
+struct broker_watched {
+	uint32_t next;			/* where to go on; 0: that was all */
+	uint32_t found;			/* 1: this is one, and has a descriptor */
+	uint64_t segment, segment_size;
+};
+
 struct broker_totals {
 	uint64_t processes, channels, members, lanes, segments, pools;
 	uint64_t bytes;			/* of segments and pools */
-	uint64_t accounts;
+	uint64_t accounts, edges;
 	uint64_t descriptors;		/* open in the broker */
 	uint64_t refused, malformed;	/* requests, since its start */
 };
@@ -154,7 +163,7 @@ struct broker_totals {
 struct broker_packet {
 	struct broker_head head;
 	union {
-		uint64_t value;		/* HELLO, CLOSE, MAPPED, ACK, LIST,
+		uint64_t value;		/* HELLO, CLOSE, MAPPED, ACK, LIST, WATCH,
 					 * EVENT_REVOKED: member */
 		struct broker_join join;
 		struct broker_joined joined;
@@ -163,6 +172,7 @@ struct broker_packet {
 		struct broker_edge edge;
 		struct broker_lane lane;
 		struct broker_list list;
+		struct broker_watched watched;
 		struct broker_totals totals;
 	};
 };
