@@ -72,6 +72,7 @@ struct bench_peer {
 	const char *name, *text;
 	unsigned flags;
 	int	(*prepare)(struct bench_rig *rig);
+	void	(*release)(struct bench_rig *rig);	/* what prepare made */
 	void	*(*open)(struct bench_rig *rig, enum bench_side side);
 	bool	(*round_trip)(void *end, const struct bench_job *job);
 	bool	(*serve)(void *end, const struct bench_job *job);

@@ -33,7 +33,7 @@ wait_for_nothing(void *argument)
 	size_t length = sizeof(message);
 
 	waiter->fine = channel_receive_until(waiter->ends.in, message, &length,
-	    &waiter->ends.token, bench_now_ns() + waiter->wait_ns) ==
+	    waiter->ends.attendance.token, bench_now_ns() + waiter->wait_ns) ==
 	    ERR_TIMEOUT;
 	waiter->cpu_ns = thread_cpu_ns() - start;
 	return NULL;
@@ -42,23 +42,24 @@ wait_for_nothing(void *argument)
 bool
 extra_idle(struct figures *figures, bool quick)
 {
-	struct channel_place *place = channel_place_private();
 	struct waiter waiter = { .wait_ns = quick ? WAIT_QUICK_NS : WAIT_NS };
 	struct channel_ends client;
+	struct meeting meeting;
 	pthread_t thread;
 
-	if (place == NULL)
+	if (!meeting_of_threads(&meeting, TOKEN_TRUST_MAX))
 		return false;
-	waiter.ends = (struct channel_ends){ .token = place->token,
-		.domain = place->domain };
+	waiter.ends.meeting = &meeting;
 	client = waiter.ends;
-	if (channel_ends_open(&waiter.ends, BENCH_SERVER) &&
-	    channel_ends_open(&client, BENCH_CLIENT) &&
-	    pthread_create(&thread, NULL, wait_for_nothing, &waiter) == 0)
-		pthread_join(thread, NULL);
-	channel_ends_close(&client);
-	channel_ends_close(&waiter.ends);
-	channel_place_close(place);
+	if (channel_ends_open(&waiter.ends, BENCH_SERVER)) {
+		if (channel_ends_open(&client, BENCH_CLIENT) &&
+		    pthread_create(&thread, NULL, wait_for_nothing,
+		    &waiter) == 0)
+			pthread_join(thread, NULL);
+		channel_ends_close(&client);
+		channel_ends_close(&waiter.ends);
+	}
+	meeting_close(&meeting);
 	return waiter.fine && figures_add_single(figures, "channel-idle.cpu",
 	    "CPU time of a member that waits", "permille",
 	    1000.0 * (double)waiter.cpu_ns / (double)waiter.wait_ns);

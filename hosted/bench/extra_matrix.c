@@ -3,8 +3,10 @@
  * Many senders and receivers on one channel, each a thread, not pinned, waiting
  * as configured by default. All messages are counted and summed at both ends.
  */
-#include "channel_ends.h"
 #include "extras.h"
+
+#include <hosted/demo/meeting.h>
+#include <lib/channel/channel.h>
 
 #include <pthread.h>
 
@@ -14,7 +16,7 @@
 #define SIZE		32u
 
 struct matrix {
-	struct channel_place *place;
+	struct meeting meeting;
 	pthread_barrier_t open, done;	/* threads, and who measures */
 	uint64_t each;			/* messages of a producer */
 	bool	 failed;
@@ -28,11 +30,11 @@ static const unsigned counts[] = { 1, 2, 4, 8, 16 };
 static struct channel *
 join(struct matrix *matrix, unsigned role)
 {
-	struct channel_options options = { .domain = matrix->place->domain,
+	struct channel_options options = { .domain = matrix->meeting.domain,
 		.role = role };
 	struct channel *channel = NULL;
 
-	if (channel_open("matrix", &options, &matrix->place->token,
+	if (channel_open("matrix", &options, &matrix->meeting.token,
 	    &channel) != OK)
 		__atomic_store_n(&matrix->failed, true, __ATOMIC_RELAXED);
 	pthread_barrier_wait(&matrix->open);
@@ -49,7 +51,7 @@ produce(void *argument)
 	while (channel != NULL && sent < matrix->each) {
 		message[0] = (uintptr_t)channel ^ sent * 0x9e3779b97f4a7c15ul;
 		if (channel_send(channel, message, SIZE,
-		    &matrix->place->token) != OK)
+		    &matrix->meeting.token) != OK)
 			break;
 		sum += message[0];
 		sent++;
@@ -73,7 +75,7 @@ consume(void *argument)
 		size_t length = SIZE;
 
 		status = channel_receive_until(channel, message, &length,
-		    &matrix->place->token, CHANNEL_FOREVER);
+		    &matrix->meeting.token, CHANNEL_FOREVER);
 		if (status != OK)
 			break;
 		sum += message[0];
@@ -120,21 +122,20 @@ static uint64_t
 run_cell(unsigned producers, unsigned consumers, uint64_t each)
 {
 	static const struct channel_config config = { .type = CHANNEL_ASYNC };
-	struct matrix matrix = { .place = channel_place_private(),
-		.each = each };
+	struct matrix matrix = { .each = each };
 	struct channel_options options = { .role = 0 };
 	struct channel *creator;
 	uint64_t time = 0;
 
-	if (matrix.place == NULL)
+	if (!meeting_of_threads(&matrix.meeting, TOKEN_TRUST_MAX))
 		return 0;
-	options.domain = matrix.place->domain;
-	if (channel_create("matrix", &config, &options, &matrix.place->token,
+	options.domain = matrix.meeting.domain;
+	if (channel_create("matrix", &config, &options, &matrix.meeting.token,
 	    &creator) == OK) {
 		time = run_threads(&matrix, producers, consumers);
 		channel_close(creator);
 	}
-	channel_place_close(matrix.place);
+	meeting_close(&matrix.meeting);
 	return time;
 }
 

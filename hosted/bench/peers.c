@@ -18,6 +18,11 @@ PEER(peer_channel_multicast);
 PEER(peer_channel_stream);
 PEER(peer_channel_batch);
 PEER(peer_channel_buffer);
+PEER(peer_process_spin);
+PEER(peer_process_sleep);
+PEER(peer_process_adaptive);
+PEER(peer_process_call);
+PEER(peer_process_buffer);
 PEER(peer_channel_cost);
 PEER(peer_futex);
 PEER(peer_eventfd);
@@ -46,6 +51,11 @@ const struct bench_entry bench_peers[] = {
 	{ "channel-stream", NULL, &peer_channel_stream },
 	{ "channel-batch", NULL, &peer_channel_batch },
 	{ "channel-buffer", NULL, &peer_channel_buffer },
+	{ "process-spin", NULL, &peer_process_spin },
+	{ "process-sleep", NULL, &peer_process_sleep },
+	{ "process-adaptive", NULL, &peer_process_adaptive },
+	{ "process-call", NULL, &peer_process_call },
+	{ "process-buffer", NULL, &peer_process_buffer },
 	{ "channel-cost", NULL, &peer_channel_cost },
 	{ "futex", NULL, &peer_futex },
 	{ "eventfd", NULL, &peer_eventfd },

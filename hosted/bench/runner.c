@@ -356,6 +356,8 @@ runner_close(struct runner *runner)
 		runner->peer->close(runner->end);
 	if (runner->server > 0)
 		waitpid(runner->server, NULL, 0);
+	if (runner->peer->release != NULL)
+		runner->peer->release(&runner->rig);
 	for (unsigned i = 0; i < 4; i++)
 		if (runner->rig.fd[i] >= 0)
 			close(runner->rig.fd[i]);
