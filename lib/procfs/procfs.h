@@ -16,6 +16,7 @@
 #pragma once
 
 #include <idl/libos.h>
+#include <idl/proc.h>
 #include <idl/storage.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,6 +7,7 @@
 
 #include <idl/errno.h>
 #include <lib/base/string.h>
+#include <lib/wire/server.h>
 
 static char text[STORAGE_PATH_MAX], target[STORAGE_PATH_MAX];
 
@@ -208,36 +209,35 @@ read_link(const struct files_request *request, const struct process *caller)
 }
 
 /* The target of the link, or the root directory, and the rest of the path. */
-static int
-leave(const struct files_request *request, const struct process *caller)
+unsigned
+files_leave(struct service_call *call, const struct process *caller,
+    const struct proc_leave_args *in, uint64_t *out_length)
 {
-	uint64_t length = request->word[1];
+	uint64_t length = in->path.length;
 	struct procfs_walk walk;
 	size_t done = 0;
-	int error = get_path(request, &length);
+	int error = (int)wire_error(wire_take(call, &in->path, text));
 
 	if (error == 0)
 		error = procfs_resolve(text, length, caller->pid, true, &walk);
 	if (error == 0)
 		error = check_node(caller, &walk.node);
-	if (error != 0)
-		return error;
-	if (!walk.leaves)
-		return E_ACCES;
-	if (walk.node.kind == PROCFS_TOP)
+	if (error == 0 && !walk.leaves)
+		error = E_ACCES;
+	if (error == 0 && walk.node.kind == PROCFS_TOP)
 		target[done++] = '/';
-	else
+	else if (error == 0)
 		error = files_link(&walk.node, caller->pid, target,
 		    sizeof(target), &done);
 	if (error != 0)
-		return error;
+		return (unsigned)error;
 	length -= walk.rest;
 	if (length + done >= sizeof(target) ||
-	    length + done > request->word[2])
+	    length + done > in->target.length)
 		return E_NAMETOOLONG;
 	memcpy(target + done, text + walk.rest, length);
-	request->out[0] = done + length;
-	return files_put(request, 0, target, done + length);
+	*out_length = done + length;
+	return wire_error(wire_give(call, &in->target, target, *out_length));
 }
 
 /* A name that would be made: nothing is, but some are there. */
@@ -291,14 +291,12 @@ names_request(const struct files_request *request,
 		return refuse_change(request, caller);
 	case STORAGE_SYMLINK_AT:
 		return E_PERM;
-	case PROC_LEAVE:
-		return leave(request, caller);
 	default:
 		return E_NOSYS;
 	}
 }
 
-int
+service_outcome
 files_dispatch(struct service_call *call, const struct process *process)
 {
 	const struct message in = call->message;
@@ -307,9 +305,8 @@ files_dispatch(struct service_call *call, const struct process *process)
 	int error = process == NULL ? files_request(&request, call->badge) :
 	    names_request(&request, process);
 
-	if (error == 0)
-		call->message = out;
-	else
-		call->reply_caps = 0;
-	return error;
+	if (error != 0)
+		return wire_refuse(call, (unsigned)error);
+	call->message = out;
+	return SERVICE_REPLY;
 }
