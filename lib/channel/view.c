@@ -199,7 +199,7 @@ channel_commit(struct channel *channel, const struct channel_view *view)
 	};
 	status = offer.in_place ? channel_buffer_put(channel, made->buffer,
 	    length, &offer) : channel_put(channel, &offer);
-	if (status == OK)
+	if (status != ERR_FULL && status != ERR_TIMEOUT && status != ERR_EMPTY)
 		end_made(channel);
 	return status;
 }

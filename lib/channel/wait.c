@@ -4,15 +4,16 @@
  *
  * Spinning costs the CPU, sleeping costs two system calls and a switch. The
  * average length of the last waits says which is cheaper: while it is below
- * what a sleep costs (config.spin_ns), a wait spins for up to twice the average;
- * else it sleeps at once, but every sixteenth spins in full, because the length
- * of a wait that slept contains the sleep and would never fall again. One CPU
- * never spins: the other side could not run meanwhile.
+ * what a sleep costs (config.spin_ns), a wait spins for up to twice the
+ * average; else it sleeps at once, but every sixteenth spins in full, because
+ * the length of a wait that slept contains the sleep and would never fall
+ * again. One CPU never spins: the other side could not run meanwhile.
  *
- * Sleeping: raise the flags of all lanes concerned, looking at each again behind
- * it; look at the generation; sleep on all the words. Whoever publishes lowers a
- * flag, then wakes (ring.h); whoever posts an event changes the generation, then
- * wakes. Nobody's wake-up is lost, because each is looked for behind the raising.
+ * Sleeping: raise the flags of all lanes concerned, looking at each again
+ * behind it; look at the generation; sleep on all the words. Whoever publishes
+ * lowers a flag, then wakes (ring.h); whoever posts an event changes the
+ * generation, then wakes. Nobody's wake-up is lost, because each is looked for
+ * behind the raising.
  */
 #include "state.h"
 
