@@ -10,11 +10,11 @@
 #include <lib/test/ktap.h>
 #include <lib/test/step.h>
 
-#define ROUNDS		64ul
+#define ROUNDS		16ul
 #define LIMIT_PLAIN	300u
-#define LIMIT_RAW	1000u
+#define LIMIT_RAW	400u
 #define LIMIT_LITE	2000u
-#define LIMIT_FULL	2500u
+#define LIMIT_FULL	2200u
 
 struct thing {
 	uint64_t words[4];

@@ -149,7 +149,10 @@ end_made(struct channel *channel)
 	if (channel->made.where == MADE_IN_POOL)
 		pool_release(channel->pool, channel->made.buffer);
 	channel->made = (struct channel_made){ .where = MADE_NOT };
-	channel_sweep(channel);
+	if (channel->ending)
+		channel_sweep(channel);
+	else
+		channel_set_fast(channel);
 }
 
 static status_t
