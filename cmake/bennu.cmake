@@ -21,9 +21,9 @@
 #       THREADS: also of the preset host-tsan, which has no other tests
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
-#       target NAME: C from Cap'n Proto schemas, by tools/capnpc, in
-#       FOLDER/idl of the build (docs/design/interfaces.md). Those of the target
-#       `interfaces` any component may include
+#       target NAME: C from Cap'n Proto schemas of one folder, by
+#       tools/capnpc, in FOLDER/idl of the build (docs/design/interfaces.md).
+#       Those of the target `interfaces` any component may include
 #   bennu_host_tool(NAME SOURCES ...)                tools/NAME, for the build
 #       is a Linux program in every preset
 #
@@ -129,12 +129,26 @@ function(bennu_host_tool name)
 		OUTPUT_NAME ${name})
 endfunction()
 
-# The headers of a schema: its own, and three for each interface in it.
+# The headers of a schema: of its protocols, with three for each interface, and
+# of ordinary structs ($layout(fixed) stands on the line of the struct).
 function(bennu_headers_of schema folder out_headers)
 	get_filename_component(name ${schema} NAME_WE)
-	set(headers ${folder}/idl/${name}.h)
+	file(STRINGS ${schema} ours REGEX "bennu\\.capnp")
+	file(STRINGS ${schema} structs REGEX "^ *struct [A-Za-z0-9]+")
+	list(FILTER structs EXCLUDE REGEX "layout\\(fixed\\)")
+	set(headers)
+	if(ours)
+		list(APPEND headers ${folder}/idl/${name}.h)
+	endif()
+	if(structs OR NOT ours)
+		list(APPEND headers ${folder}/idl/${name}.capnp.h)
+	endif()
+	set(${out_headers} ${headers} PARENT_SCOPE)
 	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
 		${schema})
+	if(NOT ours)
+		return()
+	endif()
 	file(STRINGS ${schema} lines REGEX "^interface [A-Za-z0-9]+")
 	foreach(line IN LISTS lines)
 		string(REGEX REPLACE "^interface ([A-Za-z0-9]+).*" "\\1" word
@@ -157,18 +171,26 @@ function(bennu_interfaces name)
 	if(NOT arg_FOLDER)
 		set(arg_FOLDER ${BENNU_GENERATED})
 	endif()
-	set(schemas ${arg_SCHEMAS})
-	list(TRANSFORM schemas PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
-	set(outputs ${arg_FOLDER}/idl/names.h ${arg_FOLDER}/idl/fuzz.h)
+	set(schemas)
+	foreach(schema IN LISTS arg_SCHEMAS)
+		get_filename_component(path ${schema} ABSOLUTE)
+		list(APPEND schemas ${path})
+		get_filename_component(prefix ${path} DIRECTORY)
+	endforeach()
+	set(outputs)
 	foreach(schema IN LISTS schemas)
 		bennu_headers_of(${schema} ${arg_FOLDER} headers)
 		list(APPEND outputs ${headers})
 	endforeach()
+	if("${outputs}" MATCHES "_client.h")
+		list(APPEND outputs ${arg_FOLDER}/idl/names.h
+			${arg_FOLDER}/idl/fuzz.h)
+	endif()
 	file(MAKE_DIRECTORY ${arg_FOLDER})
 	add_custom_command(OUTPUT ${outputs}
 		COMMAND ${BENNU_CAPNP} compile
 			-o$<TARGET_FILE:tool_capnpc-bennu>:${arg_FOLDER}
-			--src-prefix=${CMAKE_CURRENT_SOURCE_DIR}
+			--src-prefix=${prefix}
 			-I${CMAKE_SOURCE_DIR}/idl ${schemas}
 		DEPENDS ${schemas} ${CMAKE_SOURCE_DIR}/idl/bennu.capnp
 			tool_capnpc-bennu

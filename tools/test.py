@@ -34,6 +34,8 @@ CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures", "interfaces", "call_order")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
+# Wrong messages for a reader, and as many for a builder: (number, seconds).
+WRONG_MESSAGES = {"full": (500000, 900), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -294,7 +296,15 @@ def applet_jobs():
 
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
-                       [str(EXCHANGED[tier])], timeout=600)]
+                       [str(EXCHANGED[tier])],
+                       timeout=7200 if tier == "nightly" else 600)]
+
+
+def wrong_message_jobs(tier):
+    count, seconds = WRONG_MESSAGES[tier]
+    return [Job("wrong-messages/capnp",
+                [os.path.join(BUILD, "host-asan", "tests", "capnp_mutation"),
+                 str(count)], timeout=seconds, tier="full")]
 
 
 def gate_jobs():
@@ -341,7 +351,8 @@ def build(report, processes, tier):
 def all_jobs(tier):
     jobs = check_jobs() + tool_jobs() + host_jobs(tier)
     if tier != "quick":
-        jobs += mutation_jobs(tier) + fuzz_jobs(tier)
+        jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
+                 + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
             + exchange_jobs(tier) + gate_jobs())
 

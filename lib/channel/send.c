@@ -113,7 +113,9 @@ channel_pick(struct channel *channel, struct lane_out **out_lane)
 	}
 	for (uint32_t i = 0, at = list->turn; i < list->count; i++) {
 		struct lane_out *lane = list->lane[at];
-		uint64_t room = ring_room(&lane->messages);
+		/* Of lossy rings nobody knows how full they are. */
+		uint64_t room = channel_is_lossy(channel) ? 1 :
+		    ring_room(&lane->messages);
 
 		if (++at == list->count)
 			at = 0;
@@ -123,9 +125,6 @@ channel_pick(struct channel *channel, struct lane_out **out_lane)
 		most = room;
 		*out_lane = lane;
 		list->turn = at;
-		/* Of lossy rings nobody knows how full they are. */
-		if (channel_is_lossy(channel))
-			break;
 	}
 	return found ? OK : ERR_EMPTY;
 }

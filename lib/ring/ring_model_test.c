@@ -16,7 +16,7 @@
 
 #define LINES	4u
 
-static _Alignas(RING_LINE) uint8_t memory[4 * RING_LINE + LINES * RING_LINE];
+static _Alignas(RING_LINE) uint8_t memory[(4 + LINES + 1) * RING_LINE];
 
 static struct {
 	struct ring_producer producer;
@@ -78,28 +78,43 @@ word_at(const void *data, uint32_t offset)
  * a message that nobody sent.
  */
 static status_t
-stage_number(uint32_t number)
+write_number(uint32_t number)
 {
-	uint32_t length = lengths[number];
 	uint64_t next;
 	void *data;
-	status_t status = ring_reserve(&world.producer, length, &data);
+	status_t status = ring_reserve(&world.producer, lengths[number],
+	    &data);
 
 	if (status != OK)
 		return status;
 	ring_put(word_at(data, 0), number);
-	next = world.producer.start + LINES + 1;
-	if (length == LONG)
+	next = ring_position(&world.producer) + (LINES + 1) * RING_LINE;
+	if (lengths[number] == LONG)
 		ring_put(word_at(data, FORGED), ring_sequence_of(next));
-	ring_stage(&world.producer, length, RING_DATA, number);
 	return OK;
 }
 
 static status_t
+stage_number(uint32_t number)
+{
+	status_t status = write_number(number);
+
+	if (status == OK)
+		ring_stage(&world.producer, lengths[number], RING_DATA, number);
+	return status;
+}
+
+/* In turn by the short way and by the long one. */
+static status_t
 send_number(uint32_t number)
 {
-	status_t status = stage_number(number);
+	status_t status = write_number(number);
 
+	if (status == OK && number % 2 == 0)
+		ring_commit(&world.producer, lengths[number], RING_DATA,
+		    number);
+	else if (status == OK)
+		ring_stage(&world.producer, lengths[number], RING_DATA, number);
 	ring_publish(&world.producer);
 	return status;
 }
@@ -263,7 +278,7 @@ TEST(test_no_wake_up_of_either_side_is_lost)
 	explore((struct interleave_program){ .name = "sleep, long",
 	    .body = { send_sleeping, receive_sleeping },
 	    .check = check_all });
-	messages = at_least(5, 8);
+	messages = at_least(6, 8);
 	lengths = small;
 	explore((struct interleave_program){ .name = "sleep, short",
 	    .body = { send_sleeping, receive_sleeping },
@@ -345,6 +360,37 @@ TEST(test_lossy_messages_are_whole_and_the_lost_are_counted)
 	messages = at_least(6, 8);
 	explore((struct interleave_program){ .name = "lossy",
 	    .body = { overwrite_all, take_some }, .check = take_rest });
+}
+
+static void
+overwrite_waking(void)
+{
+	for (uint32_t i = 0; i < messages; i++) {
+		uint64_t data = i * 3 + 1;
+		(void)ring_overwrite(&world.producer, &data, 8, i);
+		if (ring_producer_must_wake(&world.producer))
+			interleave_wake(ring_consumer_word(memory));
+	}
+}
+
+static void
+take_sleeping(void)
+{
+	while (world.received < messages) {
+		if (take_one() == OK ||
+		    !ring_consumer_prepare_sleep(&world.consumer))
+			continue;
+		interleave_sleep(ring_consumer_word(memory), 1);
+		ring_consumer_awake(&world.consumer);
+	}
+}
+
+TEST(test_who_sleeps_is_woken_though_its_message_is_overwritten)
+{
+	messages = at_least(4, 5);
+	explore((struct interleave_program){ .name = "lossy sleep",
+	    .body = { overwrite_waking, take_sleeping },
+	    .check = take_rest });
 }
 
 TEST_MAIN(0)

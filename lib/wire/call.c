@@ -3,7 +3,7 @@
 #include "call.h"
 
 #include <abi/status.h>
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/sys/sys.h>
 
 #define TRIES	8u	/* of a call whose windows are not there yet */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <abi/status.h>
 #include <lib/wire/wire.h>
 
 /*
@@ -22,3 +23,12 @@ long wire_call(cap_t target, struct message *message,
     const struct window *window, uint64_t transfer, cap_t *caps);
 
 #define WIRE_FAILED	0x10000	/* beyond all errors of replies */
+
+/* In a service, of a protocol whose errors are ERR_*: which one it was. */
+static inline status_t
+wire_status(long error)
+{
+	status_t status = (status_t)-error;
+
+	return status > WIRE_FAILED ? status - WIRE_FAILED : status;
+}

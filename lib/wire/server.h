@@ -7,6 +7,7 @@
 
 #include <idl/errno.h>
 #include <lib/service/service.h>
+#include <lib/wire/outbox.h>
 #include <lib/wire/wire.h>
 
 /* What a handler of a method that parks returns beside 0 and errors. */
@@ -18,6 +19,20 @@ wire_refuse(struct service_call *call, unsigned error)
 	call->reply_caps = 0;
 	call->message.word[1] = error;
 	return SERVICE_ERROR;
+}
+
+/* A reply without results; words one by one, see tools/capnpc/message.c. */
+static inline void
+wire_reply(struct message *message)
+{
+	message->word[0] = TAG_REPLY_OK;
+	message->word[1] = 0;
+	message->word[2] = 0;
+	message->word[3] = 0;
+	message->word[4] = 0;
+	message->word[5] = 0;
+	message->word[6] = 0;
+	message->word[7] = 0;
 }
 
 /* E_* for what a window copy returned. */

@@ -9,7 +9,8 @@
  */
 #include <idl/console_server.h>
 #include <idl/errno.h>
-#include <idl/phoenix.h>
+#include <idl/phoenix_client.h>
+#include <idl/place.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 #include <lib/console/console.h>
@@ -21,7 +22,6 @@
 #define BIT_IRQ		(1ul << 3)
 #define BIT_PUMP	(1ul << 32)
 #define LAYOUT		3u
-#define TRIES		4u	/* of a call whose window is not there yet */
 
 #define NOTE_MAX	64u	/* bytes at the end of an answer */
 
@@ -123,29 +123,18 @@ port_notify(void *context)
 		service_panic("effect list full");
 }
 
-/* A piece of phoenix's text: ERR_*; *out_answer has length, cursor, result. */
+/* A piece of phoenix's text. */
 static status_t
 command_piece(const uint8_t *text, size_t length, uint64_t cursor,
-    struct message *out_answer)
+    struct phoenix_command_results *out)
 {
-	const struct message request = { { PHOENIX_COMMAND, cursor,
-	    [6] = sizeof(piece), [7] = length } };
-	status_t status = ERR_RETRY;
+	const struct phoenix_command_args in = {
+		.cursor = cursor, .command = { text, length, 0 },
+		.text = { piece, sizeof(piece), 0 },
+	};
+	status_t status = wire_status(phoenix_command(commander, &in, out));
 
-	for (unsigned i = 0; i < TRIES && status == ERR_RETRY; i++) {
-		own_utcb()->windows[0] = (struct window){ (uint64_t)text,
-		    length << 2 | WINDOW_READ };
-		own_utcb()->windows[1] = (struct window){ (uint64_t)piece,
-		    sizeof(piece) << 2 | WINDOW_WRITE };
-		piece[0] = 0;		/* its page is there */
-		*out_answer = request;
-		status = sys_call(commander, 2ul << IPC_WINDOWS_SHIFT,
-		    out_answer, NULL);
-	}
-	if (status == OK && out_answer->word[0] != TAG_REPLY_OK)
-		status = out_answer->word[1] != OK ? out_answer->word[1] :
-		    ERR_ARG;
-	if (status == OK && out_answer->word[1] > sizeof(piece))
+	if (status == OK && out->text_length > sizeof(piece))
 		status = ERR_RANGE;
 	return status;
 }
@@ -161,7 +150,7 @@ port_command(void *context, const uint8_t *text, size_t length,
 	char *end = (char *)answer;
 	size_t room = CONSOLE_ANSWER_MAX - NOTE_MAX, used = 0;
 	uint64_t cursor = 0;
-	struct message got;
+	struct phoenix_command_results got;
 
 	(void)context;
 	*out_failed = false;
@@ -172,13 +161,13 @@ port_command(void *context, const uint8_t *text, size_t length,
 			return used + format_text(end + used, NOTE_MAX,
 			    "[no more from phoenix: status %lu]\n", status);
 		}
-		size_t part = got.word[1] < room - used ? got.word[1] :
-		    room - used;
+		size_t part = got.text_length < room - used ?
+		    got.text_length : room - used;
 		memcpy(answer + used, piece, part);
 		used += part;
-		*out_failed |= cursor == 0 && got.word[3] != OK;
-		cursor = got.word[2];
-		if (part < got.word[1] || (cursor != 0 && part == 0))
+		*out_failed |= cursor == 0 && got.result != OK;
+		cursor = got.next;
+		if (part < got.text_length || (cursor != 0 && part == 0))
 			return used + format_text(end + used, NOTE_MAX,
 			    "[the rest is cut]\n");
 	} while (cursor != 0);

@@ -17,13 +17,15 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/phoenix_server.h>
+#include <idl/place.h>
 #include <lib/place/place.h>
 #include <lib/service/service.h>
 #include <idl/powers.h>
 #include <idl/trace.h>
 
 #define PLACES_MAX	16u
+#define CONTROL_BADGE	0x10000ul	/* of holders of "phoenix:control" */
 #define PROVIDES_MAX	8u
 #define NEEDS_MAX	16u
 
@@ -134,9 +136,16 @@ void chaos_due(struct phoenix *phoenix);
 status_t grant(struct phoenix *phoenix, const struct place *to,
     const char *name, cap_t *out_cap);
 
+/* What a request acts on. */
+struct phoenix_context {
+	struct phoenix *phoenix;
+	struct place *from;	/* who asks; NULL: a commander */
+};
+
 /* command.c */
-service_outcome handle_command(struct phoenix *phoenix,
-    struct service_call *call);
+unsigned handle_command(struct phoenix_context *context,
+    struct service_call *call, const struct phoenix_command_args *in,
+    struct phoenix_command_results *out);
 
 /* report.c: what is known of a death, before the place gets a new life. */
 void report_death(const struct phoenix *phoenix, const struct place *place,

@@ -39,26 +39,29 @@ is_flat(const struct method *method)
 static char *
 argument_declaration(const struct parameter *p)
 {
+	const char *name = name_local(p->name);
+
 	switch (p->form) {
 	case FORM_NUMBER:
-		return text_format(", %s %s", p->c_type, p->name);
+		return text_format(", %s %s", p->c_type, name);
 	case FORM_IN_WORDS:
-		return text_format(", const char *%s", p->name);
+		return text_format(", const char *%s", name);
 	case FORM_BYTES:
 		if (p->is_result)
 			return text_format(", void *%s, uint64_t %s_room",
-			    p->name, p->name);
+			    name, p->name);
 		if (p->is_short)
 			return text_format(", const char %s[static "
-			    "WIRE_SHORT_MAX], uint64_t %s_length", p->name,
+			    "WIRE_SHORT_MAX], uint64_t %s_length", name,
 			    p->name);
 		return text_format(", const %s *%s, uint64_t %s_length",
-		    p->is_text ? "char" : "void", p->name, p->name);
+		    p->is_text ? "char" : "void", name, p->name);
 	case FORM_STRUCT:
 		return text_format(p->is_result ? ", %s *out_%s" :
-		    ", const %s *%s", p->c_type, p->name);
+		    ", const %s *%s", p->c_type, p->is_result ? p->name :
+		    name);
 	case FORM_CAP:
-		return text_format(", cap_t %s", p->name);
+		return text_format(", cap_t %s", name);
 	default:
 		return text_format("%s", "");
 	}
@@ -102,27 +105,48 @@ result_declarations(const struct method *method)
 static void
 emit_initialiser(const struct parameter *p)
 {
+	const char *name = name_local(p->name);
+
 	switch (p->form) {
 	case FORM_NUMBER:
 	case FORM_CAP:
-		out_line("\t\t.%s = %s,", p->name, p->name);
+		out_line("\t\t.%s = %s,", p->name, name);
 		break;
 	case FORM_BYTES:
-		out_line("\t\t.%s = { %s, %s_%s, 0 },", p->name, p->name,
+		out_line("\t\t.%s = { %s, %s_%s, 0 },", p->name, name,
 		    p->name, p->is_result ? "room" : "length");
 		break;
 	case FORM_STRUCT:
 		out_line("\t\t.%s = %s%s,", p->name, p->is_result ? "out_" :
-		    "", p->name);
+		    "", p->is_result ? p->name : name);
 		break;
 	default:
 		break;
 	}
 }
 
+/* Texts in words are copied instead. */
+static bool
+has_initialisers(const struct method *method)
+{
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form != FORM_IN_WORDS &&
+		    method->in[i].form != FORM_LENGTH)
+			return true;
+	for (unsigned i = 0; i < method->out_count; i++)
+		if (method->out[i].form == FORM_BYTES ||
+		    method->out[i].form == FORM_STRUCT)
+			return true;
+	return false;
+}
+
 static void
 emit_flat_arguments(const struct method *method)
 {
+	if (!has_initialisers(method)) {
+		out("\tstruct %s_args in;\n", method->lower);
+		return;
+	}
 	out("\tstruct %s_args in = {\n", method->lower);
 	for (unsigned i = 0; i < method->in_count; i++)
 		emit_initialiser(&method->in[i]);
@@ -141,7 +165,7 @@ emit_texts_in_words(const struct method *method)
 
 		if (p->form == FORM_IN_WORDS)
 			out_line("\twire_text_set(in.%s, sizeof(in.%s), %s);",
-			    p->name, p->name, p->name);
+			    p->name, p->name, name_local(p->name));
 	}
 }
 
@@ -191,6 +215,9 @@ emit_call(const struct method *method, bool flat)
 	    "";
 	bool caps = method->caps_in != 0 || method->caps_out != 0;
 	bool plain = !method_has_results(method) && method->caps_out == 0;
+	/* A short text leaves its window as it was. */
+	const char *window = method->is_short ? "windows != 0 ? window : NULL" :
+	    method->windows != 0 ? "window" : "NULL";
 
 	if (method->windows != 0)
 		out_line("\tunsigned windows = %s_put(&message, window%s);",
@@ -199,8 +226,7 @@ emit_call(const struct method *method, bool flat)
 		out_line("\t%s_put(&message%s);", method->lower, args);
 	out_line("\t%s wire_call(target, &message, %s, "
 	    "wire_transfer(%s, %s), %s);", plain ? "return" :
-	    "long error =", method->windows != 0 ? "window" :
-	    "NULL", method->windows != 0 ? "windows" : "0",
+	    "long error =", window, method->windows != 0 ? "windows" : "0",
 	    caps_expression(method, flat), caps ? "caps" : "NULL");
 	if (!plain)
 		out("\n");
@@ -253,6 +279,37 @@ emit_stub(const struct method *method)
 	out("}\n\n");
 }
 
+/*
+ * A keyed method is called in two steps: listed in one transaction, called in
+ * another, and until there is an answer.
+ */
+static void
+emit_keyed_stubs(const struct method *method)
+{
+	bool args = method_has_args(method);
+
+	out_comment(0, method->doc);
+	out_comment(0, "Lists the request, as wire_outbox_add().");
+	out("static inline status_t\n");
+	out_line("%s_later(struct arena *arena, struct wire_outbox *outbox, "
+	    "uint64_t now_ns%s)", method->lower, args ? text_format(
+	    ", const struct %s_args *in", method->lower) : "");
+	out("{\n\tstruct message message;\n\n");
+	out("\t%s_put(&message%s);\n", method->lower, args ? ", in" : "");
+	out("\treturn wire_outbox_add(arena, outbox, now_ns, &message);\n"
+	    "}\n\n");
+	out("/* Calls what was listed. */\nstatic inline long\n");
+	out_line("%s_listed(cap_t target, const struct wire_outbox_entry "
+	    "*entry%s)", method->lower, method_has_results(method) ?
+	    text_format(", struct %s_results *out", method->lower) : "");
+	out("{\n\tstruct message message = entry->request;\n");
+	out("\tlong error = wire_call(target, &message, NULL, 0, NULL);\n\n");
+	if (method_has_results(method))
+		out("\tif (error == 0)\n\t\t%s_reply_get(&message, out);\n",
+		    method->lower);
+	out("\treturn error;\n}\n\n");
+}
+
 void
 emit_client(const struct interface *interface)
 {
@@ -261,5 +318,8 @@ emit_client(const struct interface *interface)
 	    interface->name));
 	out("\n");
 	for (unsigned i = 0; i < interface->method_count; i++)
-		emit_stub(&interface->method[i]);
+		if (interface->method[i].keyed)
+			emit_keyed_stubs(&interface->method[i]);
+		else
+			emit_stub(&interface->method[i]);
 }

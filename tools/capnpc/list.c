@@ -138,6 +138,27 @@ emit_golden(const struct interface *interface)
 
 /* -- manual page -- */
 
+/* Each sentence on a line of its own, as the format wants it. */
+static void
+out_manual(const char *text)
+{
+	bool fresh = true;
+
+	for (; *text != '\0'; text++) {
+		if (fresh && (*text == ' ' || *text == '\n'))
+			continue;
+		if (fresh && (*text == '.' || *text == '\''))
+			out("\\&");
+		fresh = *text == '\n' || (*text == '.' && text[1] == ' ');
+		if (*text == '\\')
+			out("\\e");
+		else
+			out(*text == '.' && fresh ? ".\n" : "%c", *text);
+	}
+	if (!fresh)
+		out("\n");
+}
+
 static void
 emit_manual_parameter(const struct parameter *p)
 {
@@ -155,8 +176,7 @@ emit_manual_parameter(const struct parameter *p)
 	if (p->optional)
 		out(", optional");
 	out(".\n");
-	if (*p->doc != '\0')
-		out("%s\n", p->doc);
+	out_manual(p->doc);
 }
 
 static void
@@ -197,8 +217,7 @@ emit_manual_method(const struct method *method)
 	out(".Ss %s\n", method->upper);
 	out("Request 0x%04x%s.\nNeeds trust %u; replay: %s.\n", method->tag,
 	    method->parks ? ", may wait" : "", method->trust, method->replay);
-	if (*method->doc != '\0')
-		out("%s", method->doc);
+	out_manual(method->doc);
 	emit_manual_list("Parameters", method->in, method->in_count);
 	emit_manual_list("Results", method->out, method->out_count);
 	emit_manual_errors(method->errors);
@@ -214,8 +233,9 @@ emit_manual(const struct interface *interface)
 	    ".Nd requests of the place %s\n", interface->upper,
 	    interface->name, interface->place);
 	out(".Sh SYNOPSIS\n.In idl/%s.h\n.In idl/%s_client.h\n"
-	    ".In idl/%s_server.h\n.Sh DESCRIPTION\n%s", interface->name,
-	    interface->name, interface->name, interface->node->doc);
+	    ".In idl/%s_server.h\n.Sh DESCRIPTION\n", interface->name,
+	    interface->name, interface->name);
+	out_manual(interface->node->doc);
 	for (unsigned i = 0; i < interface->method_count; i++)
 		emit_manual_method(list[i]);
 }

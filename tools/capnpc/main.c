@@ -22,7 +22,15 @@ write_header(const struct source_file *file)
 	out_header(file->path, *file->node->doc != '\0' ? file->node->doc :
 	    text_format("Protocol of %s.", file->name));
 	out("#include <abi/object.h>\n#include <abi/status.h>\n"
-	    "#include <idl/errno.h>\n#include <lib/wire/wire.h>\n\n");
+	    "#include <idl/errno.h>\n#include <lib/wire/wire.h>\n");
+	for (unsigned i = 0; i < request_file_count(); i++) {
+		struct source_file other = request_file(i);
+
+		if (other.node != file->node && file_is_ours(other.node) &&
+		    file_imports(file->node, other.node))
+			out("#include <idl/%s.h>\n", other.name);
+	}
+	out("\n");
 	emit_types(file->node);
 	out("\n");
 	for (unsigned i = 0; i < model_count(); i++)
@@ -53,6 +61,8 @@ write_part(const struct interface *interface, const char *part,
 	out("#include <idl/%s.h>\n", header);
 	if (include != NULL)
 		out("#include <%s>\n", include);
+	if (interface->keyed && include != NULL)
+		out("#include <lib/wire/outbox.h>\n");
 	out("\n");
 	emit(interface);
 	out_end("idl", text_format("%s_%s.h", interface->name, part));
@@ -77,8 +87,13 @@ static void
 check_all(void)
 {
 	for (unsigned i = 0; i < request_file_count(); i++) {
+		struct source_file file = request_file(i);
+
 		out_begin();
-		emit_types(request_file(i).node);
+		emit_types(file.node);
+		out_begin();
+		if (has_ordinary(file.node))
+			emit_ordinary(&file);
 	}
 }
 
@@ -88,6 +103,7 @@ main(void)
 	request_read();
 	model_build();
 	check_all();
+	request_check();
 	if (complaints() != 0)
 		return 1;
 	mkdir("idl", 0777);
@@ -98,9 +114,15 @@ main(void)
 
 		if (file_is_ours(file.node))
 			write_header(&file);
+		if (has_ordinary(file.node)) {
+			out_begin();
+			emit_ordinary(&file);
+			out_end("idl", text_format("%s.capnp.h", file.name));
+		}
 	}
 	for (unsigned i = 0; i < model_count(); i++)
 		write_interface(model_interface(i));
+	request_check();
 	if (model_count() != 0) {
 		out_begin();
 		emit_names();

@@ -175,30 +175,38 @@ window_length(const struct parameter *p)
 	    p->name) : text_format("in->%s.length", p->name);
 }
 
+/* The word is part of a text, which is copied as a whole. */
+static bool
+in_text(const struct parameter *list, unsigned count, unsigned word)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (list[i].form == FORM_IN_WORDS && word >= list[i].word &&
+		    word < list[i].word + list[i].bytes / 8)
+			return true;
+	return false;
+}
+
+/*
+ * Every word is assigned by itself: of an initialiser the compiler makes a
+ * string instruction, which takes longer.
+ */
 static void
 emit_words(const struct method *method)
 {
-	unsigned next = 1;
-
-	out("\t*message = (struct message){ {\n\t\t%s,\n", method->upper);
+	out_line("\tmessage->word[0] = %s;", method->upper);
 	for (unsigned word = 1; word < WORDS; word++) {
 		unsigned window = WORDS - 1 - word;
 		const char *text = request_word(method, word);
+		bool taken = (method->request_words & 1u << word) != 0;
 		const struct parameter *owner = window < method->windows &&
-		    *text == '\0' && (method->request_words & 1u << word) == 0
-		    ? window_owner(method, window) : NULL;
+		    !taken ? window_owner(method, window) : NULL;
 
 		if (owner != NULL)
 			text = window_length(owner);
-		if (*text == '\0')
-			continue;
-		if (word == next)
-			out_line("\t\t%s,", text);
-		else
-			out_line("\t\t[%u] = %s,", word, text);
-		next = word + 1;
+		if (!in_text(method->in, method->in_count, word))
+			out_line("\tmessage->word[%u] = %s;", word,
+			    *text == '\0' ? "0" : text);
 	}
-	out("\t} };\n");
 	for (unsigned i = 0; i < method->in_count; i++)
 		if (method->in[i].form == FORM_IN_WORDS)
 			out_line("\t__builtin_memcpy(&message->word[%u], "
@@ -378,6 +386,19 @@ emit_argument_get(const struct method *method, const struct parameter *p)
 	}
 }
 
+static bool
+reads_words(const struct method *method)
+{
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form != FORM_STRUCT &&
+		    method->in[i].form != FORM_CAP)
+			return true;
+	for (unsigned i = 0; i < method->out_count; i++)
+		if (method->out[i].form == FORM_BYTES)
+			return true;
+	return false;
+}
+
 static void
 emit_get(const struct method *method)
 {
@@ -385,6 +406,10 @@ emit_get(const struct method *method)
 	out_line("%s_get(const struct message *message, unsigned windows, "
 	    "struct %s_args *out)", method->lower, method->lower);
 	out("{\n");
+	if (method->windows == 0)
+		out("\t(void)windows;\n");
+	if (!reads_words(method))
+		out("\t(void)message;\n");
 	emit_window_check(method);
 	for (unsigned i = 0; i < method->in_count; i++)
 		emit_argument_get(method, &method->in[i]);
@@ -422,24 +447,17 @@ reply_word(const struct method *method, unsigned word)
 static void
 emit_reply_put(const struct method *method)
 {
-	unsigned next = 1;
-
 	out("static inline void\n");
 	out_line("%s_reply_put(struct message *message, const struct "
 	    "%s_results *out)", method->lower, method->lower);
-	out("{\n\t*message = (struct message){ {\n\t\tTAG_REPLY_OK,\n");
+	out("{\n\tmessage->word[0] = TAG_REPLY_OK;\n");
 	for (unsigned word = 1; word < WORDS; word++) {
 		const char *text = reply_word(method, word);
 
-		if (*text == '\0')
-			continue;
-		if (word == next)
-			out_line("\t\t%s,", text);
-		else
-			out_line("\t\t[%u] = %s,", word, text);
-		next = word + 1;
+		if (!in_text(method->out, method->out_count, word))
+			out_line("\tmessage->word[%u] = %s;", word,
+			    *text == '\0' ? "0" : text);
 	}
-	out("\t} };\n");
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_IN_WORDS)
 			out_line("\t__builtin_memcpy(&message->word[%u], "

@@ -206,6 +206,20 @@ name_member(const char *name)
 	return lower;
 }
 
+char *
+name_local(const char *name)
+{
+	static const char *const used[] = {
+		"call", "caps", "context", "error", "in", "message",
+		"operations", "out", "results", "target", "window", "windows",
+	};
+
+	for (unsigned i = 0; i < sizeof(used) / sizeof(used[0]); i++)
+		if (strcmp(name, used[i]) == 0)
+			return text_format("%s_", name);
+	return text_format("%s", name);
+}
+
 static unsigned
 read_list(struct method *method, const struct node *type, bool results)
 {
@@ -341,6 +355,22 @@ check_short(const struct method *method)
 			    method->out[i].name);
 }
 
+/* Arguments and rooms for results stand in one struct. */
+static void
+check_names(const struct method *method)
+{
+	for (unsigned i = 0; i < method->out_count; i++) {
+		const struct parameter *p = &method->out[i];
+
+		if (p->form != FORM_BYTES && p->form != FORM_STRUCT)
+			continue;
+		for (unsigned k = 0; k < method->in_count; k++)
+			if (strcmp(method->in[k].name, p->name) == 0)
+				complain(method->where, "%s: a parameter has "
+				    "that name", p->name);
+	}
+}
+
 void
 parameters_read(struct method *method, const struct node *in,
     const struct node *out)
@@ -350,6 +380,7 @@ parameters_read(struct method *method, const struct node *in,
 	join(method);
 	place_lengths(method);
 	check_short(method);
+	check_names(method);
 	if (method->windows > WINDOWS_MAX)
 		complain(method->where, "has %u windows, a call carries %u",
 		    method->windows, WINDOWS_MAX);

@@ -72,6 +72,23 @@ complaints(void)
 	return request.complaints;
 }
 
+/* A comment of the schema as part of one in C: it begins and ends none. */
+static char *
+comment_of(struct capnp_blob blob)
+{
+	char *text = make(2 * blob.length + 1), *to = text;
+
+	for (size_t i = 0; i < blob.length; i++) {
+		char c = (char)blob.bytes[i];
+
+		if (to > text && ((to[-1] == '*' && c == '/') ||
+		    (to[-1] == '/' && c == '*')))
+			*to++ = ' ';
+		*to++ = c;
+	}
+	return text;
+}
+
 static bool
 is_capital(char c)
 {
@@ -121,6 +138,40 @@ read_input(uint64_t *words)
 }
 
 static void
+adopt(struct node *child, const struct node *interface)
+{
+	char *name;
+
+	if (child == NULL || child->scope != NULL ||
+	    schema_node_which(child->at) != SCHEMA_NODE_STRUCT)
+		return;
+	/* seek$Params */
+	name = text_format("%s", child->name);
+	for (char *c = name; *c != '\0'; c++)
+		if (*c == '$')
+			memmove(c, c + 1, strlen(c));
+	child->name = name;
+	child->scope = interface;
+}
+
+/* Parameters that a method lists belong to no scope: now to its interface. */
+static void
+adopt_messages(const struct node *interface)
+{
+	struct capnp_list methods = schema_node_get_members(interface->at);
+
+	for (unsigned i = 0; i < methods.count; i++) {
+		struct schema_method method = {
+			capnp_list_struct(methods, i) };
+
+		adopt((struct node *)node_find(
+		    schema_method_get_param_struct_type(method)), interface);
+		adopt((struct node *)node_find(
+		    schema_method_get_result_struct_type(method)), interface);
+	}
+}
+
+static void
 read_nodes(void)
 {
 	struct capnp_list list = schema_request_get_nodes(request.root);
@@ -141,6 +192,10 @@ read_nodes(void)
 	for (unsigned i = 0; i < list.count; i++)
 		request.node[i].scope = node_find(
 		    schema_node_get_scope_id(request.node[i].at));
+	for (unsigned i = 0; i < list.count; i++)
+		if (schema_node_which(request.node[i].at) ==
+		    SCHEMA_NODE_INTERFACE)
+			adopt_messages(&request.node[i]);
 }
 
 static void
@@ -155,7 +210,8 @@ read_comments(void)
 		for (unsigned n = 0; n < request.node_count; n++) {
 			if (request.node[n].id != id)
 				continue;
-			request.node[n].doc = text_of(capnp_get_text(info, 0));
+			request.node[n].doc = comment_of(
+			    capnp_get_text(info, 0));
 			request.node[n].member_info = capnp_get_list(info, 1,
 			    CAPNP_COMPOSITE);
 		}
@@ -177,7 +233,15 @@ request_read(void)
 	request.root = capnp_root(&request.reader);
 	read_nodes();
 	read_comments();
-	if (capnp_status(&request.reader) != OK || request.node_count == 0)
+	if (request.node_count == 0)
+		fail("the request has no nodes");
+	request_check();
+}
+
+void
+request_check(void)
+{
+	if (capnp_status(&request.reader) != OK)
 		fail("the request is damaged");
 }
 
@@ -217,6 +281,26 @@ imports_ours(struct capnp_struct file)
 		if (strstr(text_of(capnp_get_text(import, 0)),
 		    "bennu.capnp") != NULL)
 			return true;
+	}
+	return false;
+}
+
+bool
+file_imports(const struct node *file, const struct node *other)
+{
+	struct capnp_list files = schema_request_get_requested_files(
+	    request.root);
+
+	for (unsigned i = 0; i < files.count; i++) {
+		struct capnp_struct at = capnp_list_struct(files, i);
+		struct capnp_list imports = capnp_get_list(at, 1,
+		    CAPNP_COMPOSITE);
+
+		for (unsigned k = 0; capnp_get_u64(at, 0) == file->id &&
+		    k < imports.count; k++)
+			if (capnp_get_u64(capnp_list_struct(imports, k), 0) ==
+			    other->id)
+				return true;
 	}
 	return false;
 }
@@ -282,7 +366,7 @@ node_member_doc(const struct node *node, unsigned i)
 {
 	if (i >= node->member_info.count)
 		return "";
-	return text_of(capnp_get_text(
+	return comment_of(capnp_get_text(
 	    capnp_list_struct(node->member_info, i), 0));
 }
 
@@ -323,7 +407,7 @@ note_text(struct capnp_list notes, uint64_t id)
 	struct schema_value value;
 
 	return note_find(notes, id, &value) ?
-	    text_of(schema_value_get_text(value)) : NULL;
+	    comment_of(schema_value_get_text(value)) : NULL;
 }
 
 uint64_t

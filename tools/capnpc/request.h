@@ -53,6 +53,8 @@ struct source_file {
 
 /* Reads standard input; ends the process if it is no request. */
 void request_read(void);
+/* Ends the process if something was read that is not as schema.capnp says. */
+void request_check(void);
 unsigned request_file_count(void);
 struct source_file request_file(unsigned i);
 unsigned request_node_count(void);
@@ -62,6 +64,7 @@ const struct node *node_find(uint64_t id);
 const struct node *node_file(const struct node *node);
 /* It imports bennu.capnp. */
 bool file_is_ours(const struct node *file);
+bool file_imports(const struct node *file, const struct node *other);
 /* Nested ones in the order of the text; count, then i-th. */
 unsigned node_nested_count(const struct node *node);
 const struct node *node_nested(const struct node *node, unsigned i);
@@ -88,6 +91,8 @@ char *name_lower(const char *name);
 char *name_upper(const char *name);
 /* Lower, and no word of C. */
 char *name_member(const char *name);
+/* Nor a variable of the generated functions. */
+char *name_local(const char *name);
 
 /* Prints "file:Interface.method: what is wrong"; nothing will be written. */
 void complain(const char *where, const char *format, ...)

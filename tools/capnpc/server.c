@@ -30,9 +30,20 @@ emit_operations(const struct interface *interface)
 	    "service_give_session(), in the order of the results.",
 	    error_nosys(interface)));
 	out("struct %s_operations {\n", interface->name);
+	if (interface->keyed)
+		out_line("\t/* Replies kept for callers; in the arena. */\n"
+		    "\tstruct wire_kept_table *(*kept)("
+		    "struct %s_context *context);", interface->name);
 	for (unsigned i = 0; i < interface->method_count; i++)
 		emit_operation(&interface->method[i]);
 	out("};\n\n");
+}
+
+/* What makes an error of the interface of what a window copy returns. */
+static const char *
+window_error(const struct method *method)
+{
+	return method->interface->status_numbers ? "(unsigned)" : "wire_error";
 }
 
 /* The windows of fixed structs, and capabilities: before the handler. */
@@ -41,13 +52,15 @@ emit_fetch(const struct method *method)
 {
 	for (unsigned i = 0; i < method->in_count; i++) {
 		const struct parameter *p = &method->in[i];
+		const char *local = name_local(p->name);
 
 		if (p->form == FORM_STRUCT) {
 			out("\tif (error == 0)\n");
-			out_line("\t\terror = wire_error(wire_take(call, "
+			out_line("\t\terror = %s(wire_take(call, "
 			    "&(struct wire_bytes){ NULL, sizeof(%s), %u }, "
-			    "&%s));", p->name, p->window, p->name);
-			out("\tin.%s = &%s;\n", p->name, p->name);
+			    "&%s));", window_error(method), local,
+			    p->window, local);
+			out("\tin.%s = &%s;\n", p->name, local);
 		}
 		if (p->form != FORM_CAP)
 			continue;
@@ -63,7 +76,7 @@ emit_fetch(const struct method *method)
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_STRUCT)
 			out("\tin.%s = &%s;\n", method->out[i].name,
-			    method->out[i].name);
+			    name_local(method->out[i].name));
 }
 
 static void
@@ -71,13 +84,14 @@ emit_store(const struct method *method)
 {
 	for (unsigned i = 0; i < method->out_count; i++) {
 		const struct parameter *p = &method->out[i];
+		const char *local = name_local(p->name);
 
 		if (p->form != FORM_STRUCT)
 			continue;
 		out("\tif (error == 0)\n");
-		out_line("\t\terror = wire_error(wire_give(call, &(struct "
+		out_line("\t\terror = %s(wire_give(call, &(struct "
 		    "wire_room){ NULL, sizeof(%s), %u }, &%s, sizeof(%s)));",
-		    p->name, p->window, p->name, p->name);
+		    window_error(method), local, p->window, local, local);
 	}
 }
 
@@ -91,11 +105,13 @@ emit_serve_locals(const struct method *method)
 	for (unsigned i = 0; i < method->in_count; i++)
 		if (method->in[i].form == FORM_STRUCT)
 			out("\t%s %s;\n", method->in[i].c_type,
-			    method->in[i].name);
+			    name_local(method->in[i].name));
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_STRUCT)
 			out("\t%s %s = { 0 };\n", method->out[i].c_type,
-			    method->out[i].name);
+			    name_local(method->out[i].name));
+	if (method->keyed)
+		out("\tuint64_t id = call->message.word[WIRE_ID_WORD];\n");
 	out("\tunsigned error;\n\n");
 }
 
@@ -105,7 +121,8 @@ emit_checks(const struct method *method)
 	const struct interface *interface = method->interface;
 	unsigned needed = method->caps_in - method->caps_optional;
 
-	out("\tif (operations->%s == NULL)\n", name_member(method->name));
+	out("\tif (operations->%s == NULL%s)\n", name_member(method->name),
+	    method->keyed ? " || operations->kept == NULL" : "");
 	out("\t\treturn wire_refuse(call, %s);\n", error_nosys(interface));
 	if (method->trust != 0) {
 		out("\tif (call->trust < 0x%x)\n", method->trust);
@@ -117,6 +134,31 @@ emit_checks(const struct method *method)
 		out("\t\treturn wire_refuse(call, %s);\n",
 		    error_argument(interface));
 	}
+}
+
+/* What was done for this id is not done again. */
+static void
+emit_find_kept(const struct method *method)
+{
+	if (!method->keyed)
+		return;
+	out("\tswitch (wire_kept_find(operations->kept(context), call->badge,"
+	    "\n\t    id, &call->message)) {\n");
+	out("\tcase WIRE_NEW:\n\t\tbreak;\n");
+	out("\tcase WIRE_KEPT:\n\t\treturn SERVICE_REPLY;\n");
+	out("\tcase WIRE_OLD:\n\t\treturn wire_refuse(call, %s);\n\t}\n",
+	    method->interface->status_numbers ? "ERR_STALE" : "E_STALE");
+}
+
+static void
+emit_put_kept(const struct method *method)
+{
+	if (!method->keyed)
+		return;
+	out("\tif (wire_kept_put(service_arena(), operations->kept(context),\n"
+	    "\t    call->badge, id, &call->message) != OK)\n"
+	    "\t\treturn wire_refuse(call, %s);\n",
+	    method->interface->status_numbers ? "ERR_NOMEM" : "E_NOMEM");
 }
 
 static void
@@ -149,6 +191,7 @@ emit_serve(const struct method *method)
 	out("{\n");
 	emit_serve_locals(method);
 	emit_checks(method);
+	emit_find_kept(method);
 	if (args)
 		out_line("\terror = %s_get(&call->message, call->windows, "
 		    "&in);", method->lower);
@@ -164,8 +207,8 @@ emit_serve(const struct method *method)
 		out_line("\t%s_reply_put(&call->message, &out);",
 		    method->lower);
 	else
-		out("\tcall->message = (struct message){ { TAG_REPLY_OK } };"
-		    "\n");
+		out("\twire_reply(&call->message);\n");
+	emit_put_kept(method);
 	out("\treturn SERVICE_REPLY;\n}\n\n");
 }
 

@@ -32,7 +32,7 @@ struct hosted_member **
 link_bucket(struct hosted *hosted, uint64_t number)
 {
 	/* The lower half of a number is the place in the broker's table. */
-	return &hosted->members[number % LINK_BUCKETS];
+	return &hosted->members[number % LINK_MEMBER_BUCKETS];
 }
 
 struct hosted_member *

@@ -10,7 +10,8 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-#define LINK_BUCKETS		1024u
+#define LINK_BUCKETS		1024u	/* of mappings */
+#define LINK_MEMBER_BUCKETS	65536u
 #define LINK_ACK_AFTER		(BROKER_WINDOW / 2)
 
 struct mapping {		/* a segment or somebody's pool */
@@ -72,7 +73,7 @@ struct hosted {
 	uint64_t last_request;
 	uint32_t unacknowledged;
 	struct event_queue early;
-	struct hosted_member *members[LINK_BUCKETS];
+	struct hosted_member *members[LINK_MEMBER_BUCKETS];
 	struct mapping_table segments, pools;
 };
 

@@ -121,4 +121,20 @@ interface Sample $place("sample") {
   wait @14 (pid :Int64, options :UInt32) -> (pid :Int64, status :UInt32,
             uid :UInt32 $half, spent :UInt64)
       $tag(0x7027) $replay(never) $parks $errors("E_CHILD: none");
+
+  pay @18 (amount :UInt64) -> (total :UInt64)
+      $tag(0x702b) $trust(0xe) $replay(keyed) $errors("E_NOSPC: not so much");
+  # Done once, whoever dies.
+
+  # Names that the generated code has for itself, or C.
+
+  symlink @15 (target :Text $max(100), in :Text $max(100)) -> ()
+      $tag(0x7028) $replay(never) $errors("");
+
+  register @16 (call :Modes, error :Capability, message :UInt32)
+      -> (out :UInt32)
+      $tag(0x7029) $replay(never) $errors("");
+
+  struct @17 (window :Text $inWords(16), context :UInt32) -> (in :Modes)
+      $tag(0x702a) $replay(never) $errors("");
 }
