@@ -192,6 +192,14 @@ void pair_put(struct pair *pair);
  */
 status_t segment_carve(struct pair *pair, uint32_t slot_size,
     struct client *payer, struct segment **out_segment, uint32_t *out_slot);
+/* For a moment, to write to it. NULL: cannot be mapped. */
+struct slot_view {
+	void	*base;
+	uint64_t size;
+};
+void *slot_map(const struct segment *segment, uint32_t slot,
+    struct slot_view *view);
+void slot_unmap(const struct slot_view *view);
 /* Zeroes the slot; frees segment and pair behind the last one. */
 void segment_release(struct segment *segment, uint32_t slot);
 
