@@ -21,7 +21,7 @@
 #define CHANNELS_QUICK	200u
 #define MESSAGE		32u
 #define RING		256u		/* bytes: a few messages */
-#define PATIENCE_S	300u
+#define PATIENCE_S	120u
 
 struct many {
 	struct meeting meeting;
