@@ -19,6 +19,7 @@
 
 #define CHANNELS	100000u
 #define CHANNELS_QUICK	200u
+#define GROUP		100u
 #define MESSAGE		32u
 #define RING		256u		/* bytes: a few messages */
 #define PATIENCE_S	120u
@@ -93,19 +94,16 @@ hear(int control)
 	return read(control, &word, 1) == 1 && word == 'y';
 }
 
-/*
- * The creator first; then the opener, which also sends; then the creator
- * receives. False: it failed, or the other did.
- */
+/* The part of a process in the channels from `first` on: false if it failed. */
 static bool
-live(struct many *many, bool creates)
+live_group(struct many *many, bool creates, unsigned first)
 {
 	int control = many->control[creates ? 0 : 1];
-	bool fine = meeting_enter(&many->meeting, &many->attendance);
+	unsigned end = first + GROUP < many->count ? first + GROUP
+	    : many->count;
+	bool fine = creates || hear(control);
 
-	many->channel = calloc(many->count, sizeof(*many->channel));
-	fine &= many->channel != NULL && (creates || hear(control));
-	for (unsigned i = 0; fine && i < many->count; i++)
+	for (unsigned i = first; fine && i < end; i++)
 		fine = open_one(many, i, creates) &&
 		    (creates || use_one(many->channel[i], i, false));
 	if (!say(control, fine ? 'y' : 'n') || !fine)
@@ -113,8 +111,25 @@ live(struct many *many, bool creates)
 	if (!creates)
 		return true;
 	fine = hear(control);
-	for (unsigned i = 0; fine && i < many->count; i++)
+	for (unsigned i = first; fine && i < end; i++)
 		fine = use_one(many->channel[i], i, true);
+	return fine;
+}
+
+/*
+ * In groups: the creator creates, then the opener opens and sends, then the
+ * creator receives. Each event that a process has not looked at yet holds one
+ * of its descriptors, so it must not put off all of them.
+ */
+static bool
+live(struct many *many, bool creates)
+{
+	bool fine = meeting_enter(&many->meeting, &many->attendance);
+
+	many->channel = calloc(many->count, sizeof(*many->channel));
+	fine &= many->channel != NULL;
+	for (unsigned first = 0; fine && first < many->count; first += GROUP)
+		fine = live_group(many, creates, first);
 	return fine;
 }
 
