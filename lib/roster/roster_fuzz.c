@@ -67,7 +67,7 @@ start(void)
 	struct channels_join join = {
 		.name = "line", .role = CHANNEL_SENDER | CHANNEL_RECEIVER,
 	};
-	struct roster_client *client;
+	struct roster_client *client = NULL;
 	struct roster_member *member;
 	void *memory = aligned_alloc(4096, ARENA_SIZE);
 
