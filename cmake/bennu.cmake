@@ -27,6 +27,10 @@ elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)
 elseif(BENNU_PRESET MATCHES "^host(-asan)?$")
 	set(BENNU_HOST TRUE)
+elseif(BENNU_PRESET STREQUAL "package")
+	# As host, without tests.
+	set(BENNU_HOST TRUE)
+	set(BENNU_PACKAGE TRUE)
 else()
 	message(FATAL_ERROR "unknown BENNU_PRESET '${BENNU_PRESET}'")
 endif()
@@ -71,6 +75,11 @@ elseif(BENNU_FUZZ)
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
 		-fno-sanitize-recover=all)
+elseif(BENNU_PACKAGE)
+	list(APPEND BENNU_HOSTED_FLAGS -O2 -fPIC -fcf-protection
+		-fstack-protector-strong -fstack-clash-protection
+		-D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
+	add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
 endif()
 
 # Adds AREA if it has a CMakeLists.txt, else each component inside it that has.
@@ -296,7 +305,7 @@ function(bennu_hosted_executable target sources depends includes options)
 endfunction()
 
 function(bennu_test name)
-	if(NOT BENNU_HOST)
+	if(NOT BENNU_HOST OR BENNU_PACKAGE)
 		return()
 	endif()
 	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST" ""
