@@ -9,31 +9,48 @@
  * that only these two share: what a hostile member writes there harms the
  * lanes of that member, nothing else.
  *
- *	type		each message goes to		order
- *	ASYNC		one receiver			per lane
- *	SYNC		one receiver, who answers	per lane
- *	BROADCAST	every receiver			per lane
- *	MULTICAST	receivers of its groups		per lane
- *	STREAM		the one receiver; bytes		per lane
- *	BATCH		one receiver, many at once	per lane
+ *	type		each message goes to			overflow
+ *	ASYNC		one receiver: the one with most room	any
+ *	SYNC		the same, who answers			BLOCK, ERROR
+ *	BROADCAST	every receiver				any
+ *	MULTICAST	every receiver of one of its groups	any
+ *	STREAM		the one receiver there may be; bytes	BLOCK, ERROR
+ *			without boundaries
+ *	BATCH		one receiver; becomes visible together	not DROP_OLDEST
+ *			with others, at most `batch`
  *
- *	overflow	a lane is full
- *	BLOCK		send waits; ERR_TIMEOUT at its deadline
+ * Order is kept per lane: what one sender gives one receiver arrives in order,
+ * or is counted as dropped. DROP_OLDEST and zero_copy exclude each other.
+ *
+ *	overflow	when a lane is full
+ *	BLOCK		send waits for room; at its deadline ERR_TIMEOUT, and
+ *			nobody got the message
  *	DROP_OLDEST	the oldest of the lane goes; the receiver learns how many
- *	DROP_NEWEST	the new message goes; send returns ERR_FULL
- *	ERROR		ERR_FULL, nothing counted as lost
+ *	DROP_NEWEST	the new message goes, for the lanes that are full; then
+ *			send returns ERR_FULL
+ *	ERROR		ERR_FULL, and nobody got the message
  *
- * Nothing is dropped without being counted (channel_statistics).
+ * Without a receiver (MULTICAST: of the groups) send waits, with BLOCK, and
+ * returns ERR_EMPTY at its deadline; with the others it returns that at once.
  *
- * Closing: messages sent before are received first, then ERR_GONE. The death of
- * a member is its close; buffers that it held come back. A channel without
- * receivers: send waits or returns ERR_EMPTY at its deadline. Loss of the
- * creator changes nothing for members; nobody can join any more.
+ * Nothing is dropped without being counted. Of one sender, and all that received
+ * from it (struct channel_statistics; a broadcast counts once for each lane):
+ *
+ *	messages offered = sent + dropped_newest + refused
+ *	sent = received + dropped_oldest + abandoned + what is in lanes
+ *
+ * Closing: what was sent before is received first. Then, when senders were there
+ * and all are gone, receive returns ERR_GONE until another comes. The death of a
+ * member is its close; buffers that it held come back; what it had not received
+ * is abandoned. When the creator is gone nothing changes for members, but nobody
+ * can join any more.
  *
  * Errors: ERR_RIGHT the token does not allow it or was revoked, ERR_STALE the
- * channel of that name is another by now, ERR_ARG, ERR_RANGE message too long
- * (or room too small: *length says, the message stays), ERR_TIMEOUT,
- * ERR_CORRUPT the peer broke the rules: its lane is closed, others go on.
+ * channel of that name is not the one of the token, ERR_NOENT no such name,
+ * ERR_EXIST create: there is, ERR_BUSY open: a STREAM has its receiver, ERR_ARG,
+ * ERR_RANGE message too long (or room too small: *length says, the message
+ * stays), ERR_TIMEOUT, ERR_STATE not in this role, type or order, ERR_CORRUPT
+ * the peer broke the rules: its lane is closed, others go on.
  *
  * Thread safety: a struct channel belongs to one thread at a time; threads open
  * ends of their own. Ownership: out_channel until channel_close.
@@ -59,8 +76,12 @@ enum channel_overflow {
 };
 
 /*
- * AUTO takes what the lower trust of the two ends allows: 0xE RAW, 0x8 LITE,
- * else FULL. A member that asks for a weaker one is refused (ERR_RIGHT).
+ * How typed messages (schema is not 0) are written; bytes of schema 0 are never
+ * looked at. AUTO takes what the lower trust of the two ends of a lane allows:
+ * 0xE RAW, 0x8 LITE, else FULL, and what a member sends to many the strictest
+ * of these. A member that asks for a weaker one than its own trust allows is
+ * refused (ERR_RIGHT). A message in a weaker one than its lane allows is
+ * ERR_CORRUPT for who receives it.
  */
 enum channel_serializer {
 	CHANNEL_AUTO, CHANNEL_RAW, CHANNEL_LITE, CHANNEL_FULL,
@@ -78,11 +99,11 @@ struct channel_config {
 	bool	 zero_copy;	/* senders have a pool of buffers */
 	bool	 pollable;	/* channel_descriptor works */
 	uint32_t message_max;	/* bytes; 0: 4096 */
-	uint32_t buffer_size;	/* bytes of a lane's ring; 0: 64 KiB */
+	uint32_t buffer_size;	/* bytes of a lane's ring; 0: 64 KiB or more */
 	uint32_t buffers;	/* of message_max bytes, per sender; 0: 16 */
 	uint32_t batch;		/* BATCH: messages of a batch; 0: 32 */
 	uint64_t schema;	/* type of the messages, 0 = any bytes */
-	uint64_t spin_ns;	/* at most, before sleeping; 0: adaptive */
+	uint64_t spin_ns;	/* at most, before sleeping; 0: 20 us */
 };
 
 #define CHANNEL_SENDER		0x1u
@@ -96,13 +117,19 @@ struct channel_options {
 	uint64_t groups;		/* MULTICAST: bits to receive */
 };
 
-/* The creator becomes a member with `options->role`, which may be 0. */
+/*
+ * The creator becomes a member with `options->role`, which may be 0. options may
+ * be NULL: both roles, nothing else asked for.
+ */
 status_t channel_create(const char *name, const struct channel_config *config,
     const struct channel_options *options, const struct token *owner,
     struct channel **out_channel);
 status_t channel_open(const char *name, const struct channel_options *options,
     const struct token *holder, struct channel **out_channel);
-/* NULL is allowed. Flushes what is staged; the last end of a creator unlinks. */
+/*
+ * NULL is allowed. Makes visible what is staged. The name goes with the channel
+ * that created it.
+ */
 void channel_close(struct channel *channel);
 
 /*
@@ -119,7 +146,12 @@ status_t channel_receive(struct channel *channel, void *message,
 status_t channel_receive_until(struct channel *channel, void *message,
     size_t *length, const struct token *receiver, uint64_t deadline_ns);
 
-/* SYNC: sends and waits for the answer; *length as in receive. */
+/*
+ * SYNC: sends and waits for the answer. ERR_GONE: the receiver died, closed, or
+ * went on without an answer. channel_send on a SYNC channel is a call that does
+ * not look at the answer. After ERR_TIMEOUT the request may still be handled;
+ * its answer is thrown away.
+ */
 struct channel_exchange {
 	const void *request;
 	size_t	 request_length;
@@ -129,22 +161,29 @@ struct channel_exchange {
 	uint64_t deadline_ns;
 };
 status_t channel_call(struct channel *channel, struct channel_exchange *exchange);
-/* Answers the message received last; once. */
+/*
+ * Answers the message received last; once, and before the next receive. Never
+ * waits: ERR_FULL if the caller does not take its answers.
+ */
 status_t channel_answer(struct channel *channel, const void *message,
     size_t length);
 
 /*
  * Without copies: the message is made and read where it lies. reserve may be
- * given up with channel_cancel; one at a time. What peek shows of a lane whose
- * peer has less trust than 0xE can change while it is read.
+ * given up with channel_cancel; one at a time. The length may be lowered before
+ * commit, which returns what send does; after ERR_FULL and ERR_TIMEOUT the
+ * reservation still stands. peek again shows the same message until release;
+ * one message at a time. What peek shows of a lane whose peer has less trust
+ * than 0xE can change while it is read. STREAM: what peek shows is at least one
+ * byte; release takes view->length of it, which may be lowered.
  */
 struct channel_view {
 	void	*data;
 	size_t	 length;
 	uint64_t session;	/* peek: of the sender */
 	uint64_t lost;		/* peek: messages dropped before this one */
-	uint32_t groups;
-	uint32_t lane;		/* which; for channel.c */
+	uint32_t serializer;	/* peek: of this message; schema 0: AUTO */
+	unsigned trust;		/* peek: the lower one of both ends */
 };
 status_t channel_reserve(struct channel *channel, size_t length,
     struct channel_view *out_view, uint64_t deadline_ns);
@@ -156,29 +195,36 @@ status_t channel_peek(struct channel *channel, struct channel_view *out_view,
 status_t channel_release(struct channel *channel,
     const struct channel_view *view);
 
-/* BATCH: makes what was sent since the last batch visible. */
+/* BATCH: makes visible what was sent since; others: OK, nothing to do. */
 status_t channel_flush(struct channel *channel);
-/* MULTICAST: groups of what is sent from here on. */
+/* MULTICAST: groups of what is sent from here on; at first all. */
 void channel_set_groups(struct channel *channel, uint64_t groups);
 /* Session of what is sent from here on (session.h multiplexes many). */
 void channel_set_session(struct channel *channel, uint64_t session);
 
-/* Readable when a receive or peek may succeed; needs config.pollable. */
+/*
+ * Readable when a receive or peek may succeed; needs config.pollable. Whoever
+ * waits for it first receives until ERR_TIMEOUT (with CHANNEL_NOW).
+ */
 status_t channel_descriptor(struct channel *channel, int *out_descriptor);
 
 const char *channel_name(const struct channel *channel);
 const struct channel_config *channel_configuration(
     const struct channel *channel);
-/* After AUTO: what the members agreed on. */
+/* What a message sent now is to be written in. */
 enum channel_serializer channel_serializer(const struct channel *channel);
 
 struct channel_statistics {
-	uint64_t sent, received, bytes_sent, bytes_received;
+	uint64_t sent, received;	/* messages; STREAM: pieces */
+	uint64_t bytes_sent, bytes_received;
 	uint64_t bytes_copied;		/* by the library, both directions */
-	uint64_t zero_copy;		/* messages that moved without a copy */
-	uint64_t dropped_oldest, dropped_newest, refused;
+	uint64_t zero_copy;		/* sent or received without a copy */
+	uint64_t dropped_oldest;	/* known to the receiver */
+	uint64_t dropped_newest;
+	uint64_t refused;		/* ERR_FULL, ERR_TIMEOUT, ERR_EMPTY */
+	uint64_t abandoned;		/* in lanes whose receiver went away */
 	uint64_t slow;			/* operations that left the fast path */
-	uint64_t slept, woken;
+	uint64_t slept, woken;		/* itself; others */
 	uint64_t corrupt;		/* lanes closed for breaking the rules */
 	uint64_t latency[32];		/* 1 of 64 messages: by log2 of ns */
 };

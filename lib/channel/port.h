@@ -10,27 +10,36 @@
  * load from a page that nobody writes on the fast path, and before it sleeps.
  * The generation also changes when a token was revoked, so the same comparison
  * keeps the checked token valid.
+ *
+ * A port makes the memory of lanes (lane.h: sizes, format) and of statistics
+ * pages (statistics.h), and asks config.h what a configuration allows, so that
+ * all ports admit and refuse alike.
  */
 #pragma once
 
 #include <lib/channel/channel.h>
 
 struct lane_place {		/* one direction, from one member to another */
-	/* Messages, then the ring of released buffers in the other direction. */
-	void	*memory;	/* mapped by the port */
+	/*
+	 * Messages, then the ring back: released buffers and, on SYNC
+	 * channels, answers. lane_format made both.
+	 */
+	void	*memory;	/* mapped by the port; aligned to 64 */
 	uint32_t lines, return_lines;	/* of the two rings */
-	void	*pool;		/* of the sender; a receiver may only read it */
+	void	*pool;		/* IN: of the sender, may only be read */
 	size_t	 pool_size;	/* 0: no buffers */
 	uint64_t peer;		/* member number of the other end */
 	unsigned trust;		/* of the other end */
-	uint64_t groups;	/* of the receiver */
+	uint64_t groups;	/* of the receiver; not MULTICAST: ~0 */
 	void	*port_data;	/* how to wake the other end */
 };
 
 enum channel_event_kind {
 	CHANNEL_LANE_OUT,	/* a receiver came: new lane to it */
 	CHANNEL_LANE_IN,	/* a sender came */
-	CHANNEL_PEER_GONE,	/* by place.peer: closed or died */
+	/* Of all lanes of place.peer; if place.memory is set, of that one. */
+	CHANNEL_PEER_GONE,	/* closed or died; drain them */
+	CHANNEL_PEER_REVOKED,	/* lost its right; drop them */
 	CHANNEL_REVOKED,	/* the own token */
 };
 
@@ -47,6 +56,9 @@ struct channel_member {
 	unsigned rights;	/* of the token: TOKEN_* */
 	uint64_t identity;	/* session identity (lib/token) */
 	struct channel_config config;
+	void	*pool;		/* SENDER and zero_copy: own buffers, or NULL */
+	size_t	 pool_size;
+	struct statistics_page *statistics;	/* zeroed; NULL: not shown */
 	void	*port_data;
 };
 
@@ -63,37 +75,74 @@ struct channel_port {
 	/* ERR_EMPTY when there is no more. */
 	status_t (*next_event)(struct channel_domain *domain,
 	    struct channel_member *member, struct channel_event *out_event);
-	/* The lane was closed by this end; memory is not used any more. */
+	/*
+	 * This end is done with the lane: its memory is not used any more. For
+	 * the other end that is CHANNEL_PEER_GONE of this lane.
+	 */
 	void (*drop_lane)(struct channel_domain *domain,
 	    struct channel_member *member, struct lane_place *place);
 	/*
-	 * Sleeps while *word == value, for events of the member, or until the
-	 * deadline (ERR_TIMEOUT). May return for no reason.
+	 * Sleeps while each of the words is 1, the member has no event, and
+	 * the deadline (ns of now_ns) is not reached: ERR_TIMEOUT. May return
+	 * OK for no reason. count may be 0. Looks at the words after it got
+	 * ready to be woken: who sets one to 0 calls wake behind that.
 	 */
 	status_t (*sleep)(struct channel_domain *domain,
-	    struct channel_member *member, uint32_t *word, uint32_t value,
-	    uint64_t deadline_ns);
+	    struct channel_member *member, uint32_t *const *words,
+	    uint32_t count, uint64_t deadline_ns);
+	/*
+	 * The other end of the lane may sleep on the word, which is 0 by now,
+	 * or wait for its descriptor.
+	 */
 	void (*wake)(struct channel_domain *domain,
 	    const struct lane_place *place, uint32_t *word);
-	/* A token other than that of the open: rights or 0. Cached by the caller. */
+	/*
+	 * What a token other than that of the open allows: TOKEN_* or 0.
+	 * Cached by the caller until the generation changes.
+	 */
 	unsigned (*rights)(struct channel_domain *domain,
 	    struct channel_member *member, const struct token *token);
+	/*
+	 * config.pollable: becomes readable by wake and by events, and is so
+	 * at first; quiet makes it unreadable.
+	 */
 	status_t (*descriptor)(struct channel_domain *domain,
 	    struct channel_member *member, int *out_descriptor);
+	void (*quiet)(struct channel_domain *domain,
+	    struct channel_member *member);
 	uint64_t (*now_ns)(struct channel_domain *domain);
+	/*
+	 * Memory of this end only, zeroed, aligned to 64; NULL when there is
+	 * none. On the slow path: opening, lanes that come and go.
+	 */
+	void *(*allocate)(struct channel_domain *domain, size_t size);
+	void (*release)(struct channel_domain *domain, void *memory,
+	    size_t size);
 };
 
 struct channel_domain {
 	const struct channel_port *port;
 	const uint64_t *generation;	/* written by the port or the broker */
+	uint32_t cpus;			/* 1: waiting never spins */
 	void	*context;
 };
 
 /* For members without an own: set once, before the first channel. */
 void channel_domain_set_default(struct channel_domain *domain);
 
-/* private.c: threads of this process; tokens are of `authority`. */
+/*
+ * private_host.c: threads of this process. Without an authority nobody is asked
+ * for a token and all have trust 0xF. An authority is set before the first
+ * channel, and made with these in its configuration, so that a revocation is
+ * complete when token_revoke returns:
+ *
+ *	.revoked = channel_domain_private_revoked, .context = domain
+ *
+ * Close the domain after its last channel. ERR_NOMEM.
+ */
 struct token_authority;
-status_t channel_domain_private(struct token_authority *authority,
-    struct channel_domain **out_domain);
+status_t channel_domain_private(struct channel_domain **out_domain);
+void channel_domain_private_set_authority(struct channel_domain *domain,
+    struct token_authority *authority);
+void channel_domain_private_revoked(void *domain, uint64_t generation);
 void channel_domain_private_close(struct channel_domain *domain);

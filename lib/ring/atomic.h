@@ -38,8 +38,10 @@
 #define ring_swap_if(address, expected, value, order) \
 	__atomic_compare_exchange_n(address, expected, value, false, order, \
 	    __ATOMIC_RELAXED)
-#define ring_add(address, value, order) \
-	__atomic_fetch_add(address, value, order)
+/* Return what was there before. */
+#define ring_or(address, value, order)	__atomic_fetch_or(address, value, order)
+#define ring_and(address, value, order) \
+	__atomic_fetch_and(address, value, order)
 
 #define ring_get(address)	__atomic_load_n(address, __ATOMIC_RELAXED)
 #define ring_put(address, value) \

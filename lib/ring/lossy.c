@@ -209,6 +209,8 @@ try_take(struct ring_consumer *consumer, void *data, uint32_t room,
 	}
 	*out_lost = out_message->position - consumer->count;
 	consumer->count = out_message->position + 1;
+	/* For ring_untaken. */
+	ring_store(&consumer->memory->head, consumer->count, RING_RELAXED);
 	consumer->position += shape.lines;
 	return OK;
 }

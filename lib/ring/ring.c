@@ -265,3 +265,42 @@ ring_depth(const struct ring_consumer *consumer)
 		return 0;
 	return depth < lines ? depth : lines;
 }
+
+uint64_t
+ring_room(struct ring_producer *producer)
+{
+	uint64_t lines = producer->mask + 1ul;
+	uint64_t room = producer->limit - producer->tail;
+
+	if (producer->limit != 0 && room < lines / 2 &&
+	    read_head(producer) == OK)
+		room = producer->limit - producer->tail;
+	return producer->limit != 0 ? room : 0;
+}
+
+uint64_t
+ring_unread(struct ring_producer *producer)
+{
+	uint64_t lines = producer->mask + 1ul;
+	uint64_t count = 0;
+
+	if (read_head(producer) != OK)
+		return 0;
+	uint64_t at = producer->limit - lines;
+	while (at < producer->tail) {
+		struct ring_line *line = ring_line_at(producer->memory,
+		    producer->mask, at);
+		uint32_t shape = ring_get(&line->shape);
+		at += ring_lines_of(shape & RING_LENGTH_MAX);
+		count += shape >> RING_LENGTH_BITS != 0;
+	}
+	return count;
+}
+
+uint64_t
+ring_untaken(const struct ring_producer *producer)
+{
+	uint64_t taken = ring_load(&producer->memory->head, RING_RELAXED);
+
+	return taken < producer->count ? producer->count - taken : 0;
+}

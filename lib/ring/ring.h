@@ -211,4 +211,18 @@ bool ring_is_closed(const struct ring_consumer *consumer);
  */
 uint64_t ring_depth(const struct ring_consumer *consumer);
 
+/*
+ * Lines that are free, as far as this end needs to know: it looks at the other
+ * side's position only when less than half seems free. 0 if corrupt.
+ */
+uint64_t ring_room(struct ring_producer *producer);
+/*
+ * Messages, staged ones included, that the consumer has not released; in lossy
+ * use (untaken), that it has neither taken nor counted as lost. For the books
+ * of a producer whose consumer is gone: a hostile one can make the number wrong,
+ * but not larger than what was sent.
+ */
+uint64_t ring_unread(struct ring_producer *producer);
+uint64_t ring_untaken(const struct ring_producer *producer);
+
 #include <lib/ring/ring_inline.h>

@@ -1,0 +1,713 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The private port: channels between threads of one process.
+ *
+ * A domain holds channels by name, a channel its members, a member one side of
+ * each of its lanes. All that is rare (joining, leaving, events, revocation) is
+ * under the lock of the domain. The fast path never comes here; sleep and wake
+ * take no lock.
+ *
+ * Events are not queued: each side remembers what it was told (its lane is
+ * there, the other side is gone), and next_event looks for what it was not. So
+ * no event needs memory.
+ *
+ * Waking: each member has a bell, a counter that others advance. Who sleeps
+ * reads the bell, then looks at its events and words, then sleeps while the
+ * bell is as read. A bell lives as long as the lanes that lead to it.
+ */
+#include <lib/channel/config.h>
+#include <lib/channel/lane.h>
+#include <lib/channel/port.h>
+#include <lib/channel/statistics.h>
+#include <lib/token/token.h>
+
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+struct bell {
+	uint32_t word;
+	uint32_t references;	/* lock */
+	int	 descriptor;	/* -1: not pollable */
+};
+
+struct member;
+
+/* One end of a lane, as its member sees it. */
+struct side {
+	struct side *next;	/* of the member */
+	struct lane *lane;
+	struct member *member;	/* NULL: dropped */
+	struct bell *other_bell;
+	bool	 sends;
+	bool	 told;		/* that the lane is there */
+	bool	 gone, gone_told;	/* the other side */
+	bool	 revoked;	/* that is why */
+};
+
+struct lane {
+	struct side side[2];	/* sender, receiver */
+	void	*memory;
+	uint64_t number[2];	/* of the members */
+	unsigned trust[2];
+	uint64_t groups;
+};
+
+struct member {
+	struct member *next;	/* of the channel */
+	struct private_channel *channel;
+	struct side *sides;
+	struct bell *bell;
+	struct token token;
+	struct statistics_page *statistics;
+	uint64_t number;
+	uint64_t groups;
+	unsigned role, trust;
+	bool	 creator;
+	bool	 revoked, revoked_told;
+	uint32_t pending;	/* events; read without the lock */
+};
+
+struct private_channel {
+	struct private_channel *next;	/* of the domain; only with a name */
+	struct member *members;
+	struct channel_config config;
+	uint64_t number, object;
+	char	 name[CHANNEL_NAME_MAX + 1];	/* empty: the creator left */
+};
+
+struct private_domain {
+	struct channel_domain base;
+	struct token_authority *authority;
+
+	pthread_mutex_t lock;		/* guards all below */
+	struct private_channel *channels;
+	uint64_t members, numbers;	/* made so far */
+	uint64_t generation;		/* read without it */
+};
+
+static struct private_domain *
+domain_of(struct channel_domain *domain)
+{
+	return domain->context;
+}
+
+static void *
+port_allocate(struct channel_domain *domain, size_t size)
+{
+	size_t rounded = (size + 63) & ~(size_t)63;
+	void *memory = aligned_alloc(64, rounded);
+
+	if (memory != NULL)
+		memset(memory, 0, rounded);
+	return memory;
+}
+
+static void
+port_release(struct channel_domain *domain, void *memory, size_t size)
+{
+	free(memory);
+}
+
+static uint64_t
+port_now(struct channel_domain *domain)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ul + (uint64_t)now.tv_nsec;
+}
+
+static struct bell *
+bell_create(bool pollable)
+{
+	struct bell *bell = calloc(1, sizeof(*bell));
+
+	if (bell == NULL)
+		return NULL;
+	bell->references = 1;
+	bell->descriptor = -1;
+	if (pollable) {
+		bell->descriptor = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
+		if (bell->descriptor < 0) {
+			free(bell);
+			return NULL;
+		}
+	}
+	return bell;
+}
+
+static void
+bell_release(struct bell *bell)
+{
+	if (--bell->references != 0)
+		return;
+	if (bell->descriptor >= 0)
+		close(bell->descriptor);
+	free(bell);
+}
+
+static void
+bell_ring(struct bell *bell)
+{
+	static const uint64_t one = 1;
+
+	__atomic_fetch_add(&bell->word, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &bell->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	/* It fails when it is readable beyond measure. */
+	if (bell->descriptor >= 0 &&
+	    write(bell->descriptor, &one, sizeof(one)) < 0)
+		return;
+}
+
+/* With the lock held: something happened to the member. */
+static void
+post(struct private_domain *domain, struct member *member)
+{
+	__atomic_store_n(&member->pending, 1, __ATOMIC_RELEASE);
+	__atomic_fetch_add(&domain->generation, 1, __ATOMIC_RELEASE);
+	bell_ring(member->bell);
+}
+
+static void
+side_unlink(struct side *side)
+{
+	struct side **at = &side->member->sides;
+
+	while (*at != side)
+		at = &(*at)->next;
+	*at = side->next;
+	side->member = NULL;
+}
+
+/* This side is done with it; the lane goes with the second one. */
+static void
+side_drop(struct private_domain *domain, struct side *side)
+{
+	struct lane *lane = side->lane;
+	struct side *other = &lane->side[side == &lane->side[0]];
+
+	side_unlink(side);
+	if (other->member != NULL) {
+		other->gone = true;
+		post(domain, other->member);
+		return;
+	}
+	bell_release(lane->side[0].other_bell);
+	bell_release(lane->side[1].other_bell);
+	free(lane->memory);
+	free(lane);
+}
+
+static void
+side_link(struct side *side, struct lane *lane, struct member *member,
+    struct member *other)
+{
+	side->lane = lane;
+	side->member = member;
+	side->other_bell = other->bell;
+	side->next = member->sides;
+	member->sides = side;
+	other->bell->references++;
+}
+
+static status_t
+lane_create(struct private_domain *domain, struct member *sender,
+    struct member *receiver)
+{
+	const struct channel_config *config = &sender->channel->config;
+	struct lane *lane = calloc(1, sizeof(*lane));
+
+	if (lane == NULL)
+		return ERR_NOMEM;
+	lane->memory = port_allocate(&domain->base, lane_size(config));
+	if (lane->memory == NULL) {
+		free(lane);
+		return ERR_NOMEM;
+	}
+	lane_format(lane->memory, config);
+	lane->number[0] = sender->number;
+	lane->number[1] = receiver->number;
+	lane->trust[0] = sender->trust;
+	lane->trust[1] = receiver->trust;
+	lane->groups = config->type == CHANNEL_MULTICAST ?
+	    receiver->groups : ~0ul;
+	lane->side[0].sends = true;
+	side_link(&lane->side[0], lane, sender, receiver);
+	side_link(&lane->side[1], lane, receiver, sender);
+	post(domain, sender);
+	post(domain, receiver);
+	return OK;
+}
+
+static void
+leave(struct private_domain *domain, struct member *member)
+{
+	while (member->sides != NULL)
+		side_drop(domain, member->sides);
+	bell_release(member->bell);
+	free(member->statistics);
+	free(member);
+}
+
+/* A lane to each receiver, from each sender. */
+static status_t
+connect(struct private_domain *domain, struct member *member)
+{
+	struct member *other = member->channel->members;
+	status_t status = OK;
+
+	for (; other != NULL && status == OK; other = other->next) {
+		if ((member->role & CHANNEL_SENDER) != 0 &&
+		    (other->role & CHANNEL_RECEIVER) != 0)
+			status = lane_create(domain, member, other);
+		if (status == OK && (member->role & CHANNEL_RECEIVER) != 0 &&
+		    (other->role & CHANNEL_SENDER) != 0)
+			status = lane_create(domain, other, member);
+	}
+	return status;
+}
+
+/* TOKEN_* and trust; with an authority the token must be good for `needed`. */
+static status_t
+admit(struct private_domain *domain, const struct token *token,
+    unsigned needed, struct member *member)
+{
+	member->trust = TOKEN_TRUST_MAX;
+	if (domain->authority == NULL)
+		return OK;
+	if (token == NULL)
+		return ERR_RIGHT;
+	member->token = *token;
+	member->trust = token->trust;
+	return token_verify(domain->authority, token, (uint8_t)needed);
+}
+
+/* A member that nobody knows yet. */
+static status_t
+member_create(struct private_domain *domain,
+    const struct channel_options *options, bool pollable,
+    struct member **out_member)
+{
+	struct member *member = calloc(1, sizeof(*member));
+
+	if (member == NULL)
+		return ERR_NOMEM;
+	member->role = options->role;
+	member->groups = options->groups;
+	member->bell = bell_create(pollable);
+	member->statistics = calloc(1, STATISTICS_PAGE);
+	if (member->bell != NULL && member->statistics != NULL) {
+		member->number = ++domain->members;
+		*out_member = member;
+		return OK;
+	}
+	if (member->bell != NULL)
+		bell_release(member->bell);
+	free(member->statistics);
+	free(member);
+	return ERR_NOMEM;
+}
+
+static status_t
+join(struct private_domain *domain, struct private_channel *channel,
+    struct member *member, struct channel_member *out_member)
+{
+	member->channel = channel;
+	status_t status = connect(domain, member);
+	if (status != OK)
+		return status;
+	member->next = channel->members;
+	channel->members = member;
+	*out_member = (struct channel_member){
+		.number = member->number, .channel = channel->number,
+		.trust = member->trust,
+		.rights = domain->authority == NULL ? TOKEN_ALL :
+		    member->token.rights,
+		.config = channel->config, .statistics = member->statistics,
+		.port_data = member,
+	};
+	if (domain->authority != NULL &&
+	    token_identity(domain->authority, &member->token,
+	    &out_member->identity) != OK)
+		out_member->identity = 0;
+	return OK;
+}
+
+static struct private_channel *
+find(struct private_domain *domain, const char *name)
+{
+	struct private_channel *channel = domain->channels;
+
+	while (channel != NULL && strcmp(channel->name, name) != 0)
+		channel = channel->next;
+	return channel;
+}
+
+static uint32_t
+receiver_count(const struct private_channel *channel)
+{
+	uint32_t count = 0;
+
+	for (const struct member *member = channel->members; member != NULL;
+	    member = member->next)
+		count += (member->role & CHANNEL_RECEIVER) != 0;
+	return count;
+}
+
+/* The channel is there only if its first member is. */
+static status_t
+create_locked(struct private_domain *domain, struct private_channel *channel,
+    struct member *member, const struct token *owner,
+    struct channel_member *out_member)
+{
+	status_t status;
+
+	if (find(domain, channel->name) != NULL)
+		return ERR_EXIST;
+	status = admit(domain, owner, TOKEN_OWN |
+	    channel_role_rights(member->role), member);
+	if (status != OK)
+		return status;
+	channel->object = owner != NULL ? owner->object : 0;
+	channel->number = ++domain->numbers;
+	member->creator = true;
+	status = join(domain, channel, member, out_member);
+	if (status != OK)
+		return status;
+	channel->next = domain->channels;
+	domain->channels = channel;
+	return OK;
+}
+
+static status_t
+port_create(struct channel_domain *base, const char *name,
+    const struct channel_config *config,
+    const struct channel_options *options, const struct token *owner,
+    struct channel_member *out_member)
+{
+	struct private_domain *domain = domain_of(base);
+	struct private_channel *channel = calloc(1, sizeof(*channel));
+	struct member *member = NULL;
+	unsigned trust = domain->authority != NULL && owner != NULL ?
+	    owner->trust : TOKEN_TRUST_MAX;
+	status_t status = channel_config_admits(config, options, trust, 0);
+
+	if (channel == NULL)
+		return ERR_NOMEM;
+	strcpy(channel->name, name);
+	channel->config = *config;
+	pthread_mutex_lock(&domain->lock);
+	if (status == OK)
+		status = member_create(domain, options, config->pollable,
+		    &member);
+	if (status == OK)
+		status = create_locked(domain, channel, member, owner,
+		    out_member);
+	if (status != OK && member != NULL)
+		leave(domain, member);
+	pthread_mutex_unlock(&domain->lock);
+	if (status != OK)
+		free(channel);
+	return status;
+}
+
+static status_t
+open_locked(struct private_domain *domain, struct private_channel *channel,
+    const struct channel_options *options, const struct token *holder,
+    struct channel_member *out_member)
+{
+	struct member *member;
+	status_t status = member_create(domain, options,
+	    channel->config.pollable, &member);
+
+	if (status != OK)
+		return status;
+	status = admit(domain, holder, channel_role_rights(options->role),
+	    member);
+	if (status == OK && domain->authority != NULL &&
+	    holder->object != channel->object)
+		status = ERR_STALE;
+	if (status == OK)
+		status = channel_config_admits(&channel->config, options,
+		    member->trust, receiver_count(channel));
+	if (status == OK)
+		status = join(domain, channel, member, out_member);
+	if (status != OK)
+		leave(domain, member);
+	return status;
+}
+
+static status_t
+port_open(struct channel_domain *base, const char *name,
+    const struct channel_options *options, const struct token *holder,
+    struct channel_member *out_member)
+{
+	struct private_domain *domain = domain_of(base);
+
+	pthread_mutex_lock(&domain->lock);
+	struct private_channel *channel = find(domain, name);
+	status_t status = channel == NULL ? ERR_NOENT :
+	    open_locked(domain, channel, options, holder, out_member);
+	pthread_mutex_unlock(&domain->lock);
+	return status;
+}
+
+static void
+unlink_name(struct private_domain *domain, struct private_channel *channel)
+{
+	struct private_channel **at = &domain->channels;
+
+	while (*at != channel)
+		at = &(*at)->next;
+	*at = channel->next;
+}
+
+static void
+port_close(struct channel_domain *base, struct channel_member *own)
+{
+	struct private_domain *domain = domain_of(base);
+	struct member *member = own->port_data;
+	struct private_channel *channel = member->channel;
+	struct member **at = &channel->members;
+
+	pthread_mutex_lock(&domain->lock);
+	while (*at != member)
+		at = &(*at)->next;
+	*at = member->next;
+	if (member->creator)
+		unlink_name(domain, channel);
+	leave(domain, member);
+	bool empty = channel->members == NULL;
+	/* The creator keeps its name; one that lost it goes with the last. */
+	bool named = find(domain, channel->name) == channel;
+	pthread_mutex_unlock(&domain->lock);
+	if (empty && !named)
+		free(channel);
+}
+
+static void
+describe(const struct side *side, struct lane_place *out_place)
+{
+	const struct lane *lane = side->lane;
+	const struct channel_config *config = &side->member->channel->config;
+	int other = side->sends ? 1 : 0;
+
+	*out_place = (struct lane_place){
+		.memory = lane->memory, .lines = lane_lines(config),
+		.return_lines = lane_return_lines(config),
+		.peer = lane->number[other], .trust = lane->trust[other],
+		.groups = lane->groups, .port_data = (void *)side,
+	};
+}
+
+/* What the side was not told yet. */
+static bool
+tell(struct side *side, struct channel_event *out_event)
+{
+	if (!side->told) {
+		side->told = true;
+		out_event->kind = side->sends ? CHANNEL_LANE_OUT :
+		    CHANNEL_LANE_IN;
+		return true;
+	}
+	if (side->gone && !side->gone_told) {
+		side->gone_told = true;
+		out_event->kind = side->revoked ? CHANNEL_PEER_REVOKED :
+		    CHANNEL_PEER_GONE;
+		return true;
+	}
+	return false;
+}
+
+static status_t
+next_event_locked(struct member *member, struct channel_event *out_event)
+{
+	if (member->revoked && !member->revoked_told) {
+		member->revoked_told = true;
+		out_event->kind = CHANNEL_REVOKED;
+		return OK;
+	}
+	for (struct side *side = member->sides; side != NULL;
+	    side = side->next) {
+		if (!tell(side, out_event))
+			continue;
+		describe(side, &out_event->place);
+		return OK;
+	}
+	__atomic_store_n(&member->pending, 0, __ATOMIC_RELAXED);
+	return ERR_EMPTY;
+}
+
+static status_t
+port_next_event(struct channel_domain *base, struct channel_member *own,
+    struct channel_event *out_event)
+{
+	struct private_domain *domain = domain_of(base);
+
+	pthread_mutex_lock(&domain->lock);
+	status_t status = next_event_locked(own->port_data, out_event);
+	pthread_mutex_unlock(&domain->lock);
+	return status;
+}
+
+static void
+port_drop_lane(struct channel_domain *base, struct channel_member *own,
+    struct lane_place *place)
+{
+	struct private_domain *domain = domain_of(base);
+
+	pthread_mutex_lock(&domain->lock);
+	side_drop(domain, place->port_data);
+	pthread_mutex_unlock(&domain->lock);
+}
+
+static status_t
+port_sleep(struct channel_domain *base, struct channel_member *own,
+    uint32_t *const *words, uint32_t count, uint64_t deadline_ns)
+{
+	struct member *member = own->port_data;
+	struct bell *bell = member->bell;
+	uint32_t seen = __atomic_load_n(&bell->word, __ATOMIC_ACQUIRE);
+	struct timespec until = {
+		.tv_sec = (time_t)(deadline_ns / 1000000000ul),
+		.tv_nsec = (long)(deadline_ns % 1000000000ul),
+	};
+
+	if (__atomic_load_n(&member->pending, __ATOMIC_ACQUIRE) != 0)
+		return OK;
+	for (uint32_t i = 0; i < count; i++)
+		if (__atomic_load_n(words[i], __ATOMIC_ACQUIRE) == 0)
+			return OK;
+	syscall(SYS_futex, &bell->word, FUTEX_WAIT_BITSET_PRIVATE, seen,
+	    deadline_ns == CHANNEL_FOREVER ? NULL : &until, NULL,
+	    FUTEX_BITSET_MATCH_ANY);
+	return port_now(base) < deadline_ns ? OK : ERR_TIMEOUT;
+}
+
+static void
+port_wake(struct channel_domain *base, const struct lane_place *place,
+    uint32_t *word)
+{
+	const struct side *side = place->port_data;
+
+	bell_ring(side->other_bell);
+}
+
+static unsigned
+port_rights(struct channel_domain *base, struct channel_member *own,
+    const struct token *token)
+{
+	struct private_domain *domain = domain_of(base);
+	const struct member *member = own->port_data;
+
+	if (domain->authority == NULL)
+		return TOKEN_ALL;
+	if (token->object != member->channel->object || token_verify(
+	    domain->authority, token, token->rights) != OK)
+		return 0;
+	return token->rights;
+}
+
+static status_t
+port_descriptor(struct channel_domain *base, struct channel_member *own,
+    int *out_descriptor)
+{
+	const struct member *member = own->port_data;
+
+	*out_descriptor = member->bell->descriptor;
+	return OK;
+}
+
+static void
+port_quiet(struct channel_domain *base, struct channel_member *own)
+{
+	const struct member *member = own->port_data;
+	uint64_t count;
+
+	/* Nothing to read is what is wanted. */
+	if (read(member->bell->descriptor, &count, sizeof(count)) < 0)
+		return;
+}
+
+static void
+revoke_member(struct private_domain *domain, struct member *member)
+{
+	member->revoked = true;
+	post(domain, member);
+	for (struct side *side = member->sides; side != NULL;
+	    side = side->next) {
+		struct lane *lane = side->lane;
+		struct side *other = &lane->side[side == &lane->side[0]];
+
+		if (other->member == NULL || other->gone)
+			continue;
+		other->gone = other->revoked = true;
+		post(domain, other->member);
+	}
+}
+
+void
+channel_domain_private_revoked(void *context, uint64_t generation)
+{
+	struct private_domain *domain = domain_of(context);
+
+	pthread_mutex_lock(&domain->lock);
+	__atomic_fetch_add(&domain->generation, 1, __ATOMIC_RELEASE);
+	for (struct private_channel *channel = domain->channels;
+	    channel != NULL; channel = channel->next)
+		for (struct member *member = channel->members; member != NULL;
+		    member = member->next)
+			if (!member->revoked && token_verify(
+			    domain->authority, &member->token,
+			    member->token.rights) != OK)
+				revoke_member(domain, member);
+	pthread_mutex_unlock(&domain->lock);
+}
+
+status_t
+channel_domain_private(struct channel_domain **out_domain)
+{
+	static const struct channel_port port = {
+		.create = port_create, .open = port_open, .close = port_close,
+		.next_event = port_next_event, .drop_lane = port_drop_lane,
+		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
+		.descriptor = port_descriptor, .quiet = port_quiet,
+		.now_ns = port_now, .allocate = port_allocate,
+		.release = port_release,
+	};
+	struct private_domain *domain = calloc(1, sizeof(*domain));
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (domain == NULL)
+		return ERR_NOMEM;
+	pthread_mutex_init(&domain->lock, NULL);
+	domain->generation = 1;
+	domain->base = (struct channel_domain){
+		.port = &port, .generation = &domain->generation,
+		.cpus = cpus < 1 ? 1 : (uint32_t)cpus, .context = domain,
+	};
+	*out_domain = &domain->base;
+	return OK;
+}
+
+void
+channel_domain_private_set_authority(struct channel_domain *domain,
+    struct token_authority *authority)
+{
+	domain_of(domain)->authority = authority;
+}
+
+void
+channel_domain_private_close(struct channel_domain *base)
+{
+	struct private_domain *domain = domain_of(base);
+
+	pthread_mutex_destroy(&domain->lock);
+	free(domain);
+}
