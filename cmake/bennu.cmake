@@ -76,9 +76,9 @@ elseif(BENNU_FUZZ)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
 		-fno-sanitize-recover=all)
 elseif(BENNU_PACKAGE)
-	list(APPEND BENNU_HOSTED_FLAGS -O2 -fPIC -fcf-protection
-		-fstack-protector-strong -fstack-clash-protection
-		-D_FORTIFY_SOURCE=2 -ffunction-sections -fdata-sections)
+	list(APPEND BENNU_HOSTED_FLAGS -O2 -fPIC -fstack-protector-strong
+		-fstack-clash-protection -D_FORTIFY_SOURCE=2
+		-ffunction-sections -fdata-sections)
 	add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
 endif()
 

@@ -17,7 +17,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/channel/channel.h>
+
+LINKAGE_BEGIN
 
 struct lane_place {		/* one direction, from one member to another */
 	/*
@@ -146,3 +149,5 @@ void channel_domain_private_set_authority(struct channel_domain *domain,
     struct token_authority *authority);
 void channel_domain_private_revoked(void *domain, uint64_t generation);
 void channel_domain_private_close(struct channel_domain *domain);
+
+LINKAGE_END
