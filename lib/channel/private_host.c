@@ -74,11 +74,12 @@ struct member {
 };
 
 struct private_channel {
-	struct private_channel *next;	/* of the domain; only with a name */
+	struct private_channel *next;	/* of the domain */
 	struct member *members;
 	struct channel_config config;
 	uint64_t number, object;
-	char	 name[CHANNEL_NAME_MAX + 1];	/* empty: the creator left */
+	char	 name[CHANNEL_NAME_MAX + 1];
+	bool	 named;		/* until its creator leaves */
 };
 
 struct private_domain {
@@ -344,7 +345,8 @@ find(struct private_domain *domain, const char *name)
 {
 	struct private_channel *channel = domain->channels;
 
-	while (channel != NULL && strcmp(channel->name, name) != 0)
+	while (channel != NULL && (!channel->named ||
+	    strcmp(channel->name, name) != 0))
 		channel = channel->next;
 	return channel;
 }
@@ -376,7 +378,7 @@ create_locked(struct private_domain *domain, struct private_channel *channel,
 		return status;
 	channel->object = owner != NULL ? owner->object : 0;
 	channel->number = ++domain->numbers;
-	member->creator = true;
+	member->creator = channel->named = true;
 	status = join(domain, channel, member, out_member);
 	if (status != OK)
 		return status;
@@ -458,14 +460,18 @@ port_open(struct channel_domain *base, const char *name,
 	return status;
 }
 
+/* The channel goes with its last member, its name with the creator. */
 static void
-unlink_name(struct private_domain *domain, struct private_channel *channel)
+channel_left(struct private_domain *domain, struct private_channel *channel)
 {
 	struct private_channel **at = &domain->channels;
 
+	if (channel->members != NULL)
+		return;
 	while (*at != channel)
 		at = &(*at)->next;
 	*at = channel->next;
+	free(channel);
 }
 
 static void
@@ -481,14 +487,10 @@ port_close(struct channel_domain *base, struct channel_member *own)
 		at = &(*at)->next;
 	*at = member->next;
 	if (member->creator)
-		unlink_name(domain, channel);
+		channel->named = false;
 	leave(domain, member);
-	bool empty = channel->members == NULL;
-	/* The creator keeps its name; one that lost it goes with the last. */
-	bool named = find(domain, channel->name) == channel;
+	channel_left(domain, channel);
 	pthread_mutex_unlock(&domain->lock);
-	if (empty && !named)
-		free(channel);
 }
 
 static void
