@@ -12,8 +12,11 @@
 #   bennu_libos(NAME SOURCES ... [DEPENDS ...])      guest: bin/NAME.elf
 #   bennu_program(NAME SOURCES ... [GLIBC] [PIE])    guest: programs/NAME,
 #       a static Linux program (musl unless GLIBC)
-#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST])
+#   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
+#              [PLAIN] [THREADS])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
+#       PLAIN: never with sanitizers, for tests that copy stacks or count
+#       THREADS: also of the preset host-tsan, which has no other tests
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #
 # A function that has nothing to do in the current preset does nothing, so
@@ -25,7 +28,7 @@ if(BENNU_PRESET MATCHES "^guest(-debug)?$")
 	set(BENNU_GUEST TRUE)
 elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)
-elseif(BENNU_PRESET MATCHES "^host(-asan)?$")
+elseif(BENNU_PRESET MATCHES "^host(-asan|-tsan)?$")
 	set(BENNU_HOST TRUE)
 elseif(BENNU_PRESET STREQUAL "package")
 	# As host, without tests.
@@ -71,6 +74,9 @@ elseif(BENNU_PRESET STREQUAL "host-asan")
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS
 		-fsanitize=address,undefined -fno-sanitize-recover=all)
+elseif(BENNU_PRESET STREQUAL "host-tsan")
+	list(APPEND BENNU_HOSTED_FLAGS -O1)
+	set(BENNU_SANITIZERS -fsanitize=thread)
 elseif(BENNU_FUZZ)
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
@@ -140,6 +146,11 @@ function(bennu_one_library name flags suffix sources depends includes options)
 		return()
 	endif()
 	add_library(${name}${suffix} STATIC ${sources})
+	if(BENNU_PRESET STREQUAL "host-tsan")
+		# Only what its few tests need is built.
+		set_target_properties(${name}${suffix} PROPERTIES
+			EXCLUDE_FROM_ALL TRUE)
+	endif()
 	bennu_common(${name}${suffix} PUBLIC)
 	target_include_directories(${name}${suffix} PUBLIC ${includes})
 	target_compile_options(${name}${suffix} PRIVATE
@@ -308,8 +319,15 @@ function(bennu_test name)
 	if(NOT BENNU_HOST OR BENNU_PACKAGE)
 		return()
 	endif()
-	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS" ""
 		"SOURCES;DEPENDS;INCLUDES;OPTIONS")
+	if(BENNU_PRESET STREQUAL "host-tsan" AND NOT arg_THREADS)
+		return()
+	endif()
+	if(arg_PLAIN)
+		list(APPEND arg_OPTIONS -O2 -fno-sanitize=all)
+		set(BENNU_SANITIZERS)
+	endif()
 	if(arg_KERNEL_HOST)
 		list(APPEND arg_INCLUDES ${CMAKE_SOURCE_DIR}/kernel/arch/host)
 		list(APPEND arg_DEPENDS kernel_host)

@@ -33,6 +33,7 @@ SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
+EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -126,7 +127,8 @@ class Report:
         lines = text.splitlines()
         # A sanitizer says what is wrong first and dumps memory last.
         error = next((i for i, line in enumerate(lines)
-                      if "==ERROR:" in line or "runtime error:" in line),
+                      if "==ERROR:" in line or "runtime error:" in line
+                      or "WARNING: ThreadSanitizer:" in line),
                      None)
         start = max(0, len(lines) - TAIL) if error is None \
             else max(0, error - 3)
@@ -221,15 +223,18 @@ def check_jobs():
             for name in CHECKS]
 
 
-def host_jobs():
+def host_jobs(tier):
     jobs = []
-    for name in listed("host-asan", "tests.list"):
-        jobs.append(Job(
-            f"host/{name}",
-            [os.path.join(BUILD, "host-asan", "tests", name)],
-            # Leaks are looked for unless the test itself says no.
-            environment={"ASAN_OPTIONS": "print_legend=0",
-                         "UBSAN_OPTIONS": "print_stacktrace=1"}))
+    for kind, preset in (("host", "host-asan"), ("threads", "host-tsan")):
+        for name in listed(preset, "tests.list"):
+            jobs.append(Job(
+                f"{kind}/{name}",
+                [os.path.join(BUILD, preset, "tests", name)],
+                # Leaks are looked for unless the test itself says no.
+                environment={"ASAN_OPTIONS": "print_legend=0",
+                             "UBSAN_OPTIONS": "print_stacktrace=1",
+                             **({} if tier == "quick"
+                                else {"BENNU_TEST_MORE": "1"})}))
     return jobs
 
 
@@ -287,6 +292,11 @@ def applet_jobs():
                        timeout=300)]
 
 
+def exchange_jobs(tier):
+    return [python_job("exchange/capnp", "capnp_exchange.py",
+                       [str(EXCHANGED[tier])], timeout=600)]
+
+
 def gate_jobs():
     """Instruction counts that must not grow."""
     return [python_job("bench/gates", "bench.py", ["--gate"], ktap=False,
@@ -308,13 +318,15 @@ def unknown(jobs, names):
 def unbuilt(tier):
     """Kinds of tests whose names only a build tells."""
     return [kind for kind, preset, name in (
-        ("host/", "host-asan", "tests.list"), ("fuzz/", "fuzz", "fuzz.list"))
+        ("host/", "host-asan", "tests.list"),
+        ("threads/", "host-tsan", "tests.list"),
+        ("fuzz/", "fuzz", "fuzz.list"))
         if preset in presets(tier)
         and not os.path.exists(os.path.join(BUILD, preset, name))]
 
 
 def presets(tier):
-    return ["guest", "host-asan"] + (
+    return ["guest", "host-asan", "host-tsan"] + (
         [] if tier == "quick" else ["guest-debug", "fuzz"])
 
 
@@ -327,11 +339,11 @@ def build(report, processes, tier):
 
 
 def all_jobs(tier):
-    jobs = check_jobs() + tool_jobs() + host_jobs()
+    jobs = check_jobs() + tool_jobs() + host_jobs(tier)
     if tier != "quick":
         jobs += mutation_jobs(tier) + fuzz_jobs(tier)
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + gate_jobs())
+            + exchange_jobs(tier) + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

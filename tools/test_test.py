@@ -45,18 +45,21 @@ class NamesTest(unittest.TestCase):
 
     def test_a_list_shows_what_the_build_knows(self):
         self.built("host-asan", "tests.list", "one_test", "two_test")
+        self.built("host-tsan", "tests.list", "two_test")
         code, out, error = self.main("--list", "quick", "_test")
         self.assertEqual((code, error), (0, ""))
-        self.assertIn("host/one_test\nhost/two_test\n", out)
+        self.assertIn("host/one_test\nhost/two_test\nthreads/two_test\n",
+                      out)
 
     def test_a_list_says_what_is_known_after_a_build(self):
         code, out, error = self.main("--list", "full", "kernel_table")
         self.assertEqual((code, out), (0, ""))
-        for kind in ("host/", "fuzz/"):
+        for kind in ("host/", "threads/", "fuzz/"):
             self.assertIn(f"the names of {kind} are known after", error)
 
     def test_an_unknown_name_is_refused_before_anything_is_built(self):
         self.built("host-asan", "tests.list", "one_test")
+        self.built("host-tsan", "tests.list")
         code, _, error = self.main("quick", "scenario/ctl", "nothing_such")
         self.assertEqual(code, 2)
         self.assertIn("no test of the tier quick has 'nothing_such'", error)

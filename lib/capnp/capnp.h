@@ -62,10 +62,10 @@ struct capnp_struct {
 	uint16_t depth;		/* levels left below */
 };
 
-/* Element sizes as in list pointers. */
+/* Element sizes as in list pointers; CAPNP_ANY asks for a list of whatever. */
 enum capnp_element {
 	CAPNP_VOID, CAPNP_BIT, CAPNP_BYTE, CAPNP_TWO_BYTES, CAPNP_FOUR_BYTES,
-	CAPNP_EIGHT_BYTES, CAPNP_POINTER, CAPNP_COMPOSITE,
+	CAPNP_EIGHT_BYTES, CAPNP_POINTER, CAPNP_COMPOSITE, CAPNP_ANY,
 };
 
 struct capnp_list {

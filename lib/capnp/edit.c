@@ -99,7 +99,7 @@ clear_one(struct clearing *state, struct capnp_pointer pointer)
 	struct capnp_target target;
 	struct level *next = &state->level[state->depth];
 
-	if (!capnp_follow(&place, &target))
+	if (!capnp_follow(&place, &target) || target.word == 0)
 		return;
 	*pointer.at = 0;
 	uint64_t words = words_of(target.word) + target.pad_words;

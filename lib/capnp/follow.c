@@ -32,7 +32,10 @@ refuse(const struct capnp_place *place, status_t status)
 	return false;
 }
 
-/* Names the word `index` of a segment, which may be its end. */
+/*
+ * Names the word `index` of a segment. Outside it that is its end, where an
+ * object of no words may be and no other is: the reference does the same.
+ */
 static bool
 target_at(const struct capnp_place *place, uint32_t segment, int64_t index,
     struct capnp_target *out)
@@ -43,7 +46,7 @@ target_at(const struct capnp_place *place, uint32_t segment, int64_t index,
 		return refuse(place, ERR_RANGE);
 	const struct capnp_segment *in = &reader->segment[segment];
 	if (index < 0 || (uint64_t)index > in->count)
-		return refuse(place, ERR_RANGE);
+		index = (int64_t)in->count;
 	out->segment = segment;
 	out->start = in->words + index;
 	out->room = in->count - (uint64_t)index;
@@ -99,7 +102,7 @@ follow_far(const struct capnp_place *place, uint64_t far,
 		    capnp_offset_of(first), out);
 	}
 	out->word = described(capnp_load(pad.start + 1));
-	if (capnp_kind_of(first) != CAPNP_FAR || (first & FAR_DOUBLE) != 0 ||
+	if (capnp_kind_of(first) != CAPNP_FAR ||
 	    capnp_kind_of(out->word) == CAPNP_FAR)
 		return refuse(place, ERR_ARG);
 	return target_at(place, (uint32_t)(first >> 32),
@@ -240,11 +243,13 @@ bool
 capnp_list_suits(const struct capnp_list *list, enum capnp_element element)
 {
 	switch (element) {
-	case CAPNP_VOID:
+	case CAPNP_ANY:
 		return true;
 	case CAPNP_BIT:
 		return list->element == CAPNP_BIT || (list->data_bytes > 0 &&
 		    list->element != CAPNP_COMPOSITE);
+	case CAPNP_VOID:
+		return list->element != CAPNP_BIT;
 	case CAPNP_POINTER:
 		return list->pointer_count > 0;
 	case CAPNP_COMPOSITE:

@@ -76,11 +76,11 @@ capnp_count_of(uint64_t word)
 	return (uint32_t)(word >> 35);
 }
 
-/* Elements of a composite list, from its tag. */
+/* Elements of a composite list, from its tag; the highest bit is not used. */
 static inline uint32_t
 capnp_tag_count(uint64_t tag)
 {
-	return (uint32_t)tag >> 2;
+	return (uint32_t)tag << 1 >> 3;
 }
 
 /* Words of the struct that a pointer or tag describes. */

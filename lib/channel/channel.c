@@ -61,7 +61,7 @@ begin(struct channel *channel, const char *name,
 	channel->counters = &channel->page->counters;
 	channel_page_begin(channel);
 	if (!channel_is_lossy(channel))
-		return OK;
+		return channel_buffers_open(channel);
 	status_t status = channel_need_apart(channel, &channel->apart);
 	return status == OK ?
 	    channel_need_apart(channel, &channel->taken) : status;
@@ -175,12 +175,15 @@ channel_close(struct channel *channel)
 	if (channel == NULL)
 		return;
 	struct channel_domain *domain = channel->domain;
+	if (channel->made.where != MADE_NOT)
+		channel_cancel(channel, NULL);
 	channel->shown.lane = NULL;
 	channel_leave_unanswered(channel);
 	close_lanes(channel);
 	channel_forget_lanes(channel);
 	free_apart(channel, channel->apart);
 	free_apart(channel, channel->taken);
+	channel_buffers_close(channel);
 	domain->port->close(domain, &channel->member);
 	domain->port->release(domain, channel, sizeof(*channel));
 }

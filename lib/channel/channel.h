@@ -20,7 +20,7 @@
  *			with others, at most `batch`
  *
  * Order is kept per lane: what one sender gives one receiver arrives in order,
- * or is counted as dropped. DROP_OLDEST and zero_copy exclude each other.
+ * or is counted as dropped. zero_copy goes with neither DROP_OLDEST nor SYNC.
  *
  *	overflow	when a lane is full
  *	BLOCK		send waits for room; at its deadline ERR_TIMEOUT, and

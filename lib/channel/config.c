@@ -45,6 +45,30 @@ lane_return_lines(const struct channel_config *config)
 	return lines;
 }
 
+void
+lane_pool_layout(const struct channel_config *config,
+    struct pool_layout *out_layout)
+{
+	uint32_t size = (config->message_max + POOL_ALIGNMENT - 1) &
+	    ~(POOL_ALIGNMENT - 1);
+
+	*out_layout = (struct pool_layout){
+		.class = { { .size = size, .count = config->buffers } },
+		.classes = 1,
+	};
+}
+
+size_t
+lane_pool_size(const struct channel_config *config)
+{
+	struct pool_layout layout;
+
+	if (!config->zero_copy)
+		return 0;
+	lane_pool_layout(config, &layout);
+	return pool_layout_size(&layout);
+}
+
 size_t
 lane_size(const struct channel_config *config)
 {
@@ -87,6 +111,7 @@ goes_together(const struct channel_config *config)
 
 	switch (config->type) {
 	case CHANNEL_SYNC:
+		return !drops && !config->zero_copy;
 	case CHANNEL_STREAM:
 		return !drops;
 	case CHANNEL_BATCH:
@@ -115,8 +140,7 @@ fill_sizes(struct channel_config *config)
 		config->message_max = MESSAGE_DEFAULT;
 	if (config->message_max > MESSAGE_LIMIT)
 		return false;
-	needed = config->zero_copy && config->type != CHANNEL_SYNC ?
-	    RING_BYTES_MIN : ring_for(config);
+	needed = config->zero_copy ? RING_BYTES_MIN : ring_for(config);
 	if (config->buffer_size == 0)
 		config->buffer_size = needed > RING_DEFAULT ? needed :
 		    RING_DEFAULT;

@@ -91,6 +91,8 @@ add_out(struct channel *channel, const struct lane_place *place)
 	if (status == OK)
 		status = ring_consumer_open(&lane->back,
 		    channel_back_memory(place), place->return_lines);
+	if (status == OK)
+		status = channel_buffers_join(channel, lane);
 	if (status != OK) {
 		port->release(channel->domain, lane, sizeof(*lane));
 		return status;
@@ -107,6 +109,8 @@ add_in(struct channel *channel, const struct lane_place *place)
 
 	if (status != OK)
 		return status;
+	if (place->pool_size < lane_pool_size(&channel->member.config))
+		return ERR_ARG;
 	struct lane_in *lane = port->allocate(channel->domain, sizeof(*lane));
 	if (lane == NULL)
 		return ERR_NOMEM;
@@ -145,6 +149,7 @@ drop_out(struct channel *channel, uint32_t i)
 		channel->batch_lane = NULL;
 		channel->batched = 0;
 	}
+	channel_buffers_leave(channel, lane);
 	remove_from(&channel->out, i);
 	port->drop_lane(channel->domain, &channel->member, &lane->place);
 	port->release(channel->domain, lane, sizeof(*lane));

@@ -16,6 +16,7 @@
 #pragma once
 
 #include <lib/channel/channel.h>
+#include <lib/pool/pool.h>
 #include <lib/ring/ring.h>
 
 #define LANE_STAMPED		1u
@@ -34,12 +35,11 @@
 #define LANE_UNANSWERED		1u
 
 struct lane_buffer {
-	uint64_t offset;	/* in the pool */
+	uint32_t number;	/* of the buffer; the layout says where it is */
 	uint32_t length;	/* of the message; of a return 0 */
-	uint32_t number;	/* of the buffer */
 };
 
-_Static_assert(sizeof(struct lane_buffer) == 16, "fixed layout");
+_Static_assert(sizeof(struct lane_buffer) == 8, "fixed layout");
 
 /* RAW, LITE or FULL; bytes without a schema go as RAW. */
 static inline uint32_t
@@ -63,5 +63,9 @@ uint32_t lane_return_lines(const struct channel_config *config);
 size_t lane_size(const struct channel_config *config);
 /* By who makes the memory, before anybody knows of it. Aligned to 64. */
 void lane_format(void *memory, const struct channel_config *config);
+/* The pool of a sender: what is where, and bytes of shared memory. */
+void lane_pool_layout(const struct channel_config *config,
+    struct pool_layout *out_layout);
+size_t lane_pool_size(const struct channel_config *config);
 /* Longest message that goes through the ring itself, in bytes. */
 uint32_t lane_inline_max(const struct channel_config *config);

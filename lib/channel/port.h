@@ -30,7 +30,7 @@ struct lane_place {		/* one direction, from one member to another */
 	void	*memory;	/* mapped by the port; aligned to 64 */
 	uint32_t lines, return_lines;	/* of the two rings */
 	void	*pool;		/* IN: of the sender, may only be read */
-	size_t	 pool_size;	/* 0: no buffers */
+	size_t	 pool_size;	/* lane_pool_size; not zero_copy: 0 */
 	uint64_t peer;		/* member number of the other end */
 	unsigned trust;		/* of the other end */
 	uint64_t groups;	/* of the receiver; not MULTICAST: ~0 */
@@ -59,8 +59,7 @@ struct channel_member {
 	unsigned rights;	/* of the token: TOKEN_* */
 	uint64_t identity;	/* session identity (lib/token) */
 	struct channel_config config;
-	void	*pool;		/* SENDER and zero_copy: own buffers, or NULL */
-	size_t	 pool_size;
+	void	*pool;		/* SENDER and zero_copy: of lane_pool_size */
 	struct statistics_page *statistics;	/* zeroed; NULL: not shown */
 	void	*port_data;
 };

@@ -36,6 +36,12 @@ struct bell {
 	int	 descriptor;	/* -1: not pollable */
 };
 
+/* Buffers of a sender; others still read them when it is gone. */
+struct buffers {
+	void	*memory;
+	uint32_t references;	/* lock */
+};
+
 struct member;
 
 /* One end of a lane, as its member sees it. */
@@ -53,6 +59,7 @@ struct side {
 struct lane {
 	struct side side[2];	/* sender, receiver */
 	void	*memory;
+	struct buffers *buffers;	/* of the sender, or NULL */
 	uint64_t number[2];	/* of the members */
 	unsigned trust[2];
 	uint64_t groups;
@@ -64,6 +71,7 @@ struct member {
 	struct side *sides;
 	struct bell *bell;
 	struct token token;
+	struct buffers *buffers;	/* or NULL */
 	struct statistics_page *statistics;
 	uint64_t number;
 	uint64_t groups;
@@ -175,6 +183,33 @@ post(struct private_domain *domain, struct member *member)
 	bell_ring(member->bell);
 }
 
+static struct buffers *
+buffers_create(struct private_domain *domain,
+    const struct channel_config *config)
+{
+	struct buffers *buffers = calloc(1, sizeof(*buffers));
+
+	if (buffers == NULL)
+		return NULL;
+	buffers->references = 1;
+	buffers->memory = port_allocate(&domain->base,
+	    lane_pool_size(config));
+	if (buffers->memory == NULL) {
+		free(buffers);
+		return NULL;
+	}
+	return buffers;
+}
+
+static void
+buffers_release(struct buffers *buffers)
+{
+	if (buffers == NULL || --buffers->references != 0)
+		return;
+	free(buffers->memory);
+	free(buffers);
+}
+
 static void
 side_unlink(struct side *side)
 {
@@ -201,6 +236,7 @@ side_drop(struct private_domain *domain, struct side *side)
 	}
 	bell_release(lane->side[0].other_bell);
 	bell_release(lane->side[1].other_bell);
+	buffers_release(lane->buffers);
 	free(lane->memory);
 	free(lane);
 }
@@ -239,6 +275,9 @@ lane_create(struct private_domain *domain, struct member *sender,
 	lane->groups = config->type == CHANNEL_MULTICAST ?
 	    receiver->groups : ~0ul;
 	lane->side[0].sends = true;
+	lane->buffers = sender->buffers;
+	if (lane->buffers != NULL)
+		lane->buffers->references++;
 	side_link(&lane->side[0], lane, sender, receiver);
 	side_link(&lane->side[1], lane, receiver, sender);
 	post(domain, sender);
@@ -252,6 +291,7 @@ leave(struct private_domain *domain, struct member *member)
 	while (member->sides != NULL)
 		side_drop(domain, member->sides);
 	bell_release(member->bell);
+	buffers_release(member->buffers);
 	free(member->statistics);
 	free(member);
 }
@@ -320,6 +360,11 @@ join(struct private_domain *domain, struct private_channel *channel,
     struct member *member, struct channel_member *out_member)
 {
 	member->channel = channel;
+	if (channel->config.zero_copy && (member->role & CHANNEL_SENDER)) {
+		member->buffers = buffers_create(domain, &channel->config);
+		if (member->buffers == NULL)
+			return ERR_NOMEM;
+	}
 	status_t status = connect(domain, member);
 	if (status != OK)
 		return status;
@@ -331,6 +376,8 @@ join(struct private_domain *domain, struct private_channel *channel,
 		.rights = domain->authority == NULL ? TOKEN_ALL :
 		    member->token.rights,
 		.config = channel->config, .statistics = member->statistics,
+		.pool = member->buffers != NULL ?
+		    member->buffers->memory : NULL,
 		.port_data = member,
 	};
 	if (domain->authority != NULL &&
@@ -506,6 +553,10 @@ describe(const struct side *side, struct lane_place *out_place)
 		.peer = lane->number[other], .trust = lane->trust[other],
 		.groups = lane->groups, .port_data = (void *)side,
 	};
+	if (lane->buffers != NULL) {
+		out_place->pool = lane->buffers->memory;
+		out_place->pool_size = lane_pool_size(config);
+	}
 }
 
 /* What the side was not told yet. */

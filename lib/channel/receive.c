@@ -24,14 +24,15 @@ find_buffer(struct channel *channel, const struct lane_place *place,
 {
 	struct channel_shown *shown = &channel->shown;
 	struct lane_buffer name;
+	size_t offset;
 
 	if (message->length != sizeof(name))
 		return false;
 	memcpy(&name, message->data, sizeof(name));
-	if (name.offset > place->pool_size ||
-	    name.length > place->pool_size - name.offset)
+	if (pool_layout_find(&channel->layout, name.number, name.length,
+	    &offset) != OK)
 		return false;
-	shown->data = (uint8_t *)place->pool + name.offset;
+	shown->data = (uint8_t *)place->pool + offset;
 	shown->length = name.length;
 	shown->buffer = name.number;
 	return true;
@@ -185,6 +186,9 @@ channel_done(struct channel *channel)
 
 	count_add(&channel->counters->received, 1);
 	channel->shown.lane = NULL;
+	if (((channel->shown.kind - 1) & LANE_BUFFER) != 0 &&
+	    !channel_buffer_give_back(channel, lane))
+		channel_corrupt_in(channel, lane);
 	if (!channel_is_lossy(channel)) {
 		ring_release(&lane->messages);
 		lane_wake_sender(channel, lane);

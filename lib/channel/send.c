@@ -46,6 +46,7 @@ channel_commit_in(struct channel *channel, struct lane_out *lane,
     void *room, const struct channel_offer *offer)
 {
 	uint32_t length = offer->length, kind = offer->kind;
+	bool named = ((kind - 1) & LANE_BUFFER) != 0;
 
 	write_message(channel, room, offer);
 	if (offer->stamp != 0) {
@@ -53,6 +54,9 @@ channel_commit_in(struct channel *channel, struct lane_out *lane,
 		length += LANE_STAMP;
 		kind += LANE_STAMPED;
 	}
+	if (named)
+		pool_lend(channel->pool, lane->number,
+		    ((const struct lane_buffer *)offer->data)->number);
 	count_sent(channel, offer);
 	lane->sent++;
 	ring_stage(&lane->messages, length, kind, channel->session);
@@ -331,6 +335,8 @@ send_slow(struct channel *channel, const void *message, size_t length,
 		.bytes = (uint32_t)length, .kind = channel->kind,
 		.deadline_ns = deadline_ns,
 	};
+	if (length > channel->inline_max)
+		return channel_buffer_send(channel, message, &offer);
 	return channel_put(channel, &offer);
 }
 

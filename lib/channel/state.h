@@ -20,6 +20,7 @@
 
 #define LANE_SHARE	16u	/* messages of a lane before the next's turn */
 #define DEADLINE_RECEIVE	(CHANNEL_FOREVER - 1)	/* CHANNEL_RECEIVE_NS */
+#define POOL_LANES	256u	/* receivers of a sender with buffers */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
 
 struct lane_out {
@@ -28,6 +29,7 @@ struct lane_out {
 	struct lane_place place;
 	enum channel_serializer strictness;	/* what it may use at least */
 	uint64_t sent;		/* SYNC: messages, the next request's number */
+	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
 };
@@ -125,6 +127,12 @@ struct channel {
 	size_t	 apart_size;
 	uint32_t **words;	/* for sleep: one per lane */
 	uint32_t words_room;
+
+	struct pool_layout layout;	/* zero_copy: of every sender's pool */
+	struct pool *pool;	/* own; NULL: none */
+	void	*pool_private;
+	size_t	 pool_private_size;
+	uint64_t pool_lanes[POOL_LANES / 64];	/* numbers in use */
 
 	uint64_t wait_average;	/* ns; see wait.c */
 	uint32_t waits;
@@ -267,6 +275,27 @@ void channel_commit_in(struct channel *channel, struct lane_out *lane,
     void *room, const struct channel_offer *offer);
 /* BATCH: makes visible what is staged, and wakes. */
 void channel_publish(struct channel *channel);
+
+/* buffer.c */
+status_t channel_buffers_open(struct channel *channel);
+void channel_buffers_close(struct channel *channel);
+/* A lane gets its number; ERR_LIMIT. And gives back all that it was lent. */
+status_t channel_buffers_join(struct channel *channel, struct lane_out *lane);
+void channel_buffers_leave(struct channel *channel, struct lane_out *lane);
+/* A buffer with one reference, the caller's. ERR_FULL: all are lent. */
+status_t channel_buffer_take(struct channel *channel, uint32_t length,
+    uint32_t *out_buffer);
+/* The same, but waits, drops or refuses as the policy says. */
+status_t channel_buffer_wait(struct channel *channel, uint32_t length,
+    uint64_t deadline_ns, uint32_t *out_buffer);
+/* Puts its name into lanes. The caller keeps its reference. */
+status_t channel_buffer_put(struct channel *channel, uint32_t buffer,
+    uint32_t length, struct channel_offer *offer);
+/* A message too long for the ring; offer has its length. */
+status_t channel_buffer_send(struct channel *channel, const void *message,
+    struct channel_offer *offer);
+/* The shown one, to its sender. false: there should have been room. */
+bool channel_buffer_give_back(struct channel *channel, struct lane_in *lane);
 
 /* receive.c */
 /*

@@ -53,9 +53,23 @@ reserve_apart(struct channel *channel)
 	return OK;
 }
 
-/* ERR_FULL: no room now; ERR_EMPTY: no lane now. */
 static status_t
-reserve_once(struct channel *channel, uint32_t length)
+reserve_in_pool(struct channel *channel, uint32_t length)
+{
+	struct channel_made *made = &channel->made;
+	status_t status = channel_buffer_take(channel, length, &made->buffer);
+
+	if (status == OK) {
+		made->data = pool_data(channel->pool, made->buffer);
+		made->where = MADE_IN_POOL;
+	}
+	return status;
+}
+
+/* ERR_FULL: no room now; ERR_EMPTY: no lane now. out_wait: for what, then. */
+static status_t
+reserve_once(struct channel *channel, uint32_t length,
+    struct channel_wait *out_wait)
 {
 	struct lane_out *lane = NULL;
 	bool lossy = channel_is_lossy(channel);
@@ -63,33 +77,37 @@ reserve_once(struct channel *channel, uint32_t length)
 
 	if (status != OK)
 		return status;
+	out_wait->what = WAIT_BACK;
+	out_wait->only = NULL;
 	if (lane != NULL && length <= channel->inline_max) {
+		out_wait->what = WAIT_ROOM;
+		if (channel_is_to_many(channel))
+			out_wait->only = lane;
 		status = reserve_in_ring(channel, length, lane);
 		/* A batch that fills its lane ends early. */
 		if (status == ERR_FULL && lane == channel->batch_lane)
 			channel_publish(channel);
 		return status;
 	}
-	return reserve_apart(channel);
+	if (lossy || channel->pool == NULL)
+		return reserve_apart(channel);
+	return reserve_in_pool(channel, length);
 }
 
 static status_t
 reserve(struct channel *channel, uint32_t length, uint64_t deadline_ns)
 {
+	struct channel_wait wait = {
+		.length = length + LANE_STAMP, .deadline_ns = deadline_ns,
+	};
+
 	for (;;) {
-		status_t status = reserve_once(channel, length);
+		status_t status = reserve_once(channel, length, &wait);
 
 		if (channel->ending)
 			channel_sweep(channel);
 		if (status != ERR_FULL && status != ERR_EMPTY)
 			return status;
-		struct channel_wait wait = {
-			.what = length <= channel->inline_max &&
-			    !channel_is_to_many(channel) ? WAIT_ROOM :
-			    WAIT_BACK,
-			.length = length + LANE_STAMP,
-			.deadline_ns = deadline_ns,
-		};
 		status = channel_blocked(channel, status, &wait);
 		if (status != OK)
 			return status;
@@ -128,6 +146,8 @@ channel_reserve(struct channel *channel, size_t length,
 static void
 end_made(struct channel *channel)
 {
+	if (channel->made.where == MADE_IN_POOL)
+		pool_release(channel->pool, channel->made.buffer);
 	channel->made = (struct channel_made){ .where = MADE_NOT };
 	channel_sweep(channel);
 }
@@ -171,8 +191,10 @@ channel_commit(struct channel *channel, const struct channel_view *view)
 		.data = channel->apart, .length = length,
 		.bytes = length, .kind = channel->kind,
 		.deadline_ns = made->deadline_ns,
+		.in_place = made->where == MADE_IN_POOL,
 	};
-	status = channel_put(channel, &offer);
+	status = offer.in_place ? channel_buffer_put(channel, made->buffer,
+	    length, &offer) : channel_put(channel, &offer);
 	if (status == OK)
 		end_made(channel);
 	return status;
