@@ -98,13 +98,34 @@ install(FILES ${PACKAGE_OUT}/bennu-ipc-config.cmake
 
 # --- Manual pages ------------------------------------------------------------
 
-# Pages of section 3 that begin so, and these, are of the libraries.
+# These pages are of the libraries.
 file(GLOB package_pages CONFIGURE_DEPENDS
 	${CMAKE_SOURCE_DIR}/docs/man/capnp_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/channel_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/token_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/bennu-ipc.7)
 set(package_compressed)
+file(MAKE_DIRECTORY ${PACKAGE_OUT}/man)
+
+# package_man_links(COMPONENT PAGE): the other names that the page says it has.
+function(package_man_links component page)
+	get_filename_component(name ${page} NAME)
+	string(REGEX MATCH "[0-9]$" section ${name})
+	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${page})
+	file(READ ${page} text)
+	string(REGEX REPLACE "^.*\n\\.Sh NAME\n(.*)\n\\.Nd .*$" "\\1"
+		text "${text}")
+	string(REGEX MATCHALL "Nm [^ \n]+" others "${text}")
+	foreach(other IN LISTS others)
+		string(SUBSTRING ${other} 3 -1 other)
+		set(link ${PACKAGE_OUT}/man/${other}.${section}.gz)
+		if(NOT ${other}.${section} STREQUAL ${name})
+			file(CREATE_LINK ${name}.gz ${link} SYMBOLIC)
+			install(FILES ${link} COMPONENT ${component}
+				DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+		endif()
+	endforeach()
+endfunction()
 
 # package_man(COMPONENT PAGE...): compressed, as the policy of Debian asks.
 function(package_man component)
@@ -113,13 +134,12 @@ function(package_man component)
 		string(REGEX MATCH "[0-9]$" section ${name})
 		set(output ${PACKAGE_OUT}/man/${name}.gz)
 		add_custom_command(OUTPUT ${output}
-			COMMAND ${CMAKE_COMMAND} -E make_directory
-				${PACKAGE_OUT}/man
 			COMMAND gzip -9n < ${page} > ${output}
 			DEPENDS ${page} VERBATIM)
 		list(APPEND package_compressed ${output})
 		install(FILES ${output} COMPONENT ${component}
 			DESTINATION ${CMAKE_INSTALL_MANDIR}/man${section})
+		package_man_links(${component} ${page})
 	endforeach()
 	set(package_compressed ${package_compressed} PARENT_SCOPE)
 endfunction()
