@@ -5,6 +5,9 @@
 # package_describe(COMPONENT NAME SUMMARY TEXT): name, texts, and the files that
 # each package has: its copyright and its changes.
 function(package_describe component name summary text)
+	if(NOT component IN_LIST package_components)
+		return()
+	endif()
 	string(TOUPPER ${component} upper)
 	set(folder ${PACKAGE_OUT}/doc/${component})
 	file(MAKE_DIRECTORY ${folder})
@@ -61,8 +64,38 @@ package_describe(development libbennu-ipc-dev
 	"messages between processes without copies - development files"
 	"Headers, the static library, manual pages, and descriptions for
 pkg-config and CMake.")
-set(same "(= ${BENNU_IPC_VERSION})")
-set(runtime "libbennu-ipc${BENNU_IPC_ABI} ${same}")
+package_describe(broker bennu-broker
+	"where processes meet to open channels - daemon"
+	"Gives processes memory that just the two ends of a lane share, and says
+who may open which channel. No message goes through it, and open channels
+outlive it.")
+package_describe(tools bennu-ipc-tools
+	"messages between processes without copies - programs"
+	"bennu-top shows the channels of a broker; two demonstrations send messages
+between processes and compute with workers that may die.")
+package_describe(benchmark bennu-ipc-benchmark
+	"messages between processes without copies - benchmark"
+	"benchmark-ipc measures channels beside pipes, sockets, futexes, io_uring,
+ZeroMQ, nng and Cap'n Proto, as ratios to what the hardware needs.")
+package_describe(python python3-bennu-ipc
+	"messages between processes without copies - Python 3"
+	"A module that opens channels, with messages as bytes or as views of the
+shared memory.")
+
+set(runtime "libbennu-ipc${BENNU_IPC_ABI} (= ${BENNU_IPC_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${runtime}")
+set(CPACK_DEBIAN_BROKER_PACKAGE_SECTION net)
+set(CPACK_DEBIAN_BROKER_PACKAGE_CONTROL_EXTRA ${PACKAGE_DIR}/broker/conffiles
+	${PACKAGE_DIR}/broker/postinst ${PACKAGE_DIR}/broker/prerm
+	${PACKAGE_DIR}/broker/postrm)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS bennu-broker)
+set(CPACK_DEBIAN_BENCHMARK_PACKAGE_SECTION utils)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_ARCHITECTURE all)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_SHLIBDEPS OFF)
+set(CPACK_DEBIAN_PYTHON_PACKAGE_DEPENDS "python3, ${runtime}")
+set(CPACK_DEBIAN_PYTHON_PACKAGE_CONTROL_EXTRA ${PACKAGE_DIR}/python/postinst
+	${PACKAGE_DIR}/python/prerm)
 include(CPack)
