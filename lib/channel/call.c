@@ -47,7 +47,7 @@ channel_answer(struct channel *channel, const void *message, size_t length)
 		return ERR_GONE;
 	}
 	status = put_back(channel, length != 0 ? message : "",
-	    (uint32_t)length, channel->kind);
+	    (uint32_t)length, channel->asked.kind);
 	if (status == OK) {
 		count_add(&channel->counters->bytes_sent, length);
 		count_add(&channel->counters->bytes_copied, length);

@@ -53,6 +53,7 @@ begin(struct channel *channel, const char *name,
 		channel->token_nonce = token->nonce;
 	}
 	channel->groups = ~0ul;
+	channel->kind = lane_kind(CHANNEL_RAW, 0);
 	channel->inline_max = lane_inline_max(config);
 	channel->until_sample = STATISTICS_SAMPLE;
 	channel->apart_size = config->message_max + LANE_STAMP + LANE_WORD;
@@ -106,6 +107,7 @@ finish(struct channel *channel, const char *name,
 
 	if (status == OK)
 		status = channel_catch_up(channel);
+	channel_promise(channel);
 	if (status != OK) {
 		channel_close(channel);
 		return status;
@@ -210,8 +212,12 @@ channel_configuration(const struct channel *channel)
 }
 
 enum channel_serializer
-channel_serializer(const struct channel *channel)
+channel_serializer(struct channel *channel)
 {
-	return channel->member.config.schema == 0 ? CHANNEL_AUTO :
-	    lane_kind_serializer(channel->kind);
+	if (channel->member.config.schema == 0)
+		return CHANNEL_AUTO;
+	/* If it was revoked, sending says so. */
+	if (channel_catch_up(channel) == OK)
+		channel_promise(channel);
+	return lane_kind_serializer(channel->kind);
 }

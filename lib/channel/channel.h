@@ -49,8 +49,9 @@
  * channel of that name is not the one of the token, ERR_NOENT no such name,
  * ERR_EXIST create: there is, ERR_BUSY open: a STREAM has its receiver, ERR_ARG,
  * ERR_RANGE message too long (or room too small: *length says, the message
- * stays), ERR_TIMEOUT, ERR_STATE not in this role, type or order, ERR_CORRUPT
- * the peer broke the rules: its lane is closed, others go on.
+ * stays), ERR_TYPE another schema, ERR_TIMEOUT, ERR_STATE not in this role, type
+ * or order, ERR_CORRUPT the peer broke the rules: its lane is closed, others go
+ * on.
  *
  * Thread safety: a struct channel belongs to one thread at a time; threads open
  * ends of their own. Ownership: out_channel until channel_close.
@@ -93,7 +94,7 @@ enum channel_serializer {
 #define CHANNEL_NAME_MAX	47u	/* bytes, without NUL; no control bytes */
 #define CHANNEL_NOW		0ul	/* deadlines, ns of the monotonic clock */
 #define CHANNEL_FOREVER		(~0ul)
-#define CHANNEL_RECEIVE_NS	100000000ul	/* of channel_receive */
+#define CHANNEL_DEFAULT		(~0ul - 1)	/* receive: 100 ms from now */
 
 struct channel_config {
 	enum channel_type type;
@@ -153,7 +154,8 @@ status_t channel_receive_until(struct channel *channel, void *message,
  * SYNC: sends and waits for the answer. ERR_GONE: the receiver died, closed, or
  * went on without an answer. channel_send on a SYNC channel is a call that does
  * not look at the answer. After ERR_TIMEOUT the request may still be handled;
- * its answer is thrown away.
+ * its answer is thrown away. ERR_RANGE: as is an answer longer than its room;
+ * answer_length says.
  */
 struct channel_exchange {
 	const void *request;
@@ -174,8 +176,8 @@ status_t channel_answer(struct channel *channel, const void *message,
 /*
  * Without copies: the message is made and read where it lies. reserve may be
  * given up with channel_cancel; one at a time. The length may be lowered before
- * commit, which returns what send does; after ERR_FULL and ERR_TIMEOUT the
- * reservation still stands. peek again shows the same message until release;
+ * commit, which returns what send does; after ERR_FULL, ERR_TIMEOUT, ERR_EMPTY
+ * and ERR_ARG the reservation still stands. peek again shows the same message until release;
  * one message at a time. What peek shows of a lane whose peer has less trust
  * than 0xE can change while it is read. STREAM: what peek shows is at least one
  * byte; release takes view->length of it, which may be lowered.
@@ -214,8 +216,13 @@ status_t channel_descriptor(struct channel *channel, int *out_descriptor);
 const char *channel_name(const struct channel *channel);
 const struct channel_config *channel_configuration(
     const struct channel *channel);
-/* What a message sent now is to be written in. */
-enum channel_serializer channel_serializer(const struct channel *channel);
+/*
+ * What a typed message (schema is not 0) sent now is to be written in; AUTO:
+ * bytes. That holds until it is asked again. If somebody joined meanwhile who
+ * needs a stricter one, send and commit return ERR_STALE, once, and nobody gets
+ * the message. An answer is written in what its request was (channel_view).
+ */
+enum channel_serializer channel_serializer(struct channel *channel);
 
 struct channel_statistics {
 	uint64_t sent, received;	/* messages; STREAM: pieces */
@@ -224,7 +231,8 @@ struct channel_statistics {
 	uint64_t zero_copy;		/* sent or received without a copy */
 	uint64_t dropped_oldest;	/* known to the receiver */
 	uint64_t dropped_newest;
-	uint64_t refused;		/* ERR_FULL, ERR_TIMEOUT, ERR_EMPTY */
+	/* ERR_FULL, ERR_TIMEOUT, ERR_EMPTY, and what ended a wait for room. */
+	uint64_t refused;
 	uint64_t abandoned;		/* in lanes whose receiver went away */
 	uint64_t slow;			/* operations that left the fast path */
 	uint64_t slept, woken;		/* itself; others */

@@ -340,10 +340,14 @@ channel_check(struct channel *channel, const struct token *token,
 		return status;
 	if ((channel->role & role) == 0)
 		return ERR_STATE;
-	if (token == NULL || (token->tag == channel->token_tag &&
-	    token->nonce == channel->token_nonce))
+	if (token != NULL && (token->tag != channel->token_tag ||
+	    token->nonce != channel->token_nonce) &&
+	    (rights_of(channel, token) & needed) != needed)
+		return ERR_RIGHT;
+	if (needed != TOKEN_SEND || !channel->stale)
 		return OK;
-	return (rights_of(channel, token) & needed) == needed ? OK : ERR_RIGHT;
+	channel_promise(channel);
+	return ERR_STALE;
 }
 
 static enum channel_serializer
@@ -361,10 +365,20 @@ strictest(const struct channel *channel)
 	return most;
 }
 
+void
+channel_promise(struct channel *channel)
+{
+	channel->kind = lane_kind(channel->member.config.schema == 0 ?
+	    CHANNEL_RAW : strictest(channel), 0);
+	channel->stale = false;
+	channel_set_fast(channel);
+	channel_page_lanes(channel);
+}
+
 static bool
 may_send_fast(const struct channel *channel)
 {
-	if (channel->revoked || (channel->role & CHANNEL_SENDER) == 0 ||
+	if (channel->revoked || channel->stale || (channel->role & CHANNEL_SENDER) == 0 ||
 	    channel->out.count != 1 || channel->made.where != MADE_NOT ||
 	    lane_out_at(channel, 0)->gone || channel_is_lossy(channel))
 		return false;
@@ -396,12 +410,12 @@ channel_set_fast(struct channel *channel)
 {
 	const struct channel_config *config = &channel->member.config;
 
+	channel->stale = config->schema != 0 &&
+	    strictest(channel) > lane_kind_serializer(channel->kind);
 	channel->fast_out = may_send_fast(channel) ?
 	    lane_out_at(channel, 0) : NULL;
 	channel->fast_in = may_receive_fast(channel) ?
 	    lane_in_at(channel, 0) : NULL;
-	channel->kind = lane_kind(config->schema == 0 ? CHANNEL_RAW :
-	    strictest(channel), 0);
 	channel->plain = channel->fast_in == NULL ? 0 :
 	    lane_kind(config->schema == 0 ? CHANNEL_RAW :
 	    lane_in_at(channel, 0)->strictness, 0);

@@ -103,6 +103,7 @@ look_in(struct channel *channel, struct lane_in *lane)
 	channel->asked = (struct channel_asked){
 		.lane = channel->member.config.type == CHANNEL_SYNC ?
 		    lane : NULL,
+		.kind = lane_kind(lane_kind_serializer(shown->kind), 0),
 		.request = message.position,
 	};
 	return OK;
@@ -169,6 +170,10 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 			channel_sweep(channel);
 		if (status != ERR_EMPTY)
 			return status;
+		/* The clock is read only if there is no message yet. */
+		if (wait.deadline_ns == CHANNEL_DEFAULT)
+			wait.deadline_ns = RECEIVE_NS +
+			    channel->domain->port->now_ns(channel->domain);
 		/* A lane may promise what it does not hold: not forever. */
 		status = again ? channel_wait(channel, &wait) : ERR_TIMEOUT;
 		again = deadline_ns != CHANNEL_NOW;
@@ -247,10 +252,6 @@ receive_slow(struct channel *channel, void *message, size_t *length,
 		return status;
 	if (stream && *length == 0)
 		return ERR_ARG;
-	/* The clock is read only if the message is not there. */
-	if (deadline_ns == DEADLINE_RECEIVE)
-		deadline_ns = channel->domain->port->now_ns(channel->domain) +
-		    CHANNEL_RECEIVE_NS;
 	status = channel_show(channel, deadline_ns);
 	if (status != OK)
 		return status;
@@ -293,5 +294,5 @@ channel_receive(struct channel *channel, void *message, size_t *length,
     const struct token *receiver)
 {
 	return channel_receive_until(channel, message, length, receiver,
-	    DEADLINE_RECEIVE);
+	    CHANNEL_DEFAULT);
 }

@@ -266,9 +266,10 @@ channel_blocked(struct channel *channel, status_t status,
 	if (channel->member.config.overflow == CHANNEL_BLOCK) {
 		if (channel_wait(channel, &wanted) == OK) {
 			status = channel_catch_up(channel);
-			if (status == OK)
+			if (status == OK && !channel->stale)
 				return OK;
-			end = status;
+			end = status != OK ? status : ERR_STALE;
+			channel_promise(channel);
 		}
 	} else {
 		end = status;

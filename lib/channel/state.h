@@ -19,7 +19,7 @@
 #define unlikely(condition)	__builtin_expect(!!(condition), 0)
 
 #define LANE_SHARE	16u	/* messages of a lane before the next's turn */
-#define DEADLINE_RECEIVE	(CHANNEL_FOREVER - 1)	/* CHANNEL_RECEIVE_NS */
+#define RECEIVE_NS	100000000ul	/* CHANNEL_DEFAULT */
 #define POOL_LANES	256u	/* receivers of a sender with buffers */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
 
@@ -77,6 +77,7 @@ struct channel_shown {
 /* SYNC: whose request was received last. */
 struct channel_asked {
 	struct lane_in *lane;	/* NULL: none, or it was answered */
+	uint32_t kind;		/* of the answer */
 	uint64_t request;	/* number of the message in its lane, from 0 */
 };
 
@@ -109,6 +110,7 @@ struct channel {
 	uint32_t known_next;
 	bool	 has_token;
 	bool	 revoked;
+	bool	 stale;		/* kind is weaker than some lane allows */
 	bool	 had_senders;
 	bool	 ending;	/* some lane waits for the sweep */
 	uint32_t inline_max;	/* bytes of a message in a ring */
@@ -197,6 +199,8 @@ status_t channel_check(struct channel *channel, const struct token *token,
     unsigned needed);
 /* Decides anew what the fast path may do. */
 void channel_set_fast(struct channel *channel);
+/* From here on messages are marked with what all lanes allow. */
+void channel_promise(struct channel *channel);
 /* Drops lanes that have come to their end. */
 void channel_sweep(struct channel *channel);
 /* The other end broke the rules. */
@@ -315,6 +319,8 @@ status_t channel_need_apart(struct channel *channel, uint8_t **memory);
 void channel_leave_unanswered(struct channel *channel);
 
 /* statistics.c */
+/* Of a message that was released as if it had not been copied. */
+void channel_count_copy(struct channel *channel, uint64_t bytes);
 uint64_t channel_stamp(struct channel *channel);
 void channel_count_latency(struct channel *channel, uint64_t sent_ns);
 void channel_page_begin(struct channel *channel);

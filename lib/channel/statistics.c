@@ -64,6 +64,14 @@ channel_count_latency(struct channel *channel, uint64_t sent_ns)
 }
 
 void
+channel_count_copy(struct channel *channel, uint64_t bytes)
+{
+	count_add(&channel->counters->bytes_copied, bytes);
+	if (!channel_is_lossy(channel))
+		count_add(&channel->counters->zero_copy, ~0ul);
+}
+
+void
 channel_statistics(const struct channel *channel,
     struct channel_statistics *out_statistics)
 {

@@ -306,6 +306,41 @@ test_message_in_a_weaker_serializer_is_corrupt(void)
 }
 
 static void
+test_a_stricter_newcomer_is_told_once_and_then_obeyed(void)
+{
+	uint64_t object = new_object();
+	struct token owner = mint(object, TOKEN_ALL, 15);
+	struct token low = mint(object, TOKEN_RECEIVE, 0x2);
+	struct channel_config config = {
+		.schema = SCHEMA, .type = CHANNEL_BROADCAST,
+	};
+	struct channel *channel = create_as(&config, &owner);
+	struct channel *trusted = open_as(CHANNEL_RECEIVER, &owner);
+	struct channel *sender = open_as(CHANNEL_SENDER, &owner);
+	struct channel_view view;
+
+	KTAP_EQUAL(channel_serializer(sender), CHANNEL_RAW);
+	struct channel *newcomer = open_as(CHANNEL_RECEIVER, &low);
+	KTAP_EQUAL(send_number(sender, 1), ERR_STALE);
+	KTAP_EQUAL(channel_serializer(sender), CHANNEL_FULL);
+	KTAP_EQUAL(send_number(sender, 2), OK);
+	KTAP_EQUAL(channel_peek(trusted, &view, CHANNEL_NOW), OK);
+	KTAP_EQUAL(view.serializer, CHANNEL_FULL);
+	KTAP_EQUAL(receive_number(newcomer), 2);
+	KTAP_EQUAL(channel_reserve(sender, 8, &view, CHANNEL_NOW), OK);
+	channel_close(newcomer);
+	KTAP_EQUAL(channel_commit(sender, &view), OK);
+	/* It is not taken back before the sender asked. */
+	KTAP_EQUAL(channel_release(trusted, &(struct channel_view){ 0 }), OK);
+	KTAP_EQUAL(channel_peek(trusted, &view, CHANNEL_NOW), OK);
+	KTAP_EQUAL(view.serializer, CHANNEL_FULL);
+	KTAP_EQUAL(channel_serializer(sender), CHANNEL_RAW);
+	channel_close(sender);
+	channel_close(trusted);
+	channel_close(channel);
+}
+
+static void
 test_another_schema_does_not_open(void)
 {
 	struct token owner = mint(new_object(), TOKEN_ALL, 15);
@@ -352,6 +387,7 @@ main(void)
 		KTAP_TEST(test_lower_trust_picks_the_serializer),
 		KTAP_TEST(test_weaker_serializer_than_the_trust_allows_is_refused),
 		KTAP_TEST(test_message_in_a_weaker_serializer_is_corrupt),
+		KTAP_TEST(test_a_stricter_newcomer_is_told_once_and_then_obeyed),
 		KTAP_TEST(test_another_schema_does_not_open),
 	};
 	if (channel_domain_private(&domain) != OK)

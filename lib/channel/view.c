@@ -176,14 +176,18 @@ status_t
 channel_commit(struct channel *channel, const struct channel_view *view)
 {
 	struct channel_made *made = &channel->made;
-	status_t status = channel_check(channel, NULL, TOKEN_SEND);
+	status_t status;
 
 	if (made->where == MADE_NOT)
 		return ERR_STATE;
 	if (view->length > made->room)
 		return ERR_ARG;
-	if (status != OK)
+	status = channel_check(channel, NULL, TOKEN_SEND);
+	if (status != OK) {
+		/* Without the right, or in the wrong serializer: never. */
+		end_made(channel);
 		return status;
+	}
 	uint32_t length = (uint32_t)view->length;
 	if (made->where == MADE_IN_RING)
 		return commit_in_ring(channel, length);
