@@ -16,6 +16,8 @@ from mkarchive import ROOT
 PROTOTYPE = re.compile(r"^/\* (?:\./)?(\S+):\d+:\w(\w) \*/ "
                        r"(?:extern|static) (.*?)\b(\w+) \((.*?)\);", re.M)
 NAMES = re.compile(r"^\.Nm (\w+)", re.M)
+CONSTANTS = re.compile(r"^\.(?:Pq |It )?Dv (.*)$", re.M)
+WORD = re.compile(r"\b[A-Z][A-Z_0-9]+\b")
 PART = re.compile(r"^\.(In|Ft|Fo|Fa|Fc|Fn) ?(.*)$", re.M)
 LAST_NAME = re.compile(r"\w+$")
 
@@ -80,13 +82,25 @@ def page_problems(path, text, declared):
             yield f"{path}: {written}, the header has {expected}"
 
 
+def constant_problems(path, text, known):
+    """known: all words of the headers."""
+    for line in CONSTANTS.findall(text):
+        for name in WORD.findall(line):
+            if name not in known:
+                yield f"{path}: no installed header has {name}"
+
+
 def problems(pages):
     """pages: {path: text} of section 3."""
+    known = set()
+    for header in check_exports.headers():
+        known |= set(WORD.findall(tree.read_text(header)))
     declared = {header: prototypes(header)
                 for header in check_exports.headers()}
     described = set()
     for path, text in pages.items():
         yield from page_problems(path, text, declared)
+        yield from constant_problems(path, text, known)
         described |= {name for _, name, _ in synopsis(text)}
     for name in sorted(check_exports.all_declared() - described):
         yield f"docs/man: no page of section 3 has {name}"

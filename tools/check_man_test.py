@@ -74,6 +74,11 @@ class FunctionTest(unittest.TestCase):
     def test_page_that_its_name_does_not_find(self):
         self.assertEqual(len(self.problems(path="docs/man/token.3")), 1)
 
+    def test_constant_that_no_header_has(self):
+        found = check_man_functions.constant_problems(
+            "page", ".It Dv ERR_FULL , ERR_NEVER\n", {"ERR_FULL"})
+        self.assertEqual(len(list(found)), 1)
+
     def test_function_that_no_page_has(self):
         names = check_exports.all_declared()
         left = list(check_man_functions.problems({}))

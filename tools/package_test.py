@@ -27,9 +27,52 @@ COMPILERS = (["gcc", "-std=c11", "-x", "c"], ["gcc", "-std=c17", "-x", "c"],
              ["g++", "-std=c++20", "-x", "c++"])
 
 
+# A use of what only macros make, in both languages.
+TYPED = """
+#include <lib/channel/port.h>
+#include <lib/channel/typed.h>
+
+struct point {
+	uint64_t x, y;
+};
+
+CHANNEL_TYPED(point, struct point, 0x1234)
+
+int
+main(void)
+{
+	struct channel_domain *domain;
+	struct channel_config config = {};
+	struct point_channel to, from;
+	struct point *made = NULL, room;
+	const struct point *seen = NULL;
+
+	if (channel_domain_private(&domain) != OK)
+		return 1;
+	channel_domain_set_default(domain);
+	if (point_create("points", &config, NULL, NULL, &from) != OK ||
+	    point_open("points", NULL, NULL, &to) != OK ||
+	    point_reserve(&to, CHANNEL_NOW, &made) != OK)
+		return 2;
+	made->x = 3;
+	made->y = 4;
+	if (point_commit(&to) != OK ||
+	    point_peek(&from, CHANNEL_NOW, &room, &seen) != OK ||
+	    seen->x != 3 || seen->y != 4 || point_release(&from) != OK)
+		return 3;
+	point_close(&to);
+	point_close(&from);
+	channel_domain_private_close(domain);
+	return 0;
+}
+"""
+
+
 def output(*argv, **options):
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
     return subprocess.run(argv, check=True, capture_output=True, text=True,
-                          stdin=subprocess.DEVNULL, **options).stdout
+                          **options).stdout
 
 
 def files(folder):
@@ -67,6 +110,10 @@ class PackageTest(unittest.TestCase):
         found = [path for path in files(self.root) if is_elf(path)]
         self.assertTrue(found)
         return found
+
+    def libraries(self):
+        return os.path.dirname(glob.glob(
+            self.root + "/usr/lib/*/libbennu-ipc.so")[0])
 
     def field(self, name, field):
         path = os.path.join(self.trees[name], "DEBIAN", "control")
@@ -169,11 +216,21 @@ class PackageTest(unittest.TestCase):
             file.write("const void *all[] = {\n")
             file.writelines(f"\t(const void *)&::{name},\n" for name in names)
             file.write("};\nint main() { return all[0] == nullptr; }\n")
-        libraries = glob.glob(self.root + "/usr/lib/*/")[0]
+        libraries = self.libraries()
         for library in ("-lbennu-ipc", "-l:libbennu-ipc.a"):
             program = os.path.join(self.folder, "all")
             output("g++", "-I" + self.root + "/usr/include/bennu", source,
                    "-o", program, "-L" + libraries, library)
+            output(program, env={"LD_LIBRARY_PATH": libraries})
+
+    def test_typed_channels_work_in_c_and_cpp(self):
+        libraries = self.libraries()
+        program = os.path.join(self.folder, "typed")
+        for compiler in (["gcc", "-x", "c"], ["g++", "-x", "c++"]):
+            output(*compiler, "-Wall", "-Wextra", "-Wno-unused-function",
+                   "-Werror", "-I" + self.root + "/usr/include/bennu", "-",
+                   "-o", program, "-L" + libraries, "-lbennu-ipc",
+                   input=TYPED)
             output(program, env={"LD_LIBRARY_PATH": libraries})
 
     def test_manual_pages_are_compressed_and_in_their_section(self):

@@ -18,7 +18,7 @@ include(GNUInstallDirs)
 # --- The libraries -----------------------------------------------------------
 
 # Those of lib/ that libbennu-ipc is made of.
-set(PACKAGE_PARTS base pool ring token capnp wire channel channel_hosted)
+set(PACKAGE_PARTS base pool ring token capnp lite channel channel_hosted)
 set(package_objects)
 foreach(part IN LISTS PACKAGE_PARTS)
 	if(NOT TARGET ${part})
@@ -102,6 +102,7 @@ install(FILES ${PACKAGE_OUT}/bennu-ipc-config.cmake
 file(GLOB package_pages CONFIGURE_DEPENDS
 	${CMAKE_SOURCE_DIR}/docs/man/capnp_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/channel_*.3
+	${CMAKE_SOURCE_DIR}/docs/man/lite_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/token_*.3
 	${CMAKE_SOURCE_DIR}/docs/man/bennu-ipc.7)
 set(package_compressed)
