@@ -31,7 +31,7 @@ elseif(BENNU_PRESET STREQUAL "fuzz")
 elseif(BENNU_PRESET MATCHES "^host(-asan|-tsan)?$")
 	set(BENNU_HOST TRUE)
 elseif(BENNU_PRESET STREQUAL "package")
-	# As host, without tests.
+	# As host; tests are targets that nobody asks for.
 	set(BENNU_HOST TRUE)
 	set(BENNU_PACKAGE TRUE)
 else()
@@ -316,7 +316,7 @@ function(bennu_hosted_executable target sources depends includes options)
 endfunction()
 
 function(bennu_test name)
-	if(NOT BENNU_HOST OR BENNU_PACKAGE)
+	if(NOT BENNU_HOST)
 		return()
 	endif()
 	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS" ""
@@ -343,7 +343,8 @@ function(bennu_test name)
 	target_link_libraries(test_${name} PRIVATE pthread)
 	set_target_properties(test_${name} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
-		OUTPUT_NAME ${name})
+		OUTPUT_NAME ${name}
+		EXCLUDE_FROM_ALL "${BENNU_PACKAGE}")
 endfunction()
 
 function(bennu_fuzz name)

@@ -19,7 +19,9 @@ import urllib.request
 from mkarchive import ROOT
 
 SUITE = "bookworm"
-PACKAGES = ("gcc", "libc6-dev", "make", "cmake", "pkgconf", "python3")
+PACKAGES = ("gcc", "libc6-dev", "make", "cmake", "pkgconf", "python3",
+            # What programs of the packages need.
+            "libzmq5", "libnng1", "liburing2", "libcapnp-0.9.2")
 FOLDER = os.path.join(ROOT, "build", "chroot")
 BASE = os.path.join(FOLDER, "base")
 # Written last; says what the base was made of.
@@ -164,11 +166,12 @@ class Machine:
         return set(listing.splitlines())
 
     def install(self, paths):
-        """Installs packages (paths outside) with nothing from the network."""
+        """Installs packages from files (paths outside)."""
         folder = self.path("/tmp/debs")
-        os.makedirs(folder, exist_ok=True)
+        os.makedirs(folder)
         for path in paths:
             shutil.copy(path, folder)
         names = [f"/tmp/debs/{os.path.basename(path)}" for path in paths]
-        return self.run("apt-get", "install", "-y",
-                        "--no-install-recommends", *names)
+        self.run("apt-get", "install", "-q", "-y", "--no-install-recommends",
+                 *names)
+        shutil.rmtree(folder)

@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""The packages on a clean Debian: installed, used as the README and the manual
+say, and removed without a trace.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import unittest
+
+import chroot
+import ktap
+import package
+import tree
+
+README = "README.md"
+SECTION = "Use the parts on Linux"
+EXAMPLE = "lib/channel/README.md"
+MANUAL = "docs/man/bennu-ipc.7"
+PYTHON = "hosted/python/bennu_ipc_test.py"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.M | re.S)
+LITERAL = re.compile(r"^\.Bd -literal(?: -offset indent)?\n(.*?)^\.Ed$",
+                     re.M | re.S)
+# What only the machine that builds can run.
+ELSEWHERE = ("./bennu ",)
+SHELL = ("sh", "-euc")
+
+
+def section(path, title):
+    text = tree.read_text(path)
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text,
+                      re.M | re.S)
+    return found.group(1)
+
+
+def readme_commands():
+    """Each block of commands in the section, as root would type it."""
+    for kind, text in BLOCK.findall(section(README, SECTION)):
+        if kind == "sh":
+            yield "".join(line.replace("sudo ", "")
+                          for line in text.splitlines(True)
+                          if not line.startswith(ELSEWHERE))
+
+
+def manual_displays():
+    """The displays of bennu-ipc(7) as a reader sees them."""
+    return [text.replace("\\e", "\\").replace("\\&", "")
+            for text in LITERAL.findall(tree.read_text(MANUAL))]
+
+
+def first_c(path):
+    return next(text for kind, text in BLOCK.findall(tree.read_text(path))
+                if kind == "c")
+
+
+class InstallTest(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.debs = sorted(package.make(package.DEBS))
+        cls.clean = chroot.Machine("clean")
+        cls.machine = chroot.Machine("installed")
+        cls.machine.install(cls.debs)
+
+    def run_in(self, machine, *words, **options):
+        try:
+            return machine.run(*words, **options)
+        except subprocess.CalledProcessError as error:
+            self.fail(f"{words}: {error.returncode}\n{error.output}")
+
+    def write(self, machine, name, text):
+        folder = machine.path("/src")
+        os.makedirs(folder, exist_ok=True)
+        with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def test_commands_of_the_readme_work(self):
+        machine = chroot.Machine("readme")
+        debs = machine.path("/src/build/package/debs")
+        os.makedirs(debs)
+        for path in self.debs:
+            shutil.copy(path, debs)
+        self.write(machine, "ten.c", first_c(EXAMPLE))
+        script = "cd /src\n" + "".join(readme_commands())
+        output = self.run_in(machine, *SHELL, script)
+        self.assertIn("sensor 1: 42", output)
+
+    def test_example_of_the_manual_talks_between_processes(self):
+        cmake, program, usage = manual_displays()
+        self.write(self.machine, "hello.c", program)
+        self.write(self.machine, "CMakeLists.txt",
+                   "cmake_minimum_required(VERSION 3.25)\n"
+                   "project(hello C)\nadd_executable(hello hello.c)\n"
+                   + cmake)
+        self.run_in(self.machine, *SHELL,
+                    "cd /src\ncmake -S . -B out\ncmake --build out\n"
+                    "cp out/hello .\n")
+        output = self.run_in(self.machine, *SHELL, "cd /src\n" + usage +
+                             "wait %1\n")
+        self.assertIn("it rains\n", output)
+
+    def test_program_needs_nothing_with_the_static_library(self):
+        self.write(self.machine, "ten.c", first_c(EXAMPLE))
+        output = self.run_in(
+            self.machine, *SHELL, "cd /src\n"
+            "cc -static ten.c -o ten-static "
+            "$(pkg-config --static --cflags --libs bennu-ipc)\n./ten-static")
+        self.assertIn("sensor 1: 42", output)
+
+    def test_python_module_works(self):
+        for path in (PYTHON, "tools/ktap.py"):
+            self.write(self.machine, os.path.basename(path),
+                       tree.read_text(path))
+        output = self.run_in(
+            self.machine, "env", "BENNU_INSTALLED=1",
+            "PYTHONDONTWRITEBYTECODE=1", "python3",
+            "/src/" + os.path.basename(PYTHON))
+        self.assertNotIn("not ok", output)
+        self.assertGreater(output.count("\nok "), 10)
+
+    def test_programs_say_what_they_are_for(self):
+        names = os.listdir(self.machine.path("/usr/bin"))
+        before = os.listdir(self.clean.path("/usr/bin"))
+        for name in sorted(set(names) - set(before)):
+            output = self.run_in(self.machine, name, "--help")
+            self.assertRegex(output, rf"usage: {name}\b")
+
+    def test_nothing_is_left_after_a_purge(self):
+        machine = chroot.Machine("purged")
+        before = machine.files()
+        machine.install(self.debs)
+        self.assertGreater(len(machine.files() - before), 50)
+        # Compiled Python must not stay behind either.
+        self.run_in(machine, "python3", "-c", "import bennu_ipc")
+        names = [os.path.basename(path).split("_")[0] for path in self.debs]
+        self.run_in(machine, "apt-get", "purge", "-y", "-q", *names)
+        self.assertEqual(machine.files() ^ before, set())
+
+
+def skip(reason):
+    print("KTAP version 1\n1..1")
+    print(f"ok 1 install # SKIP {reason}")
+    sys.exit(0)
+
+
+def main():
+    reason = chroot.unavailable()
+    if reason is None:
+        try:
+            chroot.make_base()
+        except chroot.Unavailable as error:
+            reason = str(error)
+    if reason is not None:
+        skip(reason)
+    chroot.enter()
+    ktap.main()
+
+
+if __name__ == "__main__":
+    main()
