@@ -32,7 +32,7 @@ TAIL = 30
 SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "exports")
+          "vector", "figures", "exports", "layouts")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 BUILD_TIMEOUT = 900
