@@ -18,6 +18,12 @@
 #       PLAIN: never with sanitizers, for tests that copy stacks or count
 #       THREADS: also of the preset host-tsan, which has no other tests
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
+#   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
+#       target NAME: C from Cap'n Proto schemas of one folder, by
+#       tools/capnpc, in FOLDER/idl of the build (docs/design/interfaces.md).
+#       Those of the target `interfaces` any component may include
+#   bennu_host_tool(NAME SOURCES ...)                tools/NAME, for the build
+#       is a Linux program in every preset
 #
 # A function that has nothing to do in the current preset does nothing, so
 # build files need no conditions. OPTIONS are extra compiler options.
@@ -42,6 +48,7 @@ set(BENNU_CMAKE_DIR ${CMAKE_CURRENT_LIST_DIR})
 set(BENNU_TOOLS_DIR ${CMAKE_SOURCE_DIR}/tools)
 find_program(BENNU_OBJCOPY objcopy REQUIRED)
 find_program(BENNU_PYTHON python3 REQUIRED)
+find_program(BENNU_CAPNP capnp REQUIRED)
 
 # No path of the build machine ends up in an image or a back trace.
 set(BENNU_COMMON_FLAGS
@@ -103,12 +110,99 @@ function(bennu_add_area area)
 	endforeach()
 endfunction()
 
+# What the interface compiler makes; <idl/NAME.h> is found there first.
+set(BENNU_GENERATED ${CMAKE_BINARY_DIR}/generated)
+
 function(bennu_common target scope)
+	target_include_directories(${target} ${scope} ${BENNU_GENERATED})
+	if(NOT scope STREQUAL "INTERFACE")
+		add_dependencies(${target} interfaces)
+	endif()
 	target_include_directories(${target} ${scope} ${CMAKE_SOURCE_DIR})
 	if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/include)
 		target_include_directories(${target} ${scope}
 			${CMAKE_CURRENT_SOURCE_DIR}/include)
 	endif()
+endfunction()
+
+function(bennu_host_tool name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+	add_executable(tool_${name} ${arg_SOURCES})
+	target_include_directories(tool_${name} PRIVATE ${CMAKE_SOURCE_DIR})
+	target_compile_options(tool_${name} PRIVATE
+		${BENNU_COMMON_FLAGS} -DBENNU_HOSTED -D_GNU_SOURCE -O1)
+	set_target_properties(tool_${name} PROPERTIES
+		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tools
+		OUTPUT_NAME ${name})
+endfunction()
+
+# The headers of a schema: of its protocols, with three for each interface, and
+# of ordinary structs ($layout(fixed) stands on the line of the struct).
+function(bennu_headers_of schema folder out_headers)
+	get_filename_component(name ${schema} NAME_WE)
+	file(STRINGS ${schema} ours REGEX "bennu\\.capnp")
+	file(STRINGS ${schema} structs REGEX "^ *struct [A-Za-z0-9]+")
+	list(FILTER structs EXCLUDE REGEX "layout\\(fixed\\)")
+	set(headers)
+	if(ours)
+		list(APPEND headers ${folder}/idl/${name}.h)
+	endif()
+	if(structs OR NOT ours)
+		list(APPEND headers ${folder}/idl/${name}.capnp.h)
+	endif()
+	set(${out_headers} ${headers} PARENT_SCOPE)
+	set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS
+		${schema})
+	if(NOT ours)
+		return()
+	endif()
+	file(STRINGS ${schema} lines REGEX "^interface [A-Za-z0-9]+")
+	foreach(line IN LISTS lines)
+		string(REGEX REPLACE "^interface ([A-Za-z0-9]+).*" "\\1" word
+			"${line}")
+		string(REGEX REPLACE "([a-z0-9])([A-Z])" "\\1_\\2" word
+			"${word}")
+		string(TOLOWER "${word}" word)
+		foreach(part client server fuzz)
+			list(APPEND headers
+				${folder}/idl/${word}_${part}.h)
+		endforeach()
+	endforeach()
+	set(${out_headers} ${headers} PARENT_SCOPE)
+endfunction()
+
+# One call of the compiler for all, so that names of requests are compared.
+# Files that stay the same are not written, and nothing is built again.
+function(bennu_interfaces name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "SCHEMAS")
+	if(NOT arg_FOLDER)
+		set(arg_FOLDER ${BENNU_GENERATED})
+	endif()
+	set(schemas)
+	foreach(schema IN LISTS arg_SCHEMAS)
+		get_filename_component(path ${schema} ABSOLUTE)
+		list(APPEND schemas ${path})
+		get_filename_component(prefix ${path} DIRECTORY)
+	endforeach()
+	set(outputs)
+	foreach(schema IN LISTS schemas)
+		bennu_headers_of(${schema} ${arg_FOLDER} headers)
+		list(APPEND outputs ${headers})
+	endforeach()
+	if("${outputs}" MATCHES "_client.h")
+		list(APPEND outputs ${arg_FOLDER}/idl/names.h
+			${arg_FOLDER}/idl/fuzz.h)
+	endif()
+	file(MAKE_DIRECTORY ${arg_FOLDER})
+	add_custom_command(OUTPUT ${outputs}
+		COMMAND ${BENNU_CAPNP} compile
+			-o$<TARGET_FILE:tool_capnpc-bennu>:${arg_FOLDER}
+			--src-prefix=${prefix}
+			-I${CMAKE_SOURCE_DIR}/idl ${schemas}
+		DEPENDS ${schemas} ${CMAKE_SOURCE_DIR}/idl/bennu.capnp
+			tool_capnpc-bennu
+		VERBATIM)
+	add_custom_target(${name} DEPENDS ${outputs})
 endfunction()
 
 # A file that is listed but not there fails the build of its own component,

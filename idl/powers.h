@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 
 #define POWER_SYSTEM	CAP_FIRST(PLACE_FREE_SLOT + 0)
 #define POWER_CONTAINER	CAP_FIRST(PLACE_FREE_SLOT + 1)	/* root: all memory */

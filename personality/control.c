@@ -14,7 +14,7 @@
 #include "user.h"
 
 #include <abi/utcb.h>
-#include <idl/phoenix.h>
+#include <idl/phoenix_client.h>
 #include <idl/proc.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -29,21 +29,23 @@ static uint64_t piece_used, piece_length, next_cursor;
 static long
 take_piece(uint64_t cursor, uint64_t *out_result)
 {
-	struct message m = { { PHOENIX_COMMAND, cursor } };
+	const struct phoenix_command_args in = {
+		.cursor = cursor, .command = { command, command_length, 0 },
+		.text = { piece, sizeof(piece), 0 },
+	};
+	struct phoenix_command_results got;
 
-	service_window(0, command, command_length, WINDOW_READ);
-	service_window(1, piece, sizeof(piece), WINDOW_WRITE);
 	piece_used = piece_length = next_cursor = 0;
-	long error = service_call(PROCESS_CONTROL, &m, 2, 0, NULL);
+	long error = phoenix_command(PROCESS_CONTROL, &in, &got);
 	if (error == -(long)ERR_STALE)
 		return -E_STALE;
 	if (error != 0)
 		return error == -RESTART_ALWAYS ? error : -E_IO;
-	if (m.word[1] > sizeof(piece))
+	if (got.text_length > sizeof(piece))
 		return -E_IO;
-	piece_length = m.word[1];
-	next_cursor = m.word[2];
-	*out_result = m.word[3];
+	piece_length = got.text_length;
+	next_cursor = got.next;
+	*out_result = got.result;
 	return 0;
 }
 

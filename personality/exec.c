@@ -14,7 +14,7 @@
 #include "thread.h"
 #include "user.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -160,10 +160,11 @@ first_failed(const char *name, long error)
 		length = 400;
 	memcpy(line + at, name, length);
 	memcpy(line + at + length, why, strlen(why) + 1);
-	struct message m = { { CONSOLE_WRITE, CONSOLE_STREAM_ERR,
-	    strlen(line) } };
-	service_window(0, line, strlen(line), WINDOW_READ);
-	service_insist(PROCESS_CONSOLE, &m, 1);
+	uint64_t done;
+	service_insist_begin();
+	console_write(PROCESS_CONSOLE, CONSOLE_STREAM_ERR, line, strlen(line),
+	    &done);
+	service_insist_end();
 	process_exit_code(error == -E_NOENT ? 127 : 126);
 }
 

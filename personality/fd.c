@@ -13,7 +13,7 @@
 #include "user.h"
 #include "window.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <lib/sys/sys.h>
 
 #define SETTABLE_FLAGS	(L_O_APPEND | L_O_NONBLOCK | L_O_ASYNC | L_O_DIRECT | \
@@ -362,9 +362,10 @@ bytes_waiting(struct file *file, int *out)
 	if (file->kind == FILE_PIPE) {
 		count = pipe_bytes(file);
 	} else if (file->kind == FILE_CONSOLE) {
-		struct message m = { { CONSOLE_POLL } };
-		error = service_request(PROCESS_CONSOLE, &m);
-		count = m.word[1];
+		struct console_poll_results input;
+		error = console_poll(PROCESS_CONSOLE, &input);
+		if (error == 0)
+			count = input.waiting;
 	} else if (file->kind == FILE_STORAGE && file->node == KIND_REGULAR) {
 		struct storage_stat st;
 		uint64_t position = 0;

@@ -14,7 +14,7 @@
 #include "window.h"
 
 #include <abi/utcb.h>
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <idl/proc.h>
 #include <lib/base/string.h>
 
@@ -96,32 +96,30 @@ storage_write(struct file *file, const void *buffer, uint64_t size,
 }
 
 static long
-console_read(void *buffer, uint64_t size)
+read_console(void *buffer, uint64_t size)
 {
-	struct message m = { { CONSOLE_READ, size } };
+	uint64_t done;
+	long error = console_read(PROCESS_CONSOLE, buffer, size, &done);
 
-	service_window(0, buffer, size, WINDOW_WRITE);
-	long error = service_call(PROCESS_CONSOLE, &m, 1, 0, NULL);
 	if (error != 0)
 		return service_waits(error);
-	return m.word[1] <= size ? (long)m.word[1] : -E_IO;
+	return done <= size ? (long)done : -E_IO;
 }
 
 static long
-console_write(uint32_t stream, const void *buffer, uint64_t size)
+write_console(uint32_t stream, const void *buffer, uint64_t size)
 {
 	uint64_t done = 0;
 
 	while (done < size) {
-		struct message m = { { CONSOLE_WRITE, stream, size - done } };
-		service_window(0, (const uint8_t *)buffer + done, size - done,
-		    WINDOW_READ);
-		long error = service_call(PROCESS_CONSOLE, &m, 1, 0, NULL);
-		if (error == 0 && (m.word[1] == 0 || m.word[1] > size - done))
+		uint64_t part;
+		long error = console_write(PROCESS_CONSOLE, stream,
+		    (const uint8_t *)buffer + done, size - done, &part);
+		if (error == 0 && (part == 0 || part > size - done))
 			error = -E_IO;
 		if (error != 0)
 			return done != 0 ? (long)done : service_waits(error);
-		done += m.word[1];
+		done += part;
 	}
 	return (long)done;
 }
@@ -167,7 +165,7 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 			return -E_ISDIR;
 		return storage_read(file, buffer, size, offset);
 	case FILE_CONSOLE:
-		return console_read(buffer, size);
+		return read_console(buffer, size);
 	case FILE_DEVICE:
 		return device_read(file, buffer, size);
 	case FILE_PIPE:
@@ -187,7 +185,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 	case FILE_STORAGE:
 		return storage_write(file, buffer, size, offset);
 	case FILE_CONSOLE:
-		return console_write(file->device == CONSOLE_STREAM_ERR ?
+		return write_console(file->device == CONSOLE_STREAM_ERR ?
 		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
 	case FILE_DEVICE:
 		if (file->device == DEVICE_CONTROL)

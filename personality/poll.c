@@ -16,7 +16,7 @@
 #include "terminal.h"
 #include "user.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -39,9 +39,9 @@ state_of(struct file *file)
 		return ready | L_POLLIN | L_POLLRDNORM;
 	if (!file->can_read)
 		return ready;
-	struct message m = { { CONSOLE_POLL } };
-	if (service_request(PROCESS_CONSOLE, &m) == 0 &&
-	    (m.word[1] != 0 || m.word[2] != 0))
+	struct console_poll_results input;
+	if (console_poll(PROCESS_CONSOLE, &input) == 0 &&
+	    (input.waiting != 0 || input.ended))
 		ready |= L_POLLIN | L_POLLRDNORM;
 	return ready;
 }

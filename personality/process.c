@@ -20,7 +20,7 @@
 #include "user.h"
 #include "window.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -37,11 +37,12 @@ HOT static int *child_id_address;
 void
 process_log(const char *text)
 {
-	size_t length = strlen(text);
-	struct message m = { { CONSOLE_WRITE, CONSOLE_STREAM_LOG, length } };
+	uint64_t done;
 
-	service_window(0, text, length, WINDOW_READ);
-	service_insist(PROCESS_CONSOLE, &m, 1);
+	service_insist_begin();
+	console_write(PROCESS_CONSOLE, CONSOLE_STREAM_LOG, text, strlen(text),
+	    &done);
+	service_insist_end();
 }
 
 static _Noreturn void

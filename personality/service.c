@@ -7,23 +7,19 @@
 #include "user.h"
 
 #include <lib/sys/sys.h>
+#include <lib/wire/call.h>
 
 #define RETRIES_MAX	64
 
-static struct {
-	uint64_t address, length;
-	unsigned access;
-} windows[2];
+static struct window windows[2];	/* for service_call() */
+static bool insisting, kicked;
 
 void
 service_window_at(unsigned index, uint64_t address, uint64_t length,
     unsigned access)
 {
 	windows[index].address = address;
-	windows[index].length = length;
-	windows[index].access = access;
-	UTCB->windows[index].address = address;
-	UTCB->windows[index].length_access = length << 2 | access;
+	windows[index].length_access = length << 2 | access;
 }
 
 long
@@ -64,49 +60,33 @@ service_memory_error(status_t status)
 
 /* A page that a window needs was not there: fetch them all, try again. */
 static void
-touch_windows(unsigned count)
+touch_windows(const struct window *window, unsigned count)
 {
 	uint8_t byte;
 
 	for (unsigned i = 0; i < count; i++) {
-		uint64_t end = windows[i].address + windows[i].length;
-		for (uint64_t at = windows[i].address; at < end;
+		uint64_t end = window[i].address +
+		    (window[i].length_access >> 2);
+		for (uint64_t at = window[i].address; at < end;
 		    at = (at | PAGE_MASK) + 1) {
 			if (user_copy_raw(&byte, (void *)at, 1) != 0)
 				return;
-			if ((windows[i].access & WINDOW_WRITE) != 0)
+			if ((window[i].length_access & WINDOW_WRITE) != 0)
 				user_copy_raw((void *)at, &byte, 1);
 		}
 	}
 }
 
-long
-service_call(cap_t target, struct message *message, unsigned window_count,
-    unsigned caps, cap_t *out_caps)
+static unsigned
+window_count(uint64_t transfer)
 {
-	uint64_t transfer = caps | (uint64_t)window_count << IPC_WINDOWS_SHIFT;
-	status_t status = OK;
+	return (transfer & IPC_WINDOWS_MASK) >> IPC_WINDOWS_SHIFT;
+}
 
-	/* Servers cannot see how long a window is; no request uses these words. */
-	if (window_count > 0)
-		message->word[7] = windows[0].length;
-	if (window_count > 1)
-		message->word[6] = windows[1].length;
-	for (unsigned i = 0; i < RETRIES_MAX; i++) {
-		struct message request = *message;
-		status = sys_call(target, transfer, &request, out_caps);
-		if (status == ERR_RETRY) {
-			touch_windows(window_count);
-			continue;
-		}
-		if (status == OK)
-			*message = request;
-		break;
-	}
-	if (status != OK)
-		return status == ERR_RETRY ? -E_FAULT : service_error(status);
-	if (message->word[0] == TAG_REPLY_OK)
-		return 0;
+/* What the server said, if anything was said at all. */
+static long
+reply_error(const struct message *message)
+{
 	if (message->word[0] != TAG_REPLY_ERROR || message->word[1] == 0 ||
 	    message->word[1] > 4095)
 		return -E_IO;
@@ -115,6 +95,89 @@ service_call(cap_t target, struct message *message, unsigned window_count,
 		return -RESTART_ALWAYS;
 	}
 	return -(long)message->word[1];
+}
+
+static long
+call(cap_t target, struct message *message, const struct window *window,
+    uint64_t transfer, cap_t *caps)
+{
+	status_t status = ERR_RETRY;
+
+	for (unsigned i = 0; i < window_count(transfer); i++)
+		UTCB->windows[i] = window[i];
+	for (unsigned i = 0; i < (transfer & IPC_CAPS_MASK); i++)
+		UTCB->caps_out[i] = caps[i];
+	/* A call that fails leaves the message as it was. */
+	for (unsigned i = 0; i < RETRIES_MAX; i++) {
+		status = sys_call(target, transfer, message, caps);
+		if (__builtin_expect(status != ERR_RETRY, 1))
+			break;
+		touch_windows(window, window_count(transfer));
+	}
+	if (status != OK)
+		return status == ERR_RETRY ? -E_FAULT : service_error(status);
+	return message->word[0] == TAG_REPLY_OK ? 0 : reply_error(message);
+}
+
+static long
+insist(cap_t target, struct message *message, const struct window *window,
+    uint64_t transfer, cap_t *caps)
+{
+	const struct message request = *message;
+	long error;
+
+	while ((error = call(target, message, window, transfer, caps)) ==
+	    -RESTART_ALWAYS) {
+		kicked = true;
+		*message = request;
+		UTCB->kick_pending = 0;
+	}
+	return error;
+}
+
+long
+wire_call(cap_t target, struct message *message, const struct window *window,
+    uint64_t transfer, cap_t *caps)
+{
+	if (__builtin_expect(insisting, 0))
+		return insist(target, message, window, transfer, caps);
+	return call(target, message, window, transfer, caps);
+}
+
+void
+service_insist_begin(void)
+{
+	insisting = true;
+}
+
+void
+service_insist_end(void)
+{
+	insisting = false;
+	if (kicked)
+		signal_look_again();
+	kicked = false;
+}
+
+long
+service_call(cap_t target, struct message *message, unsigned window_count,
+    unsigned caps, cap_t *out_caps)
+{
+	cap_t passed[2] = { UTCB->caps_out[0], UTCB->caps_out[1] };
+	long error;
+
+	/* Servers cannot see how long a window is; no request uses these words. */
+	if (window_count > 0)
+		message->word[7] = windows[0].length_access >> 2;
+	if (window_count > 1)
+		message->word[6] = windows[1].length_access >> 2;
+	error = wire_call(target, message, windows,
+	    wire_transfer(window_count, caps), passed);
+	if (error == 0 && out_caps != NULL) {
+		out_caps[0] = passed[0];
+		out_caps[1] = passed[1];
+	}
+	return error;
 }
 
 long
@@ -126,17 +189,8 @@ service_request(cap_t target, struct message *message)
 long
 service_insist(cap_t target, struct message *message, unsigned window_count)
 {
-	const struct message request = *message;
-	bool kicked = false;
-	long error;
-
-	while ((error = service_call(target, message, window_count, 0, NULL)) ==
-	    -RESTART_ALWAYS) {
-		kicked = true;
-		*message = request;
-		UTCB->kick_pending = 0;
-	}
-	if (kicked)
-		signal_look_again();
+	service_insist_begin();
+	long error = service_call(target, message, window_count, 0, NULL);
+	service_insist_end();
 	return error;
 }

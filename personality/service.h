@@ -16,6 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/*
+ * Generated clients (<idl/NAME_client.h>) call through wire_call() of
+ * lib/wire/call.h, which returns the same. Between begin and end calls are
+ * repeated until the server has answered, for steps that must not be given up
+ * half way; a kick is remembered for the way out.
+ */
+void service_insist_begin(void);
+void service_insist_end(void);
+
 /* Windows of the next call; access is WINDOW_READ or WINDOW_WRITE. */
 void service_window_at(unsigned index, uint64_t address, uint64_t length,
     unsigned access);

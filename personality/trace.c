@@ -15,7 +15,7 @@
 #include "service.h"
 #include "user.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <lib/base/string.h>
 
 #define TEXT_MAX	48u	/* of one string argument */
@@ -241,12 +241,13 @@ put_result(struct line *line, long result, uint64_t ticks)
 static void
 write_line(struct line *line)
 {
-	struct message m = { { CONSOLE_WRITE, CONSOLE_STREAM_TRACE } };
+	uint64_t done;
 
 	line->text[line->length++] = '\n';
-	m.word[2] = line->length;
-	service_window(0, line->text, line->length, WINDOW_READ);
-	service_insist(PROCESS_CONSOLE, &m, 1);
+	service_insist_begin();
+	console_write(PROCESS_CONSOLE, CONSOLE_STREAM_TRACE, line->text,
+	    line->length, &done);
+	service_insist_end();
 }
 
 /* exit, exit_group, rt_sigreturn; execve when it succeeds; arch_prctl. */

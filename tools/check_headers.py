@@ -3,6 +3,7 @@
 """Every header compiles alone: it includes what it uses."""
 
 import concurrent.futures
+import glob
 import os
 import subprocess
 
@@ -10,10 +11,15 @@ import tree
 from mkarchive import ROOT
 
 GUEST = ["-ffreestanding", "-mgeneral-regs-only", "-fno-pie"]
+# What the interface compiler makes of idl/.
+GENERATED = "build/guest/generated"
+STRICT = ["-Wextra", "-Wno-unused-parameter", "-Wshadow", "-Wvla", "-Werror"]
 HOSTED = ["-DBENNU_HOSTED", "-D_GNU_SOURCE"]
 
 
 def flags(path):
+    if path.startswith(GENERATED):
+        return GUEST + STRICT
     if tree.is_hosted(path):
         return HOSTED + (["-Ikernel/arch/host"]
                          if path.startswith("kernel/") else [])
@@ -25,8 +31,9 @@ def flags(path):
 def compile_alone(path):
     """Returns the first complaint, or None."""
     done = subprocess.run(
-        ["gcc", "-std=c17", "-fsyntax-only", "-Wall", "-Wno-unused", "-I.",
-         *flags(path), "-x", "c", "-include", path, os.devnull], cwd=ROOT,
+        ["gcc", "-std=c17", "-fsyntax-only", "-Wall", "-Wno-unused",
+         f"-I{GENERATED}", "-I.", *flags(path), "-x", "c", "-include", path,
+         os.devnull], cwd=ROOT,
         capture_output=True, text=True, stdin=subprocess.DEVNULL)
     if done.returncode == 0:
         return None
@@ -37,6 +44,8 @@ def compile_alone(path):
 def main():
     headers = [path for path in tree.files(".h")
                if not path.startswith("tests/programs/")]
+    headers += sorted(os.path.relpath(path, ROOT) for path in glob.glob(
+        os.path.join(ROOT, GENERATED, "idl", "*.h")))
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         results = list(pool.map(compile_alone, headers))
     tree.end([problem for problem in results if problem],

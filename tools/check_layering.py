@@ -32,6 +32,7 @@ SYSTEM_LIBRARIES = {
     "lib/service": {"lib/sys", "lib/service"},
     "lib/place": {"lib/sys"},
     "lib/peer": {"lib/sys"},
+    "lib/wire": {"lib/sys", "lib/service"},
 }
 USERS = ("services", "drivers", "personality", "commands")
 

@@ -4,6 +4,7 @@
 hosted library has one, and each option at boot has a line.
 """
 
+import glob
 import os
 import re
 import subprocess
@@ -19,6 +20,7 @@ SYNOPSIS = re.compile(r"^Call SYS_(\w+) \((\d+)\)$", re.M)
 BOOT_OPTION = re.compile(r'\b(?:service|archive)_option\("(\w+)"')
 KERNEL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "(\w+)="', re.M)
 DESCRIBED_OPTION = re.compile(r"^\.It Cm (\w+) Ns =", re.M)
+GENERATED = "build/guest/generated/man"     # from idl/
 BOOT_PAGE = "docs/man/bennu-boot.7"
 KERNEL_PAGE = "docs/man/bennu-kernel.7"
 KERNEL_OPTIONS = "kernel/debug/options.c"
@@ -78,9 +80,10 @@ def boot_options():
 def main():
     pages = [path for path in tree.files()
              if PAGE.search(path) and not path.startswith("tests/")]
+    made = sorted(glob.glob(os.path.join(ROOT, GENERATED, "*.3")))
     calls = dict(CALL.findall(tree.read_text("abi/syscall.h")))
     problems = [] if calls else ["abi/syscall.h: no calls found"]
-    problems += lint(pages)
+    problems += lint(pages + made)
     problems += match(calls, {path: tree.read_text(path) for path in pages
                               if path.startswith("docs/man/")
                               and path.endswith(".2")})
@@ -92,7 +95,7 @@ def main():
     problems += option_problems(BOOT_PAGE, tree.read_text(BOOT_PAGE), boot)
     problems += option_problems(KERNEL_PAGE, tree.read_text(KERNEL_PAGE),
                                 kernel)
-    tree.end(problems, f"{len(pages)} pages, {len(calls)} system calls, "
+    tree.end(problems, f"{len(pages)} pages, {len(made)} of protocols, {len(calls)} system calls, "
              f"{len(boot | kernel)} options")
 
 

@@ -32,9 +32,12 @@ TAIL = 30
 SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "exports", "layouts")
+          "vector", "figures", "interfaces", "call_order", "exports",
+          "layouts")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
+# Wrong messages for a reader, and as many for a builder: (number, seconds).
+WRONG_MESSAGES = {"full": (500000, 300), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -302,7 +305,15 @@ def applet_jobs():
 
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
-                       [str(EXCHANGED[tier])], timeout=600)]
+                       [str(EXCHANGED[tier])],
+                       timeout=3600 if tier == "nightly" else 300)]
+
+
+def wrong_message_jobs(tier):
+    count, seconds = WRONG_MESSAGES[tier]
+    return [Job("wrong-messages/capnp",
+                [os.path.join(BUILD, "host-asan", "tests", "capnp_mutation"),
+                 str(count)], timeout=seconds, tier="full")]
 
 
 def gate_jobs():
@@ -349,7 +360,8 @@ def build(report, processes, tier):
 def all_jobs(tier):
     jobs = check_jobs() + tool_jobs() + package_jobs() + host_jobs(tier)
     if tier != "quick":
-        jobs += mutation_jobs(tier) + fuzz_jobs(tier)
+        jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
+                 + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
             + exchange_jobs(tier) + gate_jobs())
 

@@ -11,8 +11,8 @@
  * read back is loaded once and checked as in a reader. What is written can be
  * spoiled that way, memory outside the segments cannot.
  *
- * Errors stick, as in a reader: after the first one nothing is written, and
- * what is handed out is empty. Ask capnp_builder_status() once at the end.
+ * Errors stick, as in a reader: after the first one no object is made, and what
+ * is handed out is empty. Ask capnp_builder_status() once at the end.
  *
  *	ERR_FULL	no room in the segments, or in the table of segments
  *	ERR_NOMEM	`allocate` gave none
@@ -24,6 +24,8 @@
  *
  * Numbers are written as they are: exclusive-or with a default is the
  * caller's. Offsets are in bytes and multiples of the size written.
+ *
+ * Copying and clearing need up to 12 KB of stack.
  *
  * Thread safety: a builder belongs to one thread. A builder is not copied or
  * moved once it is initialized.
@@ -154,7 +156,7 @@ void capnp_set_list(struct capnp_pointer pointer, struct capnp_list from);
 void capnp_set_any(struct capnp_pointer pointer, struct capnp_struct from,
     uint16_t index);
 void capnp_set_constant(struct capnp_pointer pointer, const uint64_t *words);
-/* Into a struct that is there, such as a list element; what it lacks is lost. */
+/* Into a struct that is there, such as an element; what it lacks is lost. */
 void capnp_copy_struct(struct capnp_struct_builder to,
     struct capnp_struct from);
 /*

@@ -85,7 +85,7 @@ collect_from(struct channel *channel, struct lane_out *lane)
 		if (message.kind != LANE_RETURN ||
 		    message.length != sizeof(name))
 			return false;
-		memcpy(&name, message.data, sizeof(name));
+		ring_copy_out(&name, message.data, sizeof(name));
 		ring_release(&lane->back);
 		if (pool_return(channel->pool, lane->number, name.number) !=
 		    OK)
@@ -175,7 +175,7 @@ channel_buffer_give_back(struct channel *channel, struct lane_in *lane)
 
 	if (ring_reserve(&lane->back, sizeof(name), &room) != OK)
 		return false;
-	memcpy(room, &name, sizeof(name));
+	ring_copy_in(room, &name, sizeof(name));
 	ring_commit(&lane->back, sizeof(name), LANE_RETURN, 0);
 	if (ring_producer_must_wake(&lane->back))
 		channel_wake(channel, &lane->place,

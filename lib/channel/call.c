@@ -23,7 +23,7 @@ put_back(struct channel *channel, const void *data, uint32_t length,
 		count_add(&channel->counters->refused, 1);
 		return status;
 	}
-	memcpy(room, data, length);
+	ring_copy_in(room, data, length);
 	ring_commit(&lane->back, length, kind, channel->asked.request);
 	if (ring_producer_must_wake(&lane->back))
 		channel_wake(channel, &lane->place,
@@ -89,7 +89,7 @@ take_answer(struct channel *channel, struct lane_out *lane,
 		if (message->length > room)
 			status = ERR_RANGE;
 		else
-			memcpy(exchange->answer, message->data,
+			ring_copy_out(exchange->answer, message->data,
 			    message->length);
 	}
 	ring_release(&lane->back);

@@ -46,8 +46,8 @@ begin(struct channel *channel, const char *name,
 	channel->serializer = options->serializer;
 	channel->generation = channel->domain->generation;
 	/* Different from any that is there: the first operation looks. */
-	channel->generation_seen = __atomic_load_n(channel->generation,
-	    __ATOMIC_RELAXED) - 1;
+	channel->member.generation_seen = ring_load(channel->generation,
+	    RING_RELAXED) - 1;
 	if (token != NULL) {
 		channel->token_tag = token->tag;
 		channel->token_nonce = token->nonce;

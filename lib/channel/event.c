@@ -293,12 +293,11 @@ status_t
 channel_catch_up(struct channel *channel)
 {
 	const struct channel_port *port = channel->domain->port;
-	uint64_t generation = __atomic_load_n(channel->generation,
-	    __ATOMIC_ACQUIRE);
+	uint64_t generation = ring_load(channel->generation, RING_ACQUIRE);
 	struct channel_event event;
 
-	if (generation != channel->generation_seen) {
-		channel->generation_seen = generation;
+	if (generation != channel->member.generation_seen) {
+		channel->member.generation_seen = generation;
 		memset(channel->known, 0, sizeof(channel->known));
 		while (port->next_event(channel->domain, &channel->member,
 		    &event) == OK)

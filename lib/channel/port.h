@@ -61,6 +61,7 @@ struct channel_member {
 	struct channel_config config;
 	void	*pool;		/* SENDER and zero_copy: of lane_pool_size */
 	struct statistics_page *statistics;	/* zeroed; NULL: not shown */
+	uint64_t generation_seen;	/* the library's, for sleep */
 	void	*port_data;
 };
 
@@ -84,10 +85,11 @@ struct channel_port {
 	void (*drop_lane)(struct channel_domain *domain,
 	    struct channel_member *member, struct lane_place *place);
 	/*
-	 * Sleeps while each of the words is 1, the member has no event, and
-	 * the deadline (ns of now_ns) is not reached: ERR_TIMEOUT. May return
-	 * OK for no reason. count may be 0. Looks at the words after it got
-	 * ready to be woken: who sets one to 0 calls wake behind that.
+	 * Sleeps while each of the words is 1, the generation is
+	 * member->generation_seen or changed only for others, and the deadline
+	 * (ns of now_ns) is not reached: ERR_TIMEOUT. May return OK for no
+	 * reason. count may be 0. Looks at them after it got ready to be
+	 * woken: who sets one to 0 calls wake behind that (bell.h).
 	 */
 	status_t (*sleep)(struct channel_domain *domain,
 	    struct channel_member *member, uint32_t *const *words,

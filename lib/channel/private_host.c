@@ -11,10 +11,10 @@
  * there, the other side is gone), and next_event looks for what it was not. So
  * no event needs memory.
  *
- * Waking: each member has a bell, a counter that others advance. Who sleeps
- * reads the bell, then looks at its events and words, then sleeps while the
- * bell is as read. A bell lives as long as the lanes that lead to it.
+ * Waking: each member has a bell (bell.h), which lives as long as the lanes that
+ * lead to it.
  */
+#include <lib/channel/bell.h>
 #include <lib/channel/config.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/port.h>
@@ -166,8 +166,9 @@ bell_ring(struct bell *bell)
 {
 	static const uint64_t one = 1;
 
-	__atomic_fetch_add(&bell->word, 1, __ATOMIC_SEQ_CST);
-	syscall(SYS_futex, &bell->word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	if (bell_must_ring(&bell->word))
+		syscall(SYS_futex, &bell->word, FUTEX_WAKE_PRIVATE, 1, NULL,
+		    NULL, 0);
 	/* It fails when it is readable beyond measure. */
 	if (bell->descriptor >= 0 &&
 	    write(bell->descriptor, &one, sizeof(one)) < 0)
@@ -178,7 +179,8 @@ bell_ring(struct bell *bell)
 static void
 post(struct private_domain *domain, struct member *member)
 {
-	__atomic_store_n(&member->pending, 1, __ATOMIC_RELEASE);
+	/* In this order: who sees the generation sees that it is meant. */
+	__atomic_store_n(&member->pending, 1, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&domain->generation, 1, __ATOMIC_RELEASE);
 	bell_ring(member->bell);
 }
@@ -602,9 +604,13 @@ port_next_event(struct channel_domain *base, struct channel_member *own,
     struct channel_event *out_event)
 {
 	struct private_domain *domain = domain_of(base);
+	struct member *member = own->port_data;
 
+	/* The generation changed, but for others. */
+	if (__atomic_load_n(&member->pending, __ATOMIC_RELAXED) == 0)
+		return ERR_EMPTY;
 	pthread_mutex_lock(&domain->lock);
-	status_t status = next_event_locked(own->port_data, out_event);
+	status_t status = next_event_locked(member, out_event);
 	pthread_mutex_unlock(&domain->lock);
 	return status;
 }
@@ -626,20 +632,17 @@ port_sleep(struct channel_domain *base, struct channel_member *own,
 {
 	struct member *member = own->port_data;
 	struct bell *bell = member->bell;
-	uint32_t seen = __atomic_load_n(&bell->word, __ATOMIC_ACQUIRE);
 	struct timespec until = {
 		.tv_sec = (time_t)(deadline_ns / 1000000000ul),
 		.tv_nsec = (long)(deadline_ns % 1000000000ul),
 	};
 
-	if (__atomic_load_n(&member->pending, __ATOMIC_ACQUIRE) != 0)
+	if (!bell_raise(&bell->word, base, own, words, count))
 		return OK;
-	for (uint32_t i = 0; i < count; i++)
-		if (__atomic_load_n(words[i], __ATOMIC_ACQUIRE) == 0)
-			return OK;
-	syscall(SYS_futex, &bell->word, FUTEX_WAIT_BITSET_PRIVATE, seen,
+	syscall(SYS_futex, &bell->word, FUTEX_WAIT_BITSET_PRIVATE, 1,
 	    deadline_ns == CHANNEL_FOREVER ? NULL : &until, NULL,
 	    FUTEX_BITSET_MATCH_ANY);
+	bell_lower(&bell->word);
 	return port_now(base) < deadline_ns ? OK : ERR_TIMEOUT;
 }
 

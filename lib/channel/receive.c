@@ -13,8 +13,8 @@ cut_word(struct ring_message *message, uint64_t *out_word)
 	if (message->length < LANE_WORD)
 		return false;
 	message->length -= LANE_WORD;
-	memcpy(out_word, (const uint8_t *)message->data + message->length,
-	    LANE_WORD);
+	ring_copy_out(out_word, (const uint8_t *)message->data +
+	    message->length, LANE_WORD);
 	return true;
 }
 
@@ -216,7 +216,7 @@ take_bytes(struct channel *channel, uint8_t *to, size_t room)
 
 		if (n > room - done)
 			n = room - done;
-		memcpy(to + done, shown->data + shown->taken, n);
+		ring_copy_out(to + done, shown->data + shown->taken, n);
 		shown->taken += (uint32_t)n;
 		done += n;
 		if (shown->taken == shown->length)
@@ -236,7 +236,7 @@ take_message(struct channel *channel, void *message, size_t *length)
 		channel_set_fast(channel);
 		return ERR_RANGE;
 	}
-	memcpy(message, shown->data, shown->length);
+	ring_copy_out(message, shown->data, shown->length);
 	channel_done(channel);
 	return OK;
 }
@@ -279,7 +279,7 @@ channel_receive_until(struct channel *channel, void *message,
 	    found.length > *length || found.length > channel->fast_max))
 		return receive_slow(channel, message, length, receiver,
 		    deadline_ns);
-	memcpy(message, found.data, found.length);
+	ring_copy_out(message, found.data, found.length);
 	*length = found.length;
 	ring_release(&lane->messages);
 	count_add(&channel->counters->received, 1);

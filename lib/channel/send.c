@@ -15,7 +15,7 @@ write_message(struct channel *channel, uint8_t *room,
 {
 	if (offer->data == NULL)
 		return;
-	memcpy(room, offer->data, offer->length);
+	ring_copy_in(room, offer->data, offer->length);
 	if (((offer->kind - 1) & LANE_BUFFER) == 0)
 		count_add(&channel->counters->bytes_copied, offer->length);
 }
@@ -50,7 +50,8 @@ channel_commit_in(struct channel *channel, struct lane_out *lane,
 
 	write_message(channel, room, offer);
 	if (offer->stamp != 0) {
-		memcpy((uint8_t *)room + length, &offer->stamp, LANE_STAMP);
+		ring_copy_in((uint8_t *)room + length, &offer->stamp,
+		    LANE_STAMP);
 		length += LANE_STAMP;
 		kind += LANE_STAMPED;
 	}
@@ -112,7 +113,9 @@ channel_pick(struct channel *channel, struct lane_out **out_lane)
 	}
 	for (uint32_t i = 0, at = list->turn; i < list->count; i++) {
 		struct lane_out *lane = list->lane[at];
-		uint64_t room = ring_room(&lane->messages);
+		/* Of lossy rings nobody knows how full they are. */
+		uint64_t room = channel_is_lossy(channel) ? 1 :
+		    ring_room(&lane->messages);
 
 		if (++at == list->count)
 			at = 0;
@@ -122,9 +125,6 @@ channel_pick(struct channel *channel, struct lane_out **out_lane)
 		most = room;
 		*out_lane = lane;
 		list->turn = at;
-		/* Of lossy rings nobody knows how full they are. */
-		if (channel_is_lossy(channel))
-			break;
 	}
 	return found ? OK : ERR_EMPTY;
 }
@@ -354,7 +354,7 @@ channel_send_until(struct channel *channel, const void *message,
 	    ring_reserve(&lane->messages, (uint32_t)length, &room) != OK))
 		return send_slow(channel, message, length, sender,
 		    deadline_ns);
-	memcpy(room, message, length);
+	ring_copy_in(room, message, length);
 	ring_commit(&lane->messages, (uint32_t)length, channel->kind,
 	    channel->session);
 	channel->until_sample--;

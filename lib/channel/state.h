@@ -89,7 +89,6 @@ struct known_token {
 struct channel {
 	/* What every operation reads. */
 	const uint64_t *generation;
-	uint64_t generation_seen;
 	uint64_t token_tag, token_nonce;
 	struct lane_out *fast_out;
 	struct lane_in *fast_in;
@@ -176,8 +175,8 @@ channel_is_known(const struct channel *channel, const struct token *token)
 {
 	return (token == NULL || (token->tag == channel->token_tag &&
 	    token->nonce == channel->token_nonce)) &&
-	    __atomic_load_n(channel->generation, __ATOMIC_ACQUIRE) ==
-	    channel->generation_seen;
+	    ring_load(channel->generation, RING_ACQUIRE) ==
+	    channel->member.generation_seen;
 }
 
 /* To every receiver that may have it, or to one of them? */

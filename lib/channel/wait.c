@@ -105,8 +105,8 @@ lower_flags(struct channel *channel, const struct channel_wait *wait,
 static bool
 has_changed(const struct channel *channel)
 {
-	return __atomic_load_n(channel->generation, __ATOMIC_ACQUIRE) !=
-	    channel->generation_seen;
+	return ring_load(channel->generation, RING_ACQUIRE) !=
+	    channel->member.generation_seen;
 }
 
 /* All flags up; false: there is something to do, and all are down. */
@@ -148,6 +148,17 @@ sleep_once(struct channel *channel, const struct channel_wait *wait)
 	return status;
 }
 
+/* Only what goes to sleep looks for a loss, too. */
+static bool
+lossy_is_ready(struct lane_in *lane)
+{
+	bool nothing = ring_consumer_prepare_sleep(&lane->messages);
+
+	if (nothing)
+		ring_consumer_awake(&lane->messages);
+	return !nothing;
+}
+
 static bool
 lane_is_ready(struct channel *channel, const struct channel_wait *wait,
     uint32_t i)
@@ -160,8 +171,7 @@ lane_is_ready(struct channel *channel, const struct channel_wait *wait,
 		if (lane_in_at(channel, i)->finished)
 			return false;
 		if (channel_is_lossy(channel))
-			return ring_depth(
-			    &lane_in_at(channel, i)->messages) != 0;
+			return lossy_is_ready(lane_in_at(channel, i));
 		return ring_peek(&lane_in_at(channel, i)->messages,
 		    &message) != ERR_EMPTY;
 	case WAIT_ROOM:

@@ -24,21 +24,34 @@
 #define TAKE_TRIES	64u
 
 struct shape {
-	uint32_t length, kind, lines;
+	uint32_t length, kind;
+	uint64_t bytes;		/* of its lines */
+	bool	 is_padding;
 };
 
-/* Whether a message at `index` may look like this; one at most is padding. */
+/* Whether a message at `index` may look like this. */
 static bool
-shape_read(uint32_t word, uint64_t index, uint32_t mask, struct shape *out_shape)
+shape_read(uint32_t word, uint64_t index, uint32_t size,
+    struct shape *out_shape)
 {
-	uint64_t left = mask + 1ul - index;
+	*out_shape = (struct shape){
+		.length = word & RING_LENGTH_MAX,
+		.kind = (word >> RING_LENGTH_BITS) + 1,
+		.bytes = ring_bytes_of(word & RING_LENGTH_MAX),
+		.is_padding = word == RING_PADDING,
+	};
+	if (out_shape->is_padding) {
+		out_shape->bytes = size - index;
+		return index != 0;
+	}
+	return out_shape->bytes <= size - index &&
+	    out_shape->length >= NUMBER_BYTES;
+}
 
-	out_shape->length = word & RING_LENGTH_MAX;
-	out_shape->kind = word >> RING_LENGTH_BITS;
-	out_shape->lines = ring_lines_of(out_shape->length);
-	if (out_shape->kind == 0)
-		return index != 0 && word == left * RING_LINE - RING_HEADER;
-	return out_shape->lines <= left && out_shape->length >= NUMBER_BYTES;
+static struct ring_line *
+line_at(struct ring_memory *memory, uint32_t size, uint64_t position)
+{
+	return ring_behind(memory->lines, position & (size - 1));
 }
 
 /* Gives up messages until the lines before `needed` may be written. */
@@ -46,23 +59,23 @@ static status_t
 give_up_until(struct ring_producer *producer, uint64_t needed)
 {
 	struct ring_memory *memory = producer->memory;
+	uint32_t size = producer->size;
 	struct shape shape;
 
 	if ((int64_t)(producer->oldest - needed) >= 0)
 		return OK;
 	while ((int64_t)(producer->oldest - needed) < 0) {
 		uint64_t at = producer->oldest;
-		struct ring_line *line = ring_line_at(memory, producer->mask,
-		    at);
+		struct ring_line *line = line_at(memory, size, at);
 		if (ring_load(&line->sequence, RING_RELAXED) !=
 		    ring_sequence_of(at) ||
 		    !shape_read(ring_load(&line->shape, RING_RELAXED),
-		    at & producer->mask, producer->mask, &shape) ||
-		    shape.lines > producer->tail - at) {
-			producer->limit = 0;
+		    at & (size - 1), size, &shape) ||
+		    shape.bytes > ring_position(producer) - at) {
+			producer->corrupt = true;
 			return ERR_CORRUPT;
 		}
-		producer->oldest += shape.lines;
+		producer->oldest += shape.bytes;
 	}
 	ring_store(&memory->oldest, producer->oldest, RING_RELAXED);
 	/* Who reads a word that is written from here on sees oldest too. */
@@ -84,54 +97,73 @@ write_payload(struct ring_line *line, uint64_t number, const uint8_t *data,
 	}
 }
 
+/*
+ * Makes a message from `start` to `end` seen, and the padding before it. The
+ * first of the two is stored last.
+ */
 static void
-write_padding(struct ring_producer *producer, uint64_t start)
+publish(struct ring_producer *producer, uint64_t start, uint64_t end)
 {
-	uint64_t tail = producer->tail;
-	struct ring_line *line = ring_line_at(producer->memory,
-	    producer->mask, tail);
+	struct ring_memory *memory = producer->memory;
+	uint32_t size = producer->size;
+	uint64_t tail = ring_position(producer);
+	struct ring_line *line = line_at(memory, size, start);
+	struct ring_line *behind = line_at(memory, size, end);
 
-	ring_store(&line->shape,
-	    (uint32_t)((start - tail) * RING_LINE - RING_HEADER),
-	    RING_RELAXED);
-	ring_store(&ring_line_at(producer->memory, producer->mask,
-	    start)->sequence, ring_sequence_of(start), RING_RELAXED);
+	ring_store(&behind->sequence, ring_empty_of(end), RING_RELAXED);
+	if (start != tail) {
+		ring_store(&producer->line->shape, RING_PADDING, RING_RELAXED);
+		ring_store(&line->sequence, ring_sequence_of(start),
+		    RING_RELAXED);
+	}
+	ring_store(&producer->line->sequence, ring_sequence_of(tail),
+	    RING_RELEASE);
+	producer->line = producer->stop = behind;
+	producer->bias = end - (uintptr_t)behind;
+	producer->count++;
 }
 
 status_t
 ring_overwrite(struct ring_producer *producer, const void *data,
     uint32_t length, uint64_t tag)
 {
-	uint64_t lines = producer->mask + 1ul;
-	uint64_t start = producer->tail;
-	uint64_t index = start & producer->mask;
-	struct ring_memory *memory = producer->memory;
+	uint32_t size = producer->size;
+	uint64_t start = ring_position(producer);
+	uint64_t index = start & (size - 1);
 
 	if (length > producer->longest - NUMBER_BYTES)
 		return ERR_ARG;
-	if (producer->limit == 0)
+	if (producer->corrupt)
 		return ERR_CORRUPT;
-	if (index + ring_lines_of(length + NUMBER_BYTES) > lines)
-		start += lines - index;
-	uint64_t end = start + ring_lines_of(length + NUMBER_BYTES);
+	if (index + ring_bytes_of(length + NUMBER_BYTES) > size)
+		start += size - index;
+	uint64_t end = start + ring_bytes_of(length + NUMBER_BYTES);
 	/* The line at `end` is written too. */
-	status_t status = give_up_until(producer, end + 1 - lines);
+	status_t status = give_up_until(producer, end + RING_LINE - size);
 	if (status != OK)
 		return status;
 
-	struct ring_line *line = ring_line_at(memory, producer->mask, start);
+	struct ring_line *line = line_at(producer->memory, size, start);
 	write_payload(line, producer->count, data, length);
 	ring_word_store(&line->tag, tag);
 	ring_store(&line->shape, (length + NUMBER_BYTES) |
-	    RING_DATA << RING_LENGTH_BITS, RING_RELAXED);
-	ring_store(&ring_line_at(memory, producer->mask, end)->sequence,
-	    (uint32_t)end, RING_RELAXED);
-	if (start != producer->tail)
-		write_padding(producer, start);
-	producer->tail = end;
-	producer->count++;
-	ring_publish(producer);
+	    (RING_DATA - 1) << RING_LENGTH_BITS, RING_RELAXED);
+	publish(producer, start, end);
 	return OK;
+}
+
+static uint64_t
+position_of(const struct ring_consumer *consumer)
+{
+	return (uintptr_t)consumer->line + consumer->bias;
+}
+
+static void
+move_to(struct ring_consumer *consumer, uint64_t position)
+{
+	consumer->line = consumer->next = line_at(consumer->memory,
+	    consumer->size, position);
+	consumer->bias = position - (uintptr_t)consumer->line;
 }
 
 static bool
@@ -140,7 +172,7 @@ was_overtaken(const struct ring_consumer *consumer)
 	/* Before this look, all that was copied was read. */
 	ring_fence(RING_ACQUIRE);
 	return ring_load(&consumer->memory->oldest, RING_RELAXED) >
-	    consumer->position;
+	    position_of(consumer);
 }
 
 /* ERR_BUSY: overtaken. A padding is skipped. */
@@ -150,24 +182,24 @@ find_oldest(struct ring_consumer *consumer, struct shape *out_shape)
 	struct ring_memory *memory = consumer->memory;
 	uint64_t oldest = ring_load(&memory->oldest, RING_ACQUIRE);
 
-	if (oldest > consumer->position)
-		consumer->position = oldest;
-	uint64_t at = consumer->position;
-	uint64_t index = at & consumer->mask;
-	struct ring_line *line = &memory->lines[index];
+	if (oldest > position_of(consumer))
+		move_to(consumer, oldest & ~(RING_LINE - 1ul));
+	uint64_t at = position_of(consumer);
+	struct ring_line *line = consumer->line;
 	uint32_t sequence = ring_load(&line->sequence, RING_ACQUIRE);
 	uint32_t word = ring_load(&line->shape, RING_RELAXED);
 	if (was_overtaken(consumer))
 		return ERR_BUSY;
 	if (sequence != ring_sequence_of(at))
 		return ERR_EMPTY;
-	if (!shape_read(word, index, consumer->mask, out_shape)) {
+	if (!shape_read(word, at & (consumer->size - 1), consumer->size,
+	    out_shape)) {
 		consumer->corrupt = true;
 		return ERR_CORRUPT;
 	}
-	if (out_shape->kind != 0)
+	if (!out_shape->is_padding)
 		return OK;
-	consumer->position += out_shape->lines;
+	move_to(consumer, at + out_shape->bytes);
 	return ERR_BUSY;
 }
 
@@ -191,8 +223,7 @@ try_take(struct ring_consumer *consumer, void *data, uint32_t room,
 
 	if (status != OK)
 		return status;
-	struct ring_line *line = ring_line_at(consumer->memory,
-	    consumer->mask, consumer->position);
+	struct ring_line *line = consumer->line;
 	*out_message = (struct ring_message){
 		.data = data, .length = shape.length - NUMBER_BYTES,
 		.kind = shape.kind, .tag = ring_word_load(&line->tag),
@@ -211,7 +242,7 @@ try_take(struct ring_consumer *consumer, void *data, uint32_t room,
 	consumer->count = out_message->position + 1;
 	/* For ring_untaken. */
 	ring_store(&consumer->memory->head, consumer->count, RING_RELAXED);
-	consumer->position += shape.lines;
+	move_to(consumer, position_of(consumer) + shape.bytes);
 	return OK;
 }
 

@@ -9,6 +9,8 @@
 _Static_assert(sizeof(struct ring_line) == RING_LINE, "one line");
 _Static_assert(offsetof(struct ring_line, payload) == RING_HEADER, "header");
 _Static_assert(sizeof(struct ring_memory) == 4 * RING_LINE, "four lines");
+_Static_assert((uint64_t)RING_LINES_MAX * RING_LINE <= RING_LENGTH_MAX + 1ul,
+    "padding is too long for any ring");
 
 static bool
 size_is_valid(uint32_t lines)
@@ -26,15 +28,13 @@ can_open(const void *memory, uint32_t lines)
 size_t
 ring_size(uint32_t lines)
 {
-	return sizeof(struct ring_memory) + (size_t)lines * RING_LINE;
+	return sizeof(struct ring_memory) + ((size_t)lines + 1) * RING_LINE;
 }
 
 uint32_t
 ring_length_max(uint32_t lines)
 {
-	uint32_t half = lines / 2 * RING_LINE - RING_HEADER;
-
-	return half < RING_LENGTH_MAX ? half : RING_LENGTH_MAX;
+	return lines / 2 * RING_LINE - RING_HEADER;
 }
 
 void
@@ -42,8 +42,11 @@ ring_format(void *memory, uint32_t lines)
 {
 	struct ring_memory *ring = memory;
 
-	/* Zero is "empty" at position 0; other lines are cleared when due. */
+	/* Other lines are cleared when due. */
 	memset(memory, 0, ring_size(lines));
+	ring_store(&ring->lines[0].sequence, ring_empty_of(0), RING_RELAXED);
+	ring_store(&ring->lines[lines].sequence, ring_empty_of(0),
+	    RING_RELAXED);
 	ring_store(&ring->head, 0, RING_RELEASE);
 }
 
@@ -51,11 +54,14 @@ status_t
 ring_producer_open(struct ring_producer *producer, void *memory,
     uint32_t lines)
 {
+	struct ring_memory *ring = memory;
+
 	if (!can_open(memory, lines))
 		return ERR_ARG;
 	*producer = (struct ring_producer){
-		.memory = memory, .mask = lines - 1,
-		.longest = ring_length_max(lines), .limit = lines,
+		.line = ring->lines, .stop = ring->lines, .memory = ring,
+		.bias = 0 - (uint64_t)(uintptr_t)ring->lines,
+		.size = lines * RING_LINE, .longest = ring_length_max(lines),
 	};
 	return OK;
 }
@@ -64,122 +70,198 @@ status_t
 ring_consumer_open(struct ring_consumer *consumer, void *memory,
     uint32_t lines)
 {
+	struct ring_memory *ring = memory;
+
 	if (!can_open(memory, lines))
 		return ERR_ARG;
 	*consumer = (struct ring_consumer){
-		.memory = memory, .mask = lines - 1,
+		.line = ring->lines, .next = ring->lines,
+		.end = ring->lines + lines, .memory = ring,
+		.bias = 0 - (uint64_t)(uintptr_t)ring->lines,
+		.size = lines * RING_LINE,
 	};
 	return OK;
 }
 
 /*
- * Takes over how far the consumer is. It can only have given back what it was
- * given, and never takes anything back.
+ * Takes over how far the consumer is. It can only have given back whole lines
+ * that it was given, and never takes anything back.
  */
 static status_t
 read_head(struct ring_producer *producer)
 {
-	uint64_t lines = producer->mask + 1ul;
-	uint64_t known = producer->limit - lines;
+	uint64_t published = producer->first != NULL ?
+	    producer->first_position : ring_position(producer);
 
-	if (producer->limit == 0)
+	if (producer->corrupt)
 		return ERR_CORRUPT;
 	/* Acquire: what the consumer read there, it has read. */
 	uint64_t head = ring_load(&producer->memory->head, RING_ACQUIRE);
-	if (head - known > producer->published - known) {
-		producer->limit = 0;
+	if (head - producer->head > published - producer->head ||
+	    head % RING_LINE != 0) {
+		producer->corrupt = true;
+		producer->stop = producer->line;
 		return ERR_CORRUPT;
 	}
-	producer->limit = head + lines;
+	producer->head = head;
 	return OK;
 }
 
-/* Where a message of `length` bytes would start. */
-static status_t
-find_room(struct ring_producer *producer, uint32_t length, uint64_t *out_start)
+/* Where a message ends that starts behind all others, or in the next lap. */
+static uint64_t
+end_of_message(const struct ring_producer *producer, uint32_t length)
 {
-	uint64_t lines = producer->mask + 1ul;
-	uint64_t start = producer->tail;
-	uint64_t index = start & producer->mask;
+	uint64_t start = ring_position(producer);
+	uint64_t index = start & (producer->size - 1);
+
+	if (index + ring_bytes_of(length) > producer->size)
+		start += producer->size - index;
+	return start + ring_bytes_of(length);
+}
+
+/* Whether a message can be sent now; asks the consumer only if need be. */
+static status_t
+look_for_room(struct ring_producer *producer, uint32_t length)
+{
+	uint64_t needed;
 
 	if (length > producer->longest)
 		return ERR_ARG;
-	if (index + ring_lines_of(length) > lines)
-		start += lines - index;
-	uint64_t end = start + ring_lines_of(length);
-	if (end >= producer->limit) {
+	/* The line behind the message must be free too, for "empty". */
+	needed = end_of_message(producer, length) + RING_LINE - producer->size;
+	if (producer->corrupt || (int64_t)(needed - producer->head) > 0) {
 		status_t status = read_head(producer);
 		if (status != OK)
 			return status;
-		if (end >= producer->limit)
-			return ERR_FULL;
 	}
-	*out_start = start;
-	return OK;
+	return (int64_t)(needed - producer->head) > 0 ? ERR_FULL : OK;
 }
 
-status_t
-ring_reserve_slow(struct ring_producer *producer, uint32_t length,
-    void **out_data)
+static void
+clear_line_0(struct ring_producer *producer, uint64_t position)
 {
-	uint64_t start;
-	status_t status = find_room(producer, length, &start);
-
-	if (status != OK)
-		return status;
-	producer->start = start;
-	producer->room = length + 1;
-	*out_data = ring_line_at(producer->memory, producer->mask,
-	    start)->payload;
-	return OK;
+	ring_store(&producer->memory->lines[0].sequence,
+	    ring_empty_of(position), RING_RELAXED);
 }
 
-/* From tail to the end of the ring, which is where the message starts. */
+static void
+start_lap(struct ring_producer *producer)
+{
+	producer->line = producer->memory->lines;
+	producer->bias += producer->size;
+}
+
 void
-ring_stage_padding(struct ring_producer *producer)
+ring_stage_behind(struct ring_producer *producer, struct ring_line *end)
 {
-	uint64_t lines = producer->start - producer->tail;
+	struct ring_line *line = producer->line;
+	uint64_t position = ring_position(producer);
 
-	ring_stage_at(producer, producer->tail, producer->start,
-	    (uint32_t)(lines * RING_LINE - RING_HEADER));
+	if (producer->first == NULL) {
+		producer->first = line;
+		producer->first_position = position;
+	} else {
+		/* Nobody gets here before the first is seen. */
+		ring_store(&line->sequence, ring_sequence_of(position),
+		    RING_RELAXED);
+	}
+	producer->line = end;
 }
 
-static status_t
-corrupt(struct ring_consumer *consumer)
+/* Longer than any room, so that the consumer stops at it. */
+static void
+stage_padding(struct ring_producer *producer)
 {
-	consumer->corrupt = true;
-	consumer->held = 0;
-	return ERR_CORRUPT;
+	struct ring_line *end = producer->memory->lines +
+	    producer->size / RING_LINE;
+
+	ring_put(&producer->line->shape, RING_PADDING);
+	clear_line_0(producer, (uintptr_t)end + producer->bias);
+	ring_stage_behind(producer, end);
 }
 
 /*
- * At padding, or at a message that leaves the ring. Padding ends where the ring
- * ends and has a message behind it; a second padding would be at line 0.
+ * From here to `stop` messages go without another look: whole ones, within this
+ * lap and the room that is known, at most half of the ring.
  */
-status_t
-ring_peek_slow(struct ring_consumer *consumer,
-    struct ring_message *out_message)
+static void
+set_stop(struct ring_producer *producer)
 {
-	uint64_t index = consumer->position & consumer->mask;
-	struct ring_line *line = &consumer->memory->lines[index];
-	uint32_t shape = ring_get(&line->shape);
-	uint64_t left = consumer->mask + 1ul - index;
+	struct ring_line *end = producer->memory->lines +
+	    producer->size / RING_LINE;
+	uint64_t start = ring_position(producer);
+	uint64_t lap_end = (uintptr_t)end + producer->bias;
+	uint64_t stop = producer->head + producer->size - RING_LINE;
 
-	if (index == 0 || shape != left * RING_LINE - RING_HEADER)
-		return corrupt(consumer);
-	consumer->position += left;
-	status_t status = ring_peek(consumer, out_message);
-	return status == OK ? OK : corrupt(consumer);
+	if (stop > start + producer->longest + RING_HEADER)
+		stop = (start + producer->longest + RING_HEADER) &
+		    ~(RING_LINE - 1ul);
+	if (stop >= lap_end) {
+		stop = lap_end;
+		/* The line behind a message that ends there. */
+		clear_line_0(producer, lap_end);
+	}
+	producer->stop = ring_behind(producer->line, stop - start);
+}
+
+status_t
+ring_make_room(struct ring_producer *producer, uint32_t length)
+{
+	status_t status = look_for_room(producer, length);
+	struct ring_line *end = producer->memory->lines +
+	    producer->size / RING_LINE;
+
+	if (status != OK)
+		return status;
+	if (producer->line != end &&
+	    ring_behind(producer->line, ring_bytes_of(length)) > end)
+		stage_padding(producer);
+	if (producer->line == end)
+		start_lap(producer);
+	set_stop(producer);
+	return OK;
+}
+
+/* Never starts a message: its sequence is not that of its position. */
+static struct ring_line corrupt_line;
+
+/* From behind the last line to line 0. */
+void
+ring_wrap(struct ring_consumer *consumer)
+{
+	consumer->line = consumer->next = consumer->memory->lines;
+	consumer->bias += consumer->size;
+}
+
+/* At a message that leaves the ring. False: it is no padding either. */
+bool
+ring_skip_padding(struct ring_consumer *consumer, uint32_t shape)
+{
+	if (shape == RING_PADDING && consumer->line != consumer->end &&
+	    consumer->line != consumer->memory->lines) {
+		ring_wrap(consumer);
+		return true;
+	}
+	consumer->line = consumer->next = &corrupt_line;
+	consumer->bias = RING_LINE - (uint64_t)(uintptr_t)&corrupt_line;
+	consumer->corrupt = true;
+	return false;
+}
+
+static uint64_t
+next_position(const struct ring_consumer *consumer)
+{
+	return (uintptr_t)consumer->line + consumer->bias;
 }
 
 /* A message, or in lossy use the loss of some. */
 static bool
 has_news(const struct ring_consumer *consumer)
 {
-	uint64_t position = consumer->position;
 	struct ring_memory *memory = consumer->memory;
-	struct ring_line *line = ring_line_at(memory, consumer->mask,
-	    position);
+	uint64_t position = next_position(consumer);
+	struct ring_line *line = consumer->line != consumer->end ?
+	    consumer->line : memory->lines;
 
 	return ring_load(&line->sequence, RING_ACQUIRE) ==
 	    ring_sequence_of(position) ||
@@ -216,11 +298,9 @@ ring_consumer_word(void *memory)
 bool
 ring_producer_prepare_sleep(struct ring_producer *producer, uint32_t length)
 {
-	uint64_t start;
-
 	ring_store(&producer->memory->producer_asleep, 1, RING_RELAXED);
 	ring_fence(RING_FULL);
-	if (find_room(producer, length, &start) == ERR_FULL)
+	if (look_for_room(producer, length) == ERR_FULL)
 		return true;
 	ring_producer_awake(producer);
 	return false;
@@ -256,43 +336,48 @@ ring_is_closed(const struct ring_consumer *consumer)
 uint64_t
 ring_depth(const struct ring_consumer *consumer)
 {
-	uint64_t sent = ring_load(&consumer->memory->sent, RING_RELAXED);
-	uint64_t lines = consumer->mask + 1ul;
-	uint64_t depth = sent - consumer->count;
+	struct ring_consumer look = *consumer;
+	struct ring_line *line;
+	uint64_t depth = 0;
+	uint32_t shape;
 
-	/* The count may be read before those that were received by now. */
-	if ((int64_t)depth < 0)
-		return 0;
-	return depth < lines ? depth : lines;
+	while (depth < look.size / RING_LINE &&
+	    ring_find(&look, &line, &shape)) {
+		look.line = look.next;
+		depth++;
+	}
+	return depth;
 }
 
 uint64_t
 ring_room(struct ring_producer *producer)
 {
-	uint64_t lines = producer->mask + 1ul;
-	uint64_t room = producer->limit - producer->tail;
+	uint64_t used = ring_position(producer) - producer->head;
 
-	if (producer->limit != 0 && room < lines / 2 &&
+	if (!producer->corrupt && used > producer->size / 2 &&
 	    read_head(producer) == OK)
-		room = producer->limit - producer->tail;
-	return producer->limit != 0 ? room : 0;
+		used = ring_position(producer) - producer->head;
+	return producer->corrupt ? 0 : (producer->size - used) / RING_LINE;
 }
 
 uint64_t
 ring_unread(struct ring_producer *producer)
 {
-	uint64_t lines = producer->mask + 1ul;
-	uint64_t count = 0;
+	uint64_t end = ring_position(producer), count = 0;
 
 	if (read_head(producer) != OK)
 		return 0;
-	uint64_t at = producer->limit - lines;
-	while (at < producer->tail) {
-		struct ring_line *line = ring_line_at(producer->memory,
-		    producer->mask, at);
-		uint32_t shape = ring_get(&line->shape);
-		at += ring_lines_of(shape & RING_LENGTH_MAX);
-		count += shape >> RING_LENGTH_BITS != 0;
+	for (uint64_t at = producer->head; at < end;) {
+		uint64_t index = at & (producer->size - 1);
+		uint32_t shape = ring_get(&producer->memory->lines[index /
+		    RING_LINE].shape);
+
+		if (shape == RING_PADDING) {
+			at += producer->size - index;
+			continue;
+		}
+		at += ring_bytes_of(shape & RING_LENGTH_MAX);
+		count++;
 	}
 	return count;
 }

@@ -8,15 +8,18 @@
  * cache miss: the consumer polls the header itself, not an index.
  *
  * Invariants
- *   - The line at position p (a 64-bit count that never wraps in practice)
- *     starts a message iff its sequence is the low 32 bits of p + 1. It is
- *     stored last, with release order.
- *   - Before a message at p of n lines is published, the sequence of line p + n
- *     is set to p + n, "empty": what a lap before left there (payload, any
+ *   - The line at position p (a 64-bit count of bytes, a multiple of 64, that
+ *     never wraps in practice) starts a message iff its sequence is the low 32
+ *     bits of p. It is stored last, with release order.
+ *   - Before a message from p to q is published, the sequence of the line at q
+ *     is set to q + 1, "empty": what a lap before left there (payload, any
  *     bytes) can not be taken for a message. One line is therefore always free.
- *   - A message does not wrap: a padding message fills the end of the ring, and
- *     is published together with the message behind it. No message is longer
- *     than half of the ring, so one that finds the ring empty always fits.
+ *   - A message does not wrap: padding fills the end of the ring. No message is
+ *     longer than half of the ring, so one that finds the ring empty always
+ *     fits. Padding is never at line 0, so two never follow each other.
+ *   - Behind the last line there is one more that never starts a message. An
+ *     end that gets there goes on at line 0; so the end of the ring needs no
+ *     look of its own.
  *   - head, what the consumer gave back, lies in the consumer's line and is
  *     read by the producer only when its own copy says the ring is full.
  *
@@ -48,15 +51,15 @@
 #define RING_HEADER		16u
 #define RING_INLINE		(RING_LINE - RING_HEADER)
 #define RING_LINES_MIN		4u
-#define RING_LINES_MAX		(1u << 24)
-/* Bytes of a message, beside the bound that the ring's own size sets. */
+#define RING_LINES_MAX		(1u << 22)
+/* A length in a header; messages end at half of the ring, before that. */
 #define RING_LENGTH_MAX		((1u << 28) - 1)
 
-/* Kinds of messages; 0 is padding and never seen outside. */
+/* Kinds of messages, 1 to RING_KIND_MAX. */
 #define RING_DATA		1u	/* payload is the message */
 #define RING_BUFFER		2u	/* payload names buffers of a pool */
 #define RING_CONTROL		3u	/* of the channel itself */
-#define RING_KIND_MAX		15u
+#define RING_KIND_MAX		16u
 
 struct ring_message {
 	const void *data;	/* in the ring, until released; 16-aligned */
@@ -69,7 +72,7 @@ struct ring_message {
 /* What lies in shared memory. */
 struct ring_line {
 	uint32_t sequence;	/* see the invariants */
-	uint32_t shape;		/* length, and kind in the top 4 bits */
+	uint32_t shape;		/* length, and kind - 1 in the top 4 bits */
 	uint64_t tag;
 	uint64_t payload[RING_INLINE / 8];
 };
@@ -82,35 +85,39 @@ struct ring_memory {
 	uint32_t producer_asleep;	/* both */
 	uint32_t unused_flag_too[15];
 	uint64_t closed;		/* the producer writes this line */
-	uint64_t sent;			/* messages published: a hint */
 	uint64_t oldest;		/* lossy: before this all is lost */
-	uint64_t unused_producer[5];
-	struct ring_line lines[];
+	uint64_t unused_producer[6];
+	struct ring_line lines[];	/* and one more */
 };
 
 /*
  * An end, in private memory: embed it, open it, leave its fields alone. It
- * holds no resource and needs no close.
+ * holds no resource and needs no close. The position of a line in the current
+ * lap is its address plus bias.
  */
 struct ring_producer {
+	struct ring_line *line;		/* where the next message starts */
+	struct ring_line *stop;		/* up to here is room, beside "empty" */
+	struct ring_line *first;	/* staged or padding; NULL: no such */
+	uint64_t bias;
 	struct ring_memory *memory;
-	uint32_t mask;		/* lines - 1 */
-	uint32_t longest;	/* bytes of a message */
-	uint64_t tail;		/* behind all that was staged */
-	uint64_t published;	/* behind all that can be seen */
-	uint64_t start;		/* of the reserved message: tail or next lap */
-	uint64_t limit;		/* head as last read, plus lines; 0 if corrupt */
-	uint64_t count;		/* messages staged */
-	uint64_t oldest;	/* lossy: where the oldest message starts */
-	uint32_t room;		/* bytes reserved + 1; 0: nothing is */
+	uint64_t first_position;
+	uint64_t head;			/* as last read */
+	uint64_t oldest;		/* lossy: of the oldest message */
+	uint64_t count;			/* lossy: messages written */
+	uint32_t size;			/* bytes of the lines */
+	uint32_t longest;		/* bytes of a message */
+	bool	 corrupt;
 };
 
 struct ring_consumer {
+	struct ring_line *line;		/* of the next message */
+	struct ring_line *next;		/* behind what peek showed, or line */
+	uint64_t bias;
+	struct ring_line *end;		/* behind the last line */
 	struct ring_memory *memory;
-	uint32_t mask;
-	uint32_t held;		/* lines of the message that peek showed */
-	uint64_t position;	/* of the next message */
-	uint64_t count;		/* messages released */
+	uint64_t count;			/* messages released */
+	uint32_t size;			/* bytes of the lines */
 	bool	 corrupt;
 };
 
@@ -141,8 +148,8 @@ status_t ring_consumer_open(struct ring_consumer *consumer, void *memory,
  * publish makes all that was staged seen at once, in order. Staged messages
  * take room: who gets ERR_FULL publishes before it waits.
  *
- * To commit more than was reserved, or with a kind that does not exist, is a
- * bug of the caller: it traps.
+ * To commit more than was reserved is a bug of the caller: it traps if there is
+ * no room, and else sends what lies there. So does a kind that does not exist.
  */
 static inline status_t ring_reserve(struct ring_producer *producer,
     uint32_t length, void **out_data);
@@ -206,14 +213,15 @@ void ring_close(struct ring_producer *producer);
 bool ring_is_closed(const struct ring_consumer *consumer);
 
 /*
- * Messages in the ring as far as this end knows, never more than lines; for
- * statistics: the producer's word is taken for it.
+ * Messages in the ring as far as this end can see, never more than lines. For
+ * statistics: it looks at each of their headers.
  */
 uint64_t ring_depth(const struct ring_consumer *consumer);
 
 /*
  * Lines that are free, as far as this end needs to know: it looks at the other
- * side's position only when less than half seems free. 0 if corrupt.
+ * side's position only when less than half seems free. 0 if corrupt. Not for
+ * lossy use.
  */
 uint64_t ring_room(struct ring_producer *producer);
 /*

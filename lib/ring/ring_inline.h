@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The hot half of the line ring; included by ring.h. Whatever is rare (end of
- * the ring, own copy of head too old, broken rules) is a call into ring.c.
+ * the ring, own copy of head too old, batches, broken rules) is a call into
+ * ring.c. cost_test.c counts the instructions.
  */
 #pragma once
 
@@ -10,110 +11,116 @@
 #include <lib/ring/atomic.h>
 
 #define RING_LENGTH_BITS	28u
+/* The shape of padding; as a message it would be too long for any ring. */
+#define RING_PADDING		0xffffffffu
 
 /* The slow halves. */
-status_t ring_reserve_slow(struct ring_producer *producer, uint32_t length,
-    void **out_data);
-void ring_stage_padding(struct ring_producer *producer);
-status_t ring_peek_slow(struct ring_consumer *consumer,
-    struct ring_message *out_message);
+status_t ring_make_room(struct ring_producer *producer, uint32_t length);
+void ring_stage_behind(struct ring_producer *producer, struct ring_line *line);
+void ring_wrap(struct ring_consumer *consumer);
+bool ring_skip_padding(struct ring_consumer *consumer, uint32_t shape);
 
-/* Lines of a message; length <= RING_LENGTH_MAX. */
-static inline uint32_t
-ring_lines_of(uint32_t length)
+/* Bytes of the lines of a message. */
+static inline uint64_t
+ring_bytes_of(uint32_t length)
 {
-	return (length + RING_HEADER + RING_LINE - 1) / RING_LINE;
+	return ((uint64_t)length + RING_HEADER + RING_LINE - 1) &
+	    ~(RING_LINE - 1ul);
 }
 
 /* What the sequence of the line at `position` is if a message starts there. */
 static inline uint32_t
 ring_sequence_of(uint64_t position)
 {
+	return (uint32_t)position;
+}
+
+/* And what it is if none does. Odd, so it is nobody's sequence. */
+static inline uint32_t
+ring_empty_of(uint64_t position)
+{
 	return (uint32_t)position + 1;
 }
 
 static inline struct ring_line *
-ring_line_at(struct ring_memory *memory, uint32_t mask, uint64_t position)
+ring_behind(const struct ring_line *line, uint64_t bytes)
 {
-	return &memory->lines[position & mask];
+	return (struct ring_line *)((uintptr_t)line + bytes);
 }
 
 static inline status_t
 ring_reserve(struct ring_producer *producer, uint32_t length, void **out_data)
 {
-	uint64_t start = producer->tail;
-	uint64_t end = start + ring_lines_of(length);
-
-	/* The line at end is needed too, for "empty": end < limit. */
-	if (length > producer->longest || end >= producer->limit ||
-	    (start & producer->mask) + (end - start) > producer->mask + 1ul)
-		return ring_reserve_slow(producer, length, out_data);
-	producer->start = start;
-	producer->room = length + 1;
-	*out_data = ring_line_at(producer->memory, producer->mask,
-	    start)->payload;
+	if (__builtin_expect(ring_behind(producer->line,
+	    ring_bytes_of(length)) > producer->stop, 0)) {
+		status_t status = ring_make_room(producer, length);
+		if (status != OK)
+			return status;
+	}
+	*out_data = producer->line->payload;
 	return OK;
 }
 
-/*
- * Writes the header of a message. Its sequence is stored at once only behind
- * others that are staged: nobody gets there before the first is seen.
- */
-static inline void
-ring_stage_at(struct ring_producer *producer, uint64_t start, uint64_t end,
-    uint32_t shape)
+static inline uint64_t
+ring_position(const struct ring_producer *producer)
 {
-	struct ring_memory *memory = producer->memory;
-	struct ring_line *line = ring_line_at(memory, producer->mask, start);
+	return (uintptr_t)producer->line + producer->bias;
+}
 
-	ring_put(&line->shape, shape);
-	ring_store(&ring_line_at(memory, producer->mask, end)->sequence,
-	    (uint32_t)end, RING_RELAXED);
-	if (start != producer->published)
-		ring_store(&line->sequence, ring_sequence_of(start),
-		    RING_RELAXED);
-	producer->tail = end;
+/* Writes all of a message but its sequence; returns the line behind it. */
+static inline struct ring_line *
+ring_fill(struct ring_producer *producer, uint32_t length, uint32_t kind,
+    uint64_t tag)
+{
+	struct ring_line *line = producer->line;
+	uint64_t position = ring_position(producer);
+	struct ring_line *end = ring_behind(line, ring_bytes_of(length));
+
+	if (end > producer->stop || kind - 1 >= RING_KIND_MAX)
+		__builtin_trap();
+	ring_put(&line->shape, length | (kind - 1) << RING_LENGTH_BITS);
+	ring_put(&line->tag, tag);
+	ring_store(&end->sequence, ring_empty_of(position +
+	    ring_bytes_of(length)), RING_RELAXED);
+	return end;
 }
 
 static inline void
 ring_stage(struct ring_producer *producer, uint32_t length, uint32_t kind,
     uint64_t tag)
 {
-	uint64_t start = producer->start;
+	struct ring_line *end = ring_fill(producer, length, kind, tag);
 
-	if (length >= producer->room || kind - 1 >= RING_KIND_MAX)
-		__builtin_trap();
-	if (start != producer->tail)
-		ring_stage_padding(producer);
-	ring_put(&ring_line_at(producer->memory, producer->mask, start)->tag,
-	    tag);
-	ring_stage_at(producer, start, start + ring_lines_of(length),
-	    length | kind << RING_LENGTH_BITS);
-	producer->room = 0;
-	producer->start = producer->tail;
-	producer->count++;
+	ring_stage_behind(producer, end);
 }
 
 static inline void
 ring_publish(struct ring_producer *producer)
 {
-	uint64_t first = producer->published;
-	struct ring_memory *memory = producer->memory;
+	struct ring_line *first = producer->first;
 
-	if (first == producer->tail)
+	if (first == NULL)
 		return;
-	producer->published = producer->tail;
-	ring_store(&memory->sent, producer->count, RING_RELAXED);
-	ring_store(&ring_line_at(memory, producer->mask, first)->sequence,
-	    ring_sequence_of(first), RING_RELEASE);
+	producer->first = NULL;
+	ring_store(&first->sequence,
+	    ring_sequence_of(producer->first_position), RING_RELEASE);
 }
 
 static inline void
 ring_commit(struct ring_producer *producer, uint32_t length, uint32_t kind,
     uint64_t tag)
 {
-	ring_stage(producer, length, kind, tag);
-	ring_publish(producer);
+	struct ring_line *line = producer->line;
+	uint32_t sequence = ring_sequence_of(ring_position(producer));
+	struct ring_line *end = ring_fill(producer, length, kind, tag);
+
+	if (__builtin_expect(producer->first != NULL, 0)) {
+		ring_stage_behind(producer, end);
+		ring_publish(producer);
+		return;
+	}
+	producer->line = end;
+	ring_store(&line->sequence, sequence, RING_RELEASE);
 }
 
 static inline status_t
@@ -130,30 +137,49 @@ ring_send(struct ring_producer *producer, const void *data, uint32_t length,
 	return OK;
 }
 
+/*
+ * The line of the next message. False: none, or corrupt. At most three times
+ * around: the end of the ring, padding.
+ */
+static inline bool
+ring_find(struct ring_consumer *consumer, struct ring_line **out_line,
+    uint32_t *out_shape)
+{
+	for (;;) {
+		struct ring_line *line = consumer->line;
+		uint64_t position = (uintptr_t)line + consumer->bias;
+		uint32_t sequence = ring_load(&line->sequence, RING_ACQUIRE);
+		if (__builtin_expect(sequence != ring_sequence_of(position),
+		    0)) {
+			if (__builtin_expect(line != consumer->end, 1))
+				return false;
+			ring_wrap(consumer);
+			continue;
+		}
+		uint32_t shape = ring_get(&line->shape);
+		struct ring_line *next = ring_behind(line,
+		    ring_bytes_of(shape & RING_LENGTH_MAX));
+		consumer->next = next;
+		*out_line = line;
+		*out_shape = shape;
+		if (__builtin_expect(next <= consumer->end, 1))
+			return true;
+		if (!ring_skip_padding(consumer, shape))
+			return false;
+	}
+}
+
 static inline status_t
 ring_peek(struct ring_consumer *consumer, struct ring_message *out_message)
 {
-	uint64_t position = consumer->position;
-	struct ring_line *line = ring_line_at(consumer->memory,
-	    consumer->mask, position);
+	uint32_t shape;
+	struct ring_line *line;
 
-	if (consumer->corrupt)
-		return ERR_CORRUPT;
-	if (ring_load(&line->sequence, RING_ACQUIRE) !=
-	    ring_sequence_of(position))
-		return ERR_EMPTY;
-
-	uint32_t shape = ring_get(&line->shape);
-	uint32_t length = shape & RING_LENGTH_MAX;
-	uint32_t kind = shape >> RING_LENGTH_BITS;
-	uint32_t lines = ring_lines_of(length);
-	/* Padding, or past the end of the ring. */
-	if (kind == 0 || (position & consumer->mask) + lines >
-	    consumer->mask + 1ul)
-		return ring_peek_slow(consumer, out_message);
-	consumer->held = lines;
+	if (__builtin_expect(!ring_find(consumer, &line, &shape), 0))
+		return consumer->corrupt ? ERR_CORRUPT : ERR_EMPTY;
 	*out_message = (struct ring_message){
-		.data = line->payload, .length = length, .kind = kind,
+		.data = line->payload, .length = shape & RING_LENGTH_MAX,
+		.kind = (shape >> RING_LENGTH_BITS) + 1,
 		.tag = ring_get(&line->tag), .position = consumer->count,
 	};
 	return OK;
@@ -162,12 +188,15 @@ ring_peek(struct ring_consumer *consumer, struct ring_message *out_message)
 static inline void
 ring_release(struct ring_consumer *consumer)
 {
-	if (consumer->held == 0)
+	struct ring_line *next = consumer->next;
+
+	if (__builtin_expect(next == consumer->line, 0))
 		return;
-	consumer->position += consumer->held;
-	consumer->held = 0;
+	consumer->line = next;
 	consumer->count++;
-	ring_store(&consumer->memory->head, consumer->position, RING_RELEASE);
+	/* Release: what lies before, this end has read. */
+	ring_store(&consumer->memory->head, (uintptr_t)next + consumer->bias,
+	    RING_RELEASE);
 }
 
 /* The question of both sides: is the other asleep by now? Lowers its flag. */

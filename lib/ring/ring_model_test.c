@@ -16,7 +16,7 @@
 
 #define LINES	4u
 
-static _Alignas(RING_LINE) uint8_t memory[4 * RING_LINE + LINES * RING_LINE];
+static _Alignas(RING_LINE) uint8_t memory[(4 + LINES + 1) * RING_LINE];
 
 static struct {
 	struct ring_producer producer;
@@ -88,7 +88,7 @@ stage_number(uint32_t number)
 	if (status != OK)
 		return status;
 	ring_put(word_at(data, 0), number);
-	next = world.producer.start + LINES + 1;
+	next = ring_position(&world.producer) + (LINES + 1) * RING_LINE;
 	if (length == LONG)
 		ring_put(word_at(data, FORGED), ring_sequence_of(next));
 	ring_stage(&world.producer, length, RING_DATA, number);

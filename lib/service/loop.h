@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/service/service.h>
 
 #define LOOP_EVENT_BIT	(1ul << 63)	/* the kernel lists events */

@@ -11,7 +11,7 @@
 #include <lib/service/fake/kernel.h>
 
 #include <idl/errno.h>
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -245,15 +245,3 @@ sys_exit(uint64_t cause, uint64_t code)
 	for (;;)
 		sys_invoke(SYS_THREAD_EXIT, cause, code, 0, 0, 0, 0);
 }
-
-/* Packs a name of at most 47 bytes into words 2..7. */
-static inline void
-message_put_name(struct message *message, const char *name)
-{
-	char *bytes = (char *)&message->word[2];
-
-	for (unsigned i = 0; i < 48; i++)
-		bytes[i] = 0;
-	for (unsigned i = 0; i < 47 && name[i] != 0; i++)
-		bytes[i] = name[i];
-}

@@ -78,3 +78,56 @@ step_run(void (*body)(void *context), bool (*look)(void *context, uint64_t n),
 	munmap((void *)state, sizeof(*state));
 	return end;
 }
+
+struct step_other {		/* of step_act */
+	uint64_t when;		/* after so many instructions */
+	void (*act)(void);
+	bool	 acted;
+};
+
+static inline bool
+step_other_look(void *context, uint64_t n)
+{
+	struct step_other *other = context;
+
+	other->acted = n == other->when;
+	if (other->acted)
+		other->act();
+	return !other->acted;
+}
+
+/*
+ * Runs body in a child, act in the parent after the n-th instruction, then the
+ * rest of body at full speed. *out_acted: false if body was over before.
+ */
+static inline enum step_end
+step_act(void (*body)(void *context), uint64_t n, void (*act)(void),
+    bool *out_acted)
+{
+	struct step_other other = { .when = n, .act = act };
+	volatile enum step_state *state = mmap(NULL, sizeof(*state),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	enum step_end end = STEP_IMPOSSIBLE;
+	uint64_t count = 0;
+	pid_t child;
+	int status;
+
+	if (state == MAP_FAILED || (child = fork()) < 0)
+		return STEP_IMPOSSIBLE;
+	if (child == 0)
+		step_child(body, NULL, state);
+	if (waitpid(child, &status, 0) == child && WIFSTOPPED(status)) {
+		end = step_through(child, step_other_look, &other, state,
+		    &count);
+		ptrace(PTRACE_CONT, child, NULL, NULL);
+		waitpid(child, &status, 0);
+	}
+	if (!WIFEXITED(status)) {
+		kill(child, SIGKILL);
+		waitpid(child, &status, 0);
+		end = end == STEP_OK ? STEP_DIED : end;
+	}
+	munmap((void *)state, sizeof(*state));
+	*out_acted = other.acted;
+	return end;
+}

@@ -8,6 +8,7 @@
 #include <lib/test/ktap.h>
 #include <lib/token/audit.h>
 #include <lib/token/engine.h>
+#include <lib/token/octonion.h>
 
 #define OBJECTS		64u
 #define FORGERIES	1000000u
@@ -569,7 +570,7 @@ TEST(test_engines_accept_the_tokens_of_each_other)
 	free(plain);
 }
 
-TEST(test_identity_is_stable_and_differs_between_tokens)
+TEST(test_identity_is_stable_and_isolated_from_all_others)
 {
 	static uint64_t identity[1000];
 
@@ -583,7 +584,7 @@ TEST(test_identity_is_stable_and_differs_between_tokens)
 		EXPECT_EQ(identity[i], again);
 		EXPECT(again != token.tag);
 		for (unsigned j = 0; j < i; j++)
-			EXPECT(identity[j] != identity[i]);
+			EXPECT(octonion_isolated(identity[j], identity[i]));
 		token.tag++;
 		EXPECT_EQ(token_identity(authority, &token, &again), ERR_RIGHT);
 	}

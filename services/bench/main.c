@@ -9,6 +9,7 @@
  */
 #include "bench.h"
 
+#include <idl/phoenix_client.h>
 #include <lib/service/service.h>
 
 #define WARM_UP		32u
@@ -236,15 +237,7 @@ measure_memory(void)
 static bool
 request_statistics(void)
 {
-	struct message request = { { PHOENIX_REQUEST } };
-	cap_t caps[2];
-
-	message_put_name(&request, "random");
-	if (sys_call(PLACE_PHOENIX, 0, &request, caps) != OK ||
-	    request.word[0] != TAG_REPLY_OK)
-		return false;
-	system_info = caps[0];
-	return true;
+	return phoenix_request(PLACE_PHOENIX, "random", &system_info) == 0;
 }
 
 int

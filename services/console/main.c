@@ -7,9 +7,10 @@
  * (sending a frame) is asked for by a signal to the own notification, so it is
  * an effect like the others and happens again after a restart.
  */
-#include <idl/console.h>
+#include <idl/console_server.h>
 #include <idl/errno.h>
-#include <idl/phoenix.h>
+#include <idl/phoenix_client.h>
+#include <idl/place.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 #include <lib/console/console.h>
@@ -21,7 +22,6 @@
 #define BIT_IRQ		(1ul << 3)
 #define BIT_PUMP	(1ul << 32)
 #define LAYOUT		3u
-#define TRIES		4u	/* of a call whose window is not there yet */
 
 #define NOTE_MAX	64u	/* bytes at the end of an answer */
 
@@ -91,14 +91,15 @@ static void
 port_answer(void *context, struct console_call call, uint64_t error,
     uint64_t value)
 {
-	struct message message = { { TAG_REPLY_OK, value } };
 	status_t status;
 
 	(void)context;
+	/* What parks answers with one number, or none. */
 	if (error != 0)
 		status = service_answer_error(parked(call), error);
 	else
-		status = service_answer(parked(call), &message);
+		status = console_write_answer(parked(call),
+		    &(struct console_write_results){ .done = value });
 	if (status != OK)
 		service_panic("cannot answer: status %lu", status);
 }
@@ -122,29 +123,18 @@ port_notify(void *context)
 		service_panic("effect list full");
 }
 
-/* A piece of phoenix's text: ERR_*; *out_answer has length, cursor, result. */
+/* A piece of phoenix's text. */
 static status_t
 command_piece(const uint8_t *text, size_t length, uint64_t cursor,
-    struct message *out_answer)
+    struct phoenix_command_results *out)
 {
-	const struct message request = { { PHOENIX_COMMAND, cursor,
-	    [6] = sizeof(piece), [7] = length } };
-	status_t status = ERR_RETRY;
+	const struct phoenix_command_args in = {
+		.cursor = cursor, .command = { text, length, 0 },
+		.text = { piece, sizeof(piece), 0 },
+	};
+	status_t status = wire_status(phoenix_command(commander, &in, out));
 
-	for (unsigned i = 0; i < TRIES && status == ERR_RETRY; i++) {
-		own_utcb()->windows[0] = (struct window){ (uint64_t)text,
-		    length << 2 | WINDOW_READ };
-		own_utcb()->windows[1] = (struct window){ (uint64_t)piece,
-		    sizeof(piece) << 2 | WINDOW_WRITE };
-		piece[0] = 0;		/* its page is there */
-		*out_answer = request;
-		status = sys_call(commander, 2ul << IPC_WINDOWS_SHIFT,
-		    out_answer, NULL);
-	}
-	if (status == OK && out_answer->word[0] != TAG_REPLY_OK)
-		status = out_answer->word[1] != OK ? out_answer->word[1] :
-		    ERR_ARG;
-	if (status == OK && out_answer->word[1] > sizeof(piece))
+	if (status == OK && out->text_length > sizeof(piece))
 		status = ERR_RANGE;
 	return status;
 }
@@ -160,7 +150,7 @@ port_command(void *context, const uint8_t *text, size_t length,
 	char *end = (char *)answer;
 	size_t room = CONSOLE_ANSWER_MAX - NOTE_MAX, used = 0;
 	uint64_t cursor = 0;
-	struct message got;
+	struct phoenix_command_results got;
 
 	(void)context;
 	*out_failed = false;
@@ -171,13 +161,13 @@ port_command(void *context, const uint8_t *text, size_t length,
 			return used + format_text(end + used, NOTE_MAX,
 			    "[no more from phoenix: status %lu]\n", status);
 		}
-		size_t part = got.word[1] < room - used ? got.word[1] :
-		    room - used;
+		size_t part = got.text_length < room - used ?
+		    got.text_length : room - used;
 		memcpy(answer + used, piece, part);
 		used += part;
-		*out_failed |= cursor == 0 && got.word[3] != OK;
-		cursor = got.word[2];
-		if (part < got.word[1] || (cursor != 0 && part == 0))
+		*out_failed |= cursor == 0 && got.result != OK;
+		cursor = got.next;
+		if (part < got.text_length || (cursor != 0 && part == 0))
 			return used + format_text(end + used, NOTE_MAX,
 			    "[the rest is cut]\n");
 	} while (cursor != 0);
@@ -214,24 +204,30 @@ resume(void *root, bool first)
 	sys_signal(PLACE_NOTIFICATION, BIT_IRQ | BIT_PUMP);
 }
 
-static service_outcome
-finish(struct service_call *call, console_outcome outcome, uint64_t value)
+_Static_assert(CONSOLE_READ_MAX == CONSOLE_RING, "one read may take all");
+
+/* -- requests -- */
+
+struct console_context {
+	struct console_call id;
+};
+
+static unsigned
+finish(console_outcome outcome, const uint64_t *error)
 {
-	if (outcome == CONSOLE_PARKED)
-		return SERVICE_PARK;
-	call->message = (struct message){ { TAG_REPLY_OK, value } };
-	return outcome == CONSOLE_DONE ? SERVICE_REPLY : SERVICE_ERROR;
+	switch (outcome) {
+	case CONSOLE_DONE:
+		return 0;
+	case CONSOLE_PARKED:
+		return WIRE_PARKED;
+	default:
+		return (unsigned)*error;
+	}
 }
 
-static service_outcome
-refuse(struct service_call *call, uint64_t code)
-{
-	call->message.word[1] = code;
-	return SERVICE_ERROR;
-}
-
-static service_outcome
-handle_write(struct service_call *call, struct console_call id)
+static unsigned
+handle_write(struct console_context *context, struct service_call *call,
+    const struct console_write_args *in, struct console_write_results *out)
 {
 	static const uint8_t types[] = {
 		[CONSOLE_STREAM_OUT] = FRAME_OUT,
@@ -239,128 +235,113 @@ handle_write(struct service_call *call, struct console_call id)
 		[CONSOLE_STREAM_TRACE] = FRAME_TRACE,
 		[CONSOLE_STREAM_LOG] = FRAME_LOG,
 	};
-	uint64_t stream = call->message.word[1];
-	uint64_t length = call->message.word[2];
-	uint64_t value;
 
-	if (stream >= sizeof(types) || types[stream] == 0 ||
-	    (length > 0 && call->windows < 1))
-		return refuse(call, E_INVAL);
-	if (length > CONSOLE_WRITE_MAX)
-		length = CONSOLE_WRITE_MAX;
-	console_outcome outcome = console_write(&line, id, types[stream],
-	    length, &value);
-	return finish(call, outcome, value);
+	(void)call;
+	if (in->stream >= sizeof(types) || types[in->stream] == 0)
+		return E_INVAL;
+	return finish(console_write(&line, context->id, types[in->stream],
+	    in->data.length, &out->done), &out->done);
 }
 
-static service_outcome
-handle_read(struct service_call *call, struct console_call id)
+static unsigned
+handle_read(struct console_context *context, struct service_call *call,
+    const struct console_read_args *in, struct console_read_results *out)
 {
-	uint64_t length = call->message.word[1];
-	uint64_t value;
+	(void)call;
+	return finish(console_read(&line, context->id, in->data.length,
+	    &out->data_length), &out->data_length);
+}
 
-	if (length > 0 && call->windows < 1)
-		return refuse(call, E_INVAL);
-	if (length > CONSOLE_RING)
-		length = CONSOLE_RING;
-	console_outcome outcome = console_read(&line, id, length, &value);
-	return finish(call, outcome, value);
+static unsigned
+handle_exit(struct console_context *context, struct service_call *call,
+    const struct console_exit_args *in)
+{
+	uint64_t error;
+
+	(void)call;
+	return finish(console_exit(&line, context->id, in->status, &error),
+	    &error);
+}
+
+static unsigned
+handle_poll(struct console_context *context, struct service_call *call,
+    struct console_poll_results *out)
+{
+	(void)context;
+	(void)call;
+	console_poll(&line, &out->waiting, &out->ended);
+	return 0;
 }
 
 /* The capability that came with the call replaces the one before. */
-static service_outcome
-handle_listen(struct service_call *call)
+static unsigned
+handle_listen(struct console_context *context, struct service_call *call,
+    const struct console_listen_args *in)
 {
 	struct console *console = line.console;
 
-	if (call->trust < TRUST_SERVICE)
-		return refuse(call, E_PERM);
-	struct sys_result taken = sys_invoke(SYS_REPLY_TAKE_CAP, call->reply,
-	    0, CAP_ANY_SLOT, 0, 0, 0);
-	cap_t listener = taken.value[0];
-	if (call->caps < 1 || taken.status != OK)
-		return refuse(call, E_INVAL);
-	if (service_cap_keep(listener) != OK ||
+	(void)context;
+	(void)call;
+	if (service_cap_keep(in->listener) != OK ||
 	    (console->listener != CAP_NONE &&
 	    service_cap_drop(console->listener) != OK) ||
-	    TX_SET(service_arena(), console->listener, listener) != OK ||
-	    TX_SET(service_arena(), console->listener_bits,
-	    call->message.word[1]) != OK)
-		return refuse(call, E_NOMEM);
-	call->message = (struct message){ { TAG_REPLY_OK } };
-	return SERVICE_REPLY;
+	    TX_SET(service_arena(), console->listener, in->listener) != OK ||
+	    TX_SET(service_arena(), console->listener_bits, in->bits) != OK)
+		return E_NOMEM;
+	return 0;
 }
 
-static service_outcome
-handle_put(struct service_call *call, struct console_call id)
+static unsigned
+handle_put(struct console_context *context, struct service_call *call,
+    const struct console_put_args *in, struct console_put_results *out)
 {
-	const uint64_t *word = call->message.word;
-	uint64_t value;
-
-	if (call->trust < TRUST_SERVICE)
-		return refuse(call, E_PERM);
-	if (call->windows < 1 || word[2] > CONSOLE_WRITE_MAX)
-		return refuse(call, E_INVAL);
-	console_outcome outcome = console_put(&line, id, word[1], word[2],
-	    &value);
-	return finish(call, outcome, value);
+	(void)call;
+	return finish(console_put(&line, context->id, in->position,
+	    in->data.length, &out->position), &out->position);
 }
 
-static service_outcome
-handle_take(struct service_call *call, struct console_call id)
+static unsigned
+handle_take(struct console_context *context, struct service_call *call,
+    const struct console_take_args *in, struct console_take_results *out)
 {
-	const uint64_t *word = call->message.word;
 	const struct console *console = line.console;
 	struct console_taken taken;
 
-	if (call->trust < TRUST_SERVICE)
-		return refuse(call, E_PERM);
-	if (call->windows < 1)
-		return refuse(call, E_INVAL);
-	if (console_take(&line, id, word[1], word[2], &taken) != CONSOLE_DONE)
-		return refuse(call, E_FAULT);
-	call->message = (struct message){ { TAG_REPLY_OK, taken.done,
-	    console->rows | console->columns << 16, taken.end,
-	    taken.position } };
-	return SERVICE_REPLY;
+	(void)call;
+	if (console_take(&line, context->id, in->position, in->data.length,
+	    &taken) != CONSOLE_DONE)
+		return E_FAULT;
+	*out = (struct console_take_results){
+		.data_length = taken.done,
+		.rows = (uint16_t)console->rows,
+		.columns = (uint16_t)console->columns,
+		.ended = taken.end,
+		.position = taken.position,
+	};
+	return 0;
 }
+
+static const struct console_operations operations = {
+	.write = handle_write,
+	.read = handle_read,
+	.exit = handle_exit,
+	.poll = handle_poll,
+	.listen = handle_listen,
+	.put = handle_put,
+	.take = handle_take,
+};
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	struct console_call id = { call->id.reply, call->id.order };
-	console_outcome outcome;
-	uint64_t value;
-	bool end;
+	struct console_context context = {
+		.id = { call->id.reply, call->id.order },
+	};
 
 	(void)root;
 	if (call->cancelled)
-		return refuse(call, E_INTR);
-	switch (call->message.word[0]) {
-	case CONSOLE_WRITE:
-		return handle_write(call, id);
-	case CONSOLE_READ:
-		return handle_read(call, id);
-	case CONSOLE_EXIT:
-		if (call->trust < TRUST_SERVICE)
-			return refuse(call, E_PERM);
-		outcome = console_exit(&line, id,
-		    (uint32_t)call->message.word[1], &value);
-		return finish(call, outcome, value);
-	case CONSOLE_LISTEN:
-		return handle_listen(call);
-	case CONSOLE_PUT:
-		return handle_put(call, id);
-	case CONSOLE_TAKE:
-		return handle_take(call, id);
-	case CONSOLE_POLL:
-		console_poll(&line, &value, &end);
-		call->message = (struct message){ { TAG_REPLY_OK, value,
-		    end } };
-		return SERVICE_REPLY;
-	default:
-		return refuse(call, E_NOSYS);
-	}
+		return wire_refuse(call, E_INTR);
+	return console_dispatch(&operations, &context, call);
 }
 
 static void

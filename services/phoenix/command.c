@@ -328,9 +328,10 @@ run_trace(struct phoenix *phoenix, const char *operand)
 	for (uint64_t i = next - count; i < next; i++) {
 		const struct trace_event *event =
 		    &trace->event[i % TRACE_EVENTS];
-		say("%10lu us %-8s %4lx badge %lx order %lu %s\n",
+		say("%10lu us %-8s %4lx badge %lx order %lu %s %s\n",
 		    report_ns(event->tsc) / 1000, report_kind(event),
-		    event->a, event->b, event->order, report_outcome(event));
+		    event->a, event->b, event->order, report_outcome(event),
+		    report_name(event));
 	}
 	return OK;
 }
@@ -461,25 +462,13 @@ run_line(struct phoenix *phoenix, char *line)
 	return status;
 }
 
-static status_t
-take_line(const struct service_call *call, char line[PHOENIX_COMMAND_MAX + 1])
-{
-	uint64_t length = call->message.word[7], done = 0;
-
-	if (call->windows < 2 || length > PHOENIX_COMMAND_MAX)
-		return ERR_RANGE;
-	memset(line, 0, PHOENIX_COMMAND_MAX + 1);
-	return length == 0 ? OK : sys_window_copy(call->reply,
-	    0 | WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)line, length,
-	    &done);
-}
-
 /* A new text; what a command is told twice is shown anew. */
 static status_t
-execute(struct phoenix *phoenix, const struct service_call *call)
+execute(struct phoenix *phoenix, const struct service_call *call,
+    const struct wire_bytes *command)
 {
-	char line[PHOENIX_COMMAND_MAX + 1];
-	status_t status = take_line(call, line);
+	char line[PHOENIX_COMMAND_MAX + 1] = { 0 };
+	status_t status = wire_take(call, command, line);
 
 	if (status != OK)
 		return status;
@@ -491,35 +480,25 @@ execute(struct phoenix *phoenix, const struct service_call *call)
 	return run_line(phoenix, line);
 }
 
-service_outcome
-handle_command(struct phoenix *phoenix, struct service_call *call)
+unsigned
+handle_command(struct phoenix_context *context, struct service_call *call,
+    const struct phoenix_command_args *in, struct phoenix_command_results *out)
 {
-	uint64_t cursor = call->message.word[1], room = call->message.word[6];
-	uint64_t offset = (uint32_t)cursor;
-	status_t result = OK, status = OK;
+	uint64_t offset = (uint32_t)in->cursor;
+	status_t status;
 
-	if (call->windows < 2)
-		status = ERR_ARG;
-	else if (cursor == 0)
-		result = execute(phoenix, call);
-	else if (cursor >> 32 != text_id || offset > text_length)
-		status = ERR_STALE;
-	if (status != OK) {
-		call->message.word[1] = status;
-		return SERVICE_ERROR;
-	}
+	if (in->cursor == 0)
+		out->result = execute(context->phoenix, call, &in->command);
+	else if (in->cursor >> 32 != text_id || offset > text_length)
+		return ERR_STALE;
 	uint64_t length = text_length - offset;
-	if (length > room)
-		length = room;
-	if (length > 0)
-		status = sys_window_copy(call->reply, 1 | WINDOW_TO_CALLER, 0,
-		    CAP_NONE, (uint64_t)text + offset, length, NULL);
-	if (status != OK) {
-		call->message.word[1] = status;
-		return SERVICE_ERROR;
-	}
+	if (length > in->text.length)
+		length = in->text.length;
+	status = wire_give(call, &in->text, text + offset, length);
+	if (status != OK)
+		return (unsigned)status;
 	offset += length;
-	call->message = (struct message){ { TAG_REPLY_OK, length,
-	    offset < text_length ? CURSOR(text_id, offset) : 0, result } };
-	return SERVICE_REPLY;
+	out->text_length = length;
+	out->next = offset < text_length ? CURSOR(text_id, offset) : 0;
+	return OK;
 }

@@ -149,7 +149,7 @@ grant(struct phoenix *phoenix, const struct place *to, const char *name,
 		    out_cap);
 	if (strcmp(name, "phoenix:control") == 0)
 		return copy(PLACE_ENDPOINT, RIGHT_CALL | RIGHT_COPY,
-		    TRUST_USER, PHOENIX_CONTROL_BADGE, out_cap);
+		    TRUST_USER, CONTROL_BADGE, out_cap);
 	/* Random bytes and statistics; the machine itself. */
 	if (strcmp(name, "random") == 0)
 		return copy(POWER_SYSTEM, RIGHT_READ | RIGHT_COPY, TRUST_MAX, 0,

@@ -8,7 +8,6 @@
 #include <lib/service/loop.h>
 
 #define LAYOUT		2u
-#define INDEX_REPORT	(~0ul)	/* PHOENIX_STATUS: log the totals */
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -82,122 +81,67 @@ resume(void *root, bool first)
 		    BIT_RESTART | BIT_CHAOS | BIT_CHECK);
 }
 
-static service_outcome
-finish(struct service_call *call, status_t status)
+static unsigned
+handle_request(struct phoenix_context *context, struct service_call *call,
+    const struct phoenix_request_args *in)
 {
-	if (status != OK) {
-		call->message.word[1] = status;
-		return SERVICE_ERROR;
-	}
-	call->message.word[0] = TAG_REPLY_OK;
-	return SERVICE_REPLY;
-}
+	cap_t granted;
+	status_t status = grant(context->phoenix, context->from, in->name,
+	    &granted);
 
-/* The text in words 2..7. */
-static void
-take_name(const struct service_call *call, char name[48])
-{
-	memcpy(name, &call->message.word[2], 48);
-	name[47] = '\0';
-}
-
-static service_outcome
-handle_request(struct phoenix *phoenix, const struct place *from,
-    struct service_call *call)
-{
-	char name[48];
-
-	take_name(call, name);
-	status_t status = grant(phoenix, from, name, &call->reply_cap[0]);
-	if (status == OK) {
-		call->reply_caps = 1;
-		call->reply_cap_drop = true;
-	}
-	return finish(call, status);
-}
-
-static service_outcome
-handle_kill(struct phoenix *phoenix, const struct place *from,
-    struct service_call *call)
-{
-	char name[48];
-
-	take_name(call, name);
-	const struct place *place = place_find(phoenix, name, strlen(name));
-	if (!manifest_needs(&from->manifest, "phoenix:kill")) {
-		service_log("refused to %s: to kill %s", from->manifest.name,
-		    name);
-		return finish(call, ERR_RIGHT);
-	}
-	if (place == NULL)
-		return finish(call, ERR_NOENT);
-	if (place->life.now.thread == CAP_NONE)
-		return finish(call, ERR_STATE);
-	/* Its death is an event like others, served after this call. */
-	sys_invoke(SYS_THREAD_KILL, place->life.now.thread, 0, 0, 0, 0, 0);
-	call->message.word[1] = place->life.incarnation + 1;
-	return finish(call, OK);
-}
-
-static service_outcome
-handle_status(const struct phoenix *phoenix, struct service_call *call)
-{
-	uint64_t index = call->message.word[1];
-
-	if (index == INDEX_REPORT) {
-		report_system();
-		return finish(call, OK);
-	}
-	if (index >= phoenix->place_count)
-		return finish(call, ERR_RANGE);
-	const struct place *place = &phoenix->place[index];
-	call->message = (struct message){ { TAG_REPLY_OK,
-	    place->life.incarnation, place->life.state, place->life.deaths } };
-	memcpy(&call->message.word[4], place->manifest.name,
-	    sizeof(place->manifest.name));
-	return finish(call, OK);
-}
-
-static service_outcome
-handle_option(struct service_call *call)
-{
-	char key[48], value[48];
-
-	take_name(call, key);
-	status_t status = archive_option(key, value);
 	if (status == OK)
-		memcpy(&call->message.word[2], value, sizeof(value));
-	return finish(call, status);
+		wire_give_cap(call, granted);
+	return (unsigned)status;
 }
+
+static unsigned
+handle_ready(struct phoenix_context *context, struct service_call *call)
+{
+	(void)call;
+	place_ready(context->phoenix, context->from);
+	chaos_ready(context->phoenix, context->from);
+	return OK;
+}
+
+static unsigned
+handle_option(struct phoenix_context *context, struct service_call *call,
+    const struct phoenix_option_args *in, struct phoenix_option_results *out)
+{
+	(void)context, (void)call;
+	return (unsigned)archive_option(in->key, out->value);
+}
+
+static unsigned
+handle_report(struct phoenix_context *context, struct service_call *call)
+{
+	(void)context, (void)call;
+	report_system();
+	return OK;
+}
+
+static const struct phoenix_operations of_places = {
+	.request = handle_request,
+	.ready = handle_ready,
+	.option = handle_option,
+	.report = handle_report,
+};
+
+static const struct phoenix_operations of_commanders = {
+	.command = handle_command,
+};
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	struct phoenix *phoenix = root;
+	struct phoenix_context context = { .phoenix = root };
 
 	/* Badges are made here: place index + 1, or that of a commander. */
-	if (call->badge == PHOENIX_CONTROL_BADGE &&
-	    call->message.word[0] == PHOENIX_COMMAND)
-		return handle_command(phoenix, call);
-	if (call->badge == 0 || call->badge > phoenix->place_count)
-		return finish(call, ERR_RIGHT);
-	struct place *from = &phoenix->place[call->badge - 1];
-	switch (call->message.word[0]) {
-	case PHOENIX_REQUEST:
-		return handle_request(phoenix, from, call);
-	case PHOENIX_READY:
-		place_ready(phoenix, from);
-		chaos_ready(phoenix, from);
-		return finish(call, OK);
-	case PHOENIX_KILL:
-		return handle_kill(phoenix, from, call);
-	case PHOENIX_STATUS:
-		return handle_status(phoenix, call);
-	case PHOENIX_OPTION:
-		return handle_option(call);
-	default:
-		return finish(call, ERR_NOSYS);
-	}
+	if (call->badge == CONTROL_BADGE)
+		return phoenix_dispatch(&of_commanders, &context, call);
+	if (call->badge == 0 || call->badge > context.phoenix->place_count)
+		return wire_refuse(call, ERR_RIGHT);
+	context.from = &context.phoenix->place[call->badge - 1];
+	return phoenix_dispatch(&of_places, &context, call);
 }
 
 static void

@@ -17,13 +17,15 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/phoenix_server.h>
+#include <idl/place.h>
 #include <lib/place/place.h>
 #include <lib/service/service.h>
 #include <idl/powers.h>
 #include <idl/trace.h>
 
 #define PLACES_MAX	16u
+#define CONTROL_BADGE	0x10000ul	/* of holders of "phoenix:control" */
 #define PROVIDES_MAX	8u
 #define NEEDS_MAX	16u
 
@@ -134,9 +136,16 @@ void chaos_due(struct phoenix *phoenix);
 status_t grant(struct phoenix *phoenix, const struct place *to,
     const char *name, cap_t *out_cap);
 
+/* What a request acts on. */
+struct phoenix_context {
+	struct phoenix *phoenix;
+	struct place *from;	/* who asks; NULL: a commander */
+};
+
 /* command.c */
-service_outcome handle_command(struct phoenix *phoenix,
-    struct service_call *call);
+unsigned handle_command(struct phoenix_context *context,
+    struct service_call *call, const struct phoenix_command_args *in,
+    struct phoenix_command_results *out);
 
 /* report.c: what is known of a death, before the place gets a new life. */
 void report_death(const struct phoenix *phoenix, const struct place *place,
@@ -149,6 +158,9 @@ const struct trace_page *report_trace(const struct phoenix *phoenix,
 uint64_t report_ns(uint64_t tsc);
 const char *report_kind(const struct trace_event *event);
 const char *report_outcome(const struct trace_event *event);
+/* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */
+const char *report_request(uint64_t tag);
+const char *report_name(const struct trace_event *event);
 void report_system(void);
 status_t system_info_read(struct system_info *out_info);
 

@@ -10,6 +10,7 @@
 #include "phoenix.h"
 
 #include <abi/boot.h>
+#include <idl/names.h>
 #include <lib/base/format.h>
 
 /* So long without a change: the host may let a CPU wait for tens of ms. */
@@ -81,6 +82,21 @@ report_outcome(const struct trace_event *event)
 	if (event->kind_outcome >> 8 != TRACE_CALL)
 		return "";
 	return outcome < sizeof(name) / sizeof(name[0]) ? name[outcome] : "?";
+}
+
+const char *
+report_request(uint64_t tag)
+{
+	const char *name = idl_request_name(tag);
+
+	return name != NULL ? name : "";
+}
+
+const char *
+report_name(const struct trace_event *event)
+{
+	return event->kind_outcome >> 8 == TRACE_CALL ?
+	    report_request(event->a) : "";
 }
 
 uint64_t
@@ -167,9 +183,10 @@ report_death(const struct phoenix *phoenix, const struct place *place,
 	    cause_name(info->cause), info->code, info->frame.rip,
 	    info->frame.address, info->frame.rsp);
 	if (info->request_order != 0)
-		service_log("%s served call %lu tag %lx badge %lx",
+		service_log("%s served call %lu tag %lx badge %lx %s",
 		    place->manifest.name, info->request_order,
-		    info->request_tag, info->request_badge);
+		    info->request_tag, info->request_badge,
+		    report_request(info->request_tag));
 	if (info->cause == DEATH_KILLED || info->cause == DEATH_EXIT)
 		return;
 	to->due = true;
@@ -216,9 +233,10 @@ write_details(const char *name, const struct details *from)
 	for (uint64_t i = 0; i < from->event_count; i++) {
 		const struct trace_event *event = &from->event[i];
 		service_log("%s %lu event: %lu us %s %lx badge %lx order %lu "
-		    "%s", name, from->incarnation,
+		    "%s %s", name, from->incarnation,
 		    report_ns(event->tsc) / 1000, report_kind(event), event->a,
-		    event->b, event->order, report_outcome(event));
+		    event->b, event->order, report_outcome(event),
+		    report_name(event));
 	}
 }
 

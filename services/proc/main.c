@@ -11,8 +11,9 @@
  */
 #include "shell.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 #include <idl/errno.h>
+#include <idl/phoenix_client.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
@@ -624,16 +625,11 @@ cancel(void *root, struct parked_call id)
 static _Noreturn void
 shut_down(uint32_t code)
 {
-	struct message message;
 	char value[48];
 
-	if (service_option("leakcheck", value) == OK && value[0] == '1') {
-		message = (struct message){ { PHOENIX_STATUS, ~0ul } };
-		sys_call(PLACE_PHOENIX, 0, &message, NULL);
-	}
-	message = (struct message){ { CONSOLE_EXIT, code } };
-	status_t status = sys_call(granted.console, 0, &message, NULL);
-	if (status != OK || message.word[0] != TAG_REPLY_OK)
+	if (service_option("leakcheck", value) == OK && value[0] == '1')
+		phoenix_report(PLACE_PHOENIX);
+	if (console_exit(granted.console, code) != 0)
 		service_log("the exit status was not sent");
 	sys_invoke(SYS_SYSTEM_CONTROL, granted.system, SYSTEM_EXIT, code, 0, 0,
 	    0);

@@ -10,10 +10,9 @@
  */
 #include "shell.h"
 
-#include <idl/console.h>
+#include <idl/console_client.h>
 
 #define TYPED_MAX	512u	/* bytes in one transaction */
-#define TRIES		4u
 
 static bool full;		/* the console will tell when there is room */
 static bool held_back;		/* input waits until programs read */
@@ -26,20 +25,11 @@ terminal(void)
 }
 
 static bool
-call(struct message *message, uint64_t transfer)
+succeeded(const char *request, long error)
 {
-	const struct message request = *message;
-	status_t status = ERR_RETRY;
-
-	for (unsigned i = 0; i < TRIES && status == ERR_RETRY; i++) {
-		*message = request;
-		status = sys_call(granted.console, transfer, message, NULL);
-	}
-	if (status == OK && message->word[0] == TAG_REPLY_OK)
-		return true;
-	service_log("console: request %lx failed: status %lu error %lu",
-	    request.word[0], status, message->word[1]);
-	return false;
+	if (error != 0)
+		service_log("console: %s failed: error %ld", request, -error);
+	return error == 0;
 }
 
 static void
@@ -51,14 +41,12 @@ put_output(void)
 	full = false;
 	while ((length = terminal_output(terminal(), &bytes)) > 0) {
 		uint64_t start = terminal()->output_start;
-		struct message message = { { CONSOLE_PUT, start, length,
-		    [7] = length } };
+		uint64_t reached;
 
-		own_utcb()->windows[0] = (struct window){ (uint64_t)bytes,
-		    length << 2 | WINDOW_READ };
-		if (!call(&message, 1ul << IPC_WINDOWS_SHIFT))
+		if (!succeeded("put", console_put(granted.console, start,
+		    bytes, length, &reached)))
 			return;
-		uint64_t done = message.word[1] - start;
+		uint64_t done = reached - start;
 		if (done > length)
 			done = length;
 		terminal_output_done(&terminal_core, terminal(), done);
@@ -80,28 +68,25 @@ static void
 take_input(void)
 {
 	static uint8_t typed[TYPED_MAX];
-	struct message message = { { CONSOLE_TAKE, terminals->typed,
-	    sizeof(typed), [7] = sizeof(typed) } };
+	struct console_take_results taken;
 
-	own_utcb()->windows[0] = (struct window){ (uint64_t)typed,
-	    sizeof(typed) << 2 | WINDOW_WRITE };
-	typed[0] = 0;		/* its page is there */
-	if (!call(&message, 1ul << IPC_WINDOWS_SHIFT) ||
-	    message.word[1] > sizeof(typed))
+	if (!succeeded("take", console_take(granted.console, terminals->typed,
+	    typed, sizeof(typed), &taken)) ||
+	    taken.data_length > sizeof(typed))
 		return;
-	size_t length = message.word[1];
+	size_t length = taken.data_length;
 	size_t done = terminal_input(&terminal_core, terminal(), typed,
 	    length);
 	held_back = done < length;
 	if (done > 0 && TX_SET(service_arena(), terminals->typed,
-	    message.word[4] + done) != OK)
+	    taken.position + done) != OK)
 		service_panic("undo log full");
-	terminal_set_size(&terminal_core, terminal(),
-	    message.word[2] & 0xffff, message.word[2] >> 16 & 0xffff);
+	terminal_set_size(&terminal_core, terminal(), taken.rows,
+	    taken.columns);
 	/* The next look frees at the console what this one took. */
 	if (done > 0)
 		pump_again();
-	ended = message.word[3] != 0 && !held_back;
+	ended = taken.ended && !held_back;
 	if (ended && !terminal()->ended && !terminal()->hanging)
 		terminals_hang_up(terminal());
 }
@@ -121,13 +106,11 @@ pump(void)
 void
 pump_resume(void)
 {
-	struct message message = { { CONSOLE_LISTEN, BIT_CONSOLE } };
-
 	full = held_back = false;
 	if (!granted.terminal)
 		return;
-	own_utcb()->caps_out[0] = PLACE_NOTIFICATION;
-	call(&message, 1);
+	succeeded("listen", console_listen(granted.console, BIT_CONSOLE,
+	    PLACE_NOTIFICATION));
 	put_output();
 	sys_signal(PLACE_NOTIFICATION, BIT_CONSOLE);
 }

@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <idl/storage.h>
 #include <lib/proc/proc.h>
 #include <lib/procfs/procfs.h>

@@ -9,7 +9,7 @@
  */
 #include "shell.h"
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 
 #define READ_AND_PASS	(RIGHT_READ | RIGHT_COPY)
 #define WATCHES_AT	(PLACE_HEAP_BASE + (1ul << 40))

@@ -2,7 +2,7 @@
 /* The table of requests, those on open descriptions, and attaching. */
 #include "shell.h"
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/service/loop.h>
 
 #define LISTING_MAX	32768u	/* bytes of one READDIR */

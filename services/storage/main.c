@@ -12,7 +12,7 @@
  */
 #include "shell.h"
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 

@@ -2,7 +2,7 @@
 /* The system calls of the service loop, answered by the model in kernel.c. */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/sys/sys.h>
 
 void kernel_reply_wait(cap_t reply, cap_t endpoint, cap_t next,

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/sys/sys.h>
 #include <stddef.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <lib/service/guest/protect.h>
 
-#include <idl/phoenix.h>
+#include <idl/place.h>
 #include <lib/service/loop.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */

@@ -12,6 +12,7 @@
 #include <lib/service/guest/protect.h>
 
 #include <abi/boot.h>
+#include <idl/phoenix_client.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 #include <stdarg.h>
@@ -110,38 +111,23 @@ runtime_open_arena(uint64_t layout_version)
 	return arena;
 }
 
-/* Sends a request to phoenix; errors come back as status. */
-static status_t
-ask_phoenix(struct message *message, cap_t caps[2])
-{
-	status_t status = sys_call(PLACE_PHOENIX, 0, message, caps);
-
-	if (status == OK && message->word[0] == TAG_REPLY_ERROR)
-		status = message->word[1];
-	return status;
-}
-
 status_t
 service_option(const char *key, char value[48])
 {
-	struct message message = { { PHOENIX_OPTION } };
+	struct phoenix_option_results found;
+	status_t status = wire_status(phoenix_option(PLACE_PHOENIX, key,
+	    &found));
 
-	message_put_name(&message, key);
-	status_t status = ask_phoenix(&message, NULL);
-	if (status != OK)
-		return status;
-	memcpy(value, &message.word[2], 48);
-	value[47] = '\0';
-	return OK;
+	if (status == OK)
+		memcpy(value, found.value, sizeof(found.value));
+	return status;
 }
 
 void
 service_ready(void)
 {
-	struct message message = { { PHOENIX_READY } };
-
 	if (!runtime.ready)
-		ask_phoenix(&message, NULL);
+		phoenix_ready(PLACE_PHOENIX);
 	runtime.ready = true;
 }
 
@@ -149,25 +135,24 @@ status_t
 service_request(const char *name, cap_t *out_cap)
 {
 	struct book *book = loop_book();
-	struct message message = { { PHOENIX_REQUEST } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
+	cap_t granted = CAP_NONE;
 	char text[48];
 
-	message_put_name(&message, name);
-	memcpy(text, &message.word[2], sizeof(text));
+	wire_text_set(text, sizeof(text), name);
 	*out_cap = book_find_request(book, text);
 	if (*out_cap != CAP_NONE)
 		return OK;
-	status_t status = ask_phoenix(&message, caps);
+	status_t status = wire_status(phoenix_request(PLACE_PHOENIX, name,
+	    &granted));
 	if (status != OK)
 		return status;
 	/* start() already runs in a transaction. */
 	bool own = !tx_is_open(book->arena);
 	if (own)
 		loop_transaction_begin();
-	status = book_add_request(book, text, caps[0]);
+	status = book_add_request(book, text, granted);
 	if (status == OK)
-		*out_cap = caps[0];
+		*out_cap = granted;
 	if (own && status == OK)
 		loop_transaction_end();
 	else if (own)

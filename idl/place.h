@@ -1,32 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Protocol of `phoenix`, and what a service finds when it starts in a place.
- *
- * Names travel in words 2..7 (48 bytes, NUL padded). Errors are ERR_* codes.
+ * What a service finds when it starts in a place: capabilities, addresses,
+ * struct place_info.
  */
 #pragma once
 
 #include <abi/object.h>
 #include <stdint.h>
-
-#define PHOENIX_REQUEST		0x0400	/* 0; name -> ; capability. Refused and logged unless the manifest lists it */
-#define PHOENIX_READY		0x0401	/* the caller serves from now on */
-#define PHOENIX_KILL		0x0402	/* 0; name -> incarnation after */
-#define PHOENIX_STATUS		0x0403	/* place index -> incarnation, state, deaths; name in words 4..7 */
-#define PHOENIX_OPTION		0x0404	/* 0; key -> value in words 2..7 (boot options); ERR_NOENT */
-
-/*
- * A command of `ctl` (ctl.1), for holders of "phoenix:control". Cursor 0
- * executes it and answers the first piece of the text, the cursor that came
- * with a piece asks for the next. Word 7 gives the length of window 0, word 6
- * that of window 1. ERR_STALE: somebody else's command came in between.
- */
-#define PHOENIX_COMMAND		0x0405	/* cursor; command(in), text(out) -> bytes, next cursor or 0, 0 or ERR_* of the command */
-
-#define PHOENIX_COMMAND_MAX	255u	/* bytes of a command */
-#define PHOENIX_CONTROL_BADGE	0x10000ul
-
-#define PHOENIX_NAME_MAX	47u
 
 /* Well-known slots of a place's table; same in every incarnation. */
 #define PLACE_TABLE		CAP_FIRST(0)
