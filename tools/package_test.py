@@ -29,7 +29,7 @@ COMPILERS = (["gcc", "-std=c11", "-x", "c"], ["gcc", "-std=c17", "-x", "c"],
 
 # A use of what only macros make, in both languages.
 TYPED = """
-#include <lib/channel/port.h>
+#include <lib/channel/domain.h>
 #include <lib/channel/typed.h>
 
 struct point {

@@ -68,7 +68,7 @@
 LINKAGE_BEGIN
 
 struct channel;
-struct channel_domain;	/* where names are looked up: port.h */
+struct channel_domain;	/* where names are looked up: domain.h */
 
 enum channel_type {
 	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
