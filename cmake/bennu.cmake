@@ -12,6 +12,8 @@
 #   bennu_libos(NAME SOURCES ... [DEPENDS ...])      guest: bin/NAME.elf
 #   bennu_program(NAME SOURCES ... [GLIBC] [PIE])    guest: programs/NAME,
 #       a static Linux program (musl unless GLIBC)
+#   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
+#       host presets: bin/NAME, a Linux program that people run
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
 #              [PLAIN] [THREADS])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
@@ -407,6 +409,23 @@ function(bennu_hosted_executable target sources depends includes options)
 	target_compile_options(${target} PRIVATE ${BENNU_COMMON_FLAGS}
 		${BENNU_HOSTED_FLAGS} ${BENNU_SANITIZERS} ${options})
 	target_link_libraries(${target} PRIVATE ${depends})
+endfunction()
+
+function(bennu_hosted name)
+	if(NOT BENNU_HOST)
+		return()
+	endif()
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+	bennu_hosted_executable(hosted_${name} "${arg_SOURCES}"
+		"${arg_DEPENDS}" "" "")
+	get_target_property(kind hosted_${name} TYPE)
+	if(NOT kind STREQUAL "EXECUTABLE")
+		return()
+	endif()
+	target_link_options(hosted_${name} PRIVATE ${BENNU_SANITIZERS})
+	set_target_properties(hosted_${name} PROPERTIES
+		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin
+		OUTPUT_NAME ${name})
 endfunction()
 
 function(bennu_test name)

@@ -37,7 +37,7 @@ CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 # Wrong messages for a reader, and as many for a builder: (number, seconds).
-WRONG_MESSAGES = {"full": (500000, 300), "nightly": (50000000, 14400)}
+WRONG_MESSAGES = {"full": (500000, 900), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
@@ -306,7 +306,7 @@ def applet_jobs():
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
                        [str(EXCHANGED[tier])],
-                       timeout=3600 if tier == "nightly" else 300)]
+                       timeout=7200 if tier == "nightly" else 600)]
 
 
 def wrong_message_jobs(tier):

@@ -37,7 +37,7 @@ def is_hosted(path):
     return (is_test(path) or path.startswith(("kernel/arch/host/", "hosted/",
                                               "lib/ktap/", "lib/test/"))
             or path.endswith(("_host.c", "_host.h"))
-            or "/host/" in path)
+            or "/host/" in path or "/hosted/" in path)
 
 
 def end(problems, fine):

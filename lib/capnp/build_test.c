@@ -359,6 +359,139 @@ test_constant_is_a_default_and_can_be_copied(void)
 	end();
 }
 
+static void
+test_what_is_there_can_be_edited_in_place(void)
+{
+	for (size_t words = 1; words < 100; words++) {
+		struct capnp_pointer root = start(words);
+		build_all(root);
+		struct capnp_struct_builder s = capnp_edit_struct(root, 2, 12);
+		struct capnp_bytes text = capnp_edit_text(
+		    capnp_pointer_of(s, 0));
+		KTAP_EQUAL(text.length, 4);
+		memcpy(text.bytes, "TEXT", text.length);
+		struct capnp_bytes bytes = capnp_edit_data(
+		    capnp_pointer_of(s, 1));
+		KTAP_EQUAL(bytes.length, 4);
+		memcpy(bytes.bytes, "DATA", bytes.length);
+		struct capnp_list_builder list = capnp_edit_list(
+		    capnp_pointer_of(s, 8), CAPNP_TWO_BYTES);
+		KTAP_EQUAL(list.count, 3);
+		capnp_put_u16(list, 2, 999);
+		list = capnp_edit_structs(capnp_pointer_of(s, 11), 1, 1);
+		capnp_set_u32(capnp_struct_at(list, 1), 0, 888);
+		struct capnp_struct got = read_built();
+		KTAP_CHECK(blob_is(capnp_get_text(got, 0), "TEXT"));
+		KTAP_CHECK(blob_is(capnp_get_data(got, 1), "DATA"));
+		KTAP_EQUAL(capnp_list_u16(capnp_get_list(got, 8,
+		    CAPNP_TWO_BYTES), 2), 999);
+		KTAP_EQUAL(capnp_get_u32(capnp_list_struct(capnp_get_list(got,
+		    11, CAPNP_COMPOSITE), 1), 0), 888);
+		end();
+	}
+}
+
+static void
+test_what_is_not_there_is_edited_as_empty(void)
+{
+	struct capnp_struct_builder s = capnp_init_struct(start(WORDS), 0, 1);
+	struct capnp_pointer at = capnp_pointer_of(s, 0);
+
+	KTAP_EQUAL(capnp_edit_text(at).length, 0);
+	KTAP_EQUAL(capnp_edit_data(at).length, 0);
+	KTAP_EQUAL(capnp_edit_list(at, CAPNP_BYTE).count, 0);
+	KTAP_EQUAL(capnp_edit_structs(at, 1, 1).count, 0);
+	KTAP_CHECK(capnp_pointer_is_null(at));
+	KTAP_EQUAL(capnp_edit_struct(at, 1, 1).data_bytes, 8);
+	KTAP_CHECK(!capnp_pointer_is_null(at));
+	KTAP_EQUAL(capnp_builder_status(&builder), OK);
+	KTAP_EQUAL(capnp_edit_list(at, CAPNP_BYTE).count, 0);
+	KTAP_EQUAL(capnp_builder_status(&builder), ERR_ARG);
+	end();
+}
+
+static void
+test_copy_into_an_element_loses_what_it_lacks(void)
+{
+	static uint64_t words[WORDS];
+	struct capnp_builder source;
+	uint32_t capability;
+
+	capnp_builder_init(&source, words, WORDS);
+	build_all(capnp_builder_root(&source));
+	capnp_reader_init(&reader, &source.only, 1, 0, 0);
+	struct capnp_struct from = capnp_root(&reader);
+	struct capnp_struct_builder s = capnp_init_struct(start(5), 0, 1);
+	struct capnp_list_builder list = capnp_init_structs(
+	    capnp_pointer_of(s, 0), 2, 1, 3);
+	capnp_set_u64(capnp_struct_at(list, 1), 0, ~0ul);
+	capnp_copy_struct(capnp_struct_at(list, 1), from);
+	struct capnp_struct got = capnp_list_struct(capnp_get_list(
+	    read_built(), 0, CAPNP_COMPOSITE), 1);
+	KTAP_EQUAL(capnp_get_u64(got, 0), capnp_get_u64(from, 0));
+	KTAP_CHECK(blob_is(capnp_get_text(got, 0), "text"));
+	KTAP_CHECK(capnp_get_capability(got, 2, &capability));
+	KTAP_CHECK(!capnp_has(got, 3));
+	/* From a shorter one: what is not in it becomes zero. */
+	capnp_copy_struct(capnp_struct_at(list, 1),
+	    (struct capnp_struct){ 0 });
+	KTAP_EQUAL(capnp_get_u64(got, 0), 0);
+	KTAP_CHECK(!capnp_has(got, 0) && !capnp_has(got, 2));
+	KTAP_EQUAL(capnp_builder_status(&builder), OK);
+	end();
+}
+
+static void
+test_canonical_form_has_no_capability_and_needs_room(void)
+{
+	static uint64_t words[WORDS], out[WORDS];
+	struct capnp_builder source;
+	size_t length, need;
+
+	capnp_builder_init(&source, words, WORDS);
+	build_all(capnp_builder_root(&source));
+	capnp_reader_init(&reader, &source.only, 1, 0, 0);
+	KTAP_EQUAL(capnp_canonicalise(capnp_root(&reader), out, WORDS,
+	    &length), ERR_ARG);
+	capnp_clear(capnp_pointer_of(capnp_edit_struct(
+	    capnp_builder_root(&source), 2, 12), 2));
+	struct capnp_struct root = capnp_root(&reader);
+	KTAP_EQUAL(capnp_canonicalise(root, out, WORDS, &need), OK);
+	for (size_t room = 1; room < need; room++)
+		KTAP_EQUAL(capnp_canonicalise(root, out, room, &length),
+		    ERR_FULL);
+	KTAP_EQUAL(capnp_canonicalise(root, out, need, &length), OK);
+}
+
+static uint64_t *
+allocate_once(void *context, size_t least, size_t *out_words)
+{
+	return memory_count == 0 ? allocate(context, least, out_words) : NULL;
+}
+
+static void
+test_no_more_memory_is_told(void)
+{
+	segment_words = 4;
+	capnp_builder_init_pool(&builder, &(struct capnp_pool){
+		.segment = segments,
+		.size = sizes,
+		.room = SEGMENTS,
+		.allocate = allocate_once,
+	});
+	build_all(capnp_builder_root(&builder));
+	KTAP_EQUAL(capnp_builder_status(&builder), ERR_NOMEM);
+	end();
+	struct capnp_pointer root = start(1);
+	KTAP_EQUAL(capnp_init_list(root, CAPNP_VOID, CAPNP_LIST_MAX).count,
+	    CAPNP_LIST_MAX);
+	KTAP_EQUAL(capnp_builder_status(&builder), OK);
+	KTAP_EQUAL(capnp_init_list(root, CAPNP_VOID, CAPNP_LIST_MAX +
+	    1).count, 0);
+	KTAP_EQUAL(capnp_builder_status(&builder), ERR_RANGE);
+	end();
+}
+
 int
 main(void)
 {
@@ -373,6 +506,11 @@ main(void)
 	    KTAP_TEST(test_list_of_numbers_becomes_one_of_structs),
 	    KTAP_TEST(test_field_that_is_not_there_cannot_be_written),
 	    KTAP_TEST(test_constant_is_a_default_and_can_be_copied),
+	    KTAP_TEST(test_what_is_there_can_be_edited_in_place),
+	    KTAP_TEST(test_what_is_not_there_is_edited_as_empty),
+	    KTAP_TEST(test_copy_into_an_element_loses_what_it_lacks),
+	    KTAP_TEST(test_canonical_form_has_no_capability_and_needs_room),
+	    KTAP_TEST(test_no_more_memory_is_told),
 	};
 	return KTAP_RUN(tests);
 }

@@ -12,7 +12,7 @@
 
 #define GRAPH_NONE	UINT32_MAX	/* no edge, no channel */
 
-enum graph_side { GRAPH_OUT, GRAPH_IN };	/* of the parent, of the child */
+enum graph_side { GRAPH_OUT, GRAPH_IN };	/* of parent, of child */
 
 struct graph_link {
 	uint32_t previous, next;

@@ -135,7 +135,7 @@ session_say(struct session_mux *mux, struct session *session,
 	session->words |= (uint8_t)WORD(kind);
 }
 
-/* What is said of a session: its argument, and what it means once it is said. */
+/* One word of a session, and what it means once it is said. */
 static status_t
 say(struct session_mux *mux, struct session *session, enum session_kind kind)
 {

@@ -20,11 +20,11 @@
  * credit it ever granted: what a peer sends within its credit always fits, and
  * one session cannot take the places of another.
  *
- * Fairness. The receiver serves sessions in turn (deficit round robin, Shreedhar
- * and Varghese 1995). A message costs its length and SESSION_COST. In one turn a
- * session gets at most `quantum`, so a message at the head of its session waits
- * for at most one quantum of each other session; what a session left of its
- * turn it has in the next, so in the long run all get the same.
+ * Fairness. The receiver serves sessions in turn (deficit round robin,
+ * Shreedhar and Varghese 1995). A message costs its length and SESSION_COST. In
+ * one turn a session gets at most `quantum`, so a message at the head of its
+ * session waits for at most one quantum of each other session; what a session
+ * left of its turn it has in the next, so in the long run all get the same.
  *
  * Closing. Each side says CLOSE once; the session's place is free when both
  * did. What was sent before is received first, then ERR_GONE. Messages that
@@ -37,8 +37,8 @@
  * sticky; the owner closes the lane.
  *
  * This is a state machine without a channel: the owner hands in what arrived
- * (session_arrive), the mux sends through a callback that may say ERR_FULL. What
- * the mux has to say by itself then waits for session_flush.
+ * (session_arrive), the mux sends through a callback that may say ERR_FULL.
+ * What the mux has to say by itself then waits for session_flush.
  *
  * Thread safety: one thread at a time. Memory is the caller's, of fixed size;
  * nothing takes time in proportion to the number of sessions.

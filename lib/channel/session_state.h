@@ -64,7 +64,7 @@ struct session_mux {
 	uint32_t reserved;	/* places promised to sessions */
 	uint32_t free_place;
 	bool	 corrupt;
-	struct link ends[LISTS];	/* previous: the last, next: the first */
+	struct link ends[LISTS];	/* previous: last, next: first */
 	struct session *session;
 	struct place *place;
 	uint8_t	*bytes;

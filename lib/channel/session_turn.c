@@ -74,8 +74,9 @@ session_drop_queue(struct session_mux *mux, struct session *session)
 }
 
 /*
- * NULL: none. The session whose first message is next, or that has nothing but its end to
- * report. A session that left the list loses what was left of its turn.
+ * NULL: none. The session whose first message is next, or that has nothing but
+ * its end to report. A session that leaves the list loses what was left of its
+ * turn.
  */
 static struct session *
 choose(struct session_mux *mux)

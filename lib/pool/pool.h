@@ -100,8 +100,8 @@ status_t pool_writable(struct pool *pool, uint32_t buffer, uint32_t length,
     uint32_t *out_buffer);
 
 /*
- * Adds a reference that the lane holds. The caller has one of its own. ERR_EXIST
- * the lane holds this buffer already.
+ * Adds a reference that the lane holds. The caller has one of its own.
+ * ERR_EXIST: the lane holds this buffer already.
  */
 status_t pool_lend(struct pool *pool, uint32_t lane, uint32_t buffer);
 /*

@@ -40,10 +40,16 @@ ring_length_max(uint32_t lines)
 void
 ring_format(void *memory, uint32_t lines)
 {
+	memset(memory, 0, ring_size(lines));
+	ring_format_zeroed(memory, lines);
+}
+
+void
+ring_format_zeroed(void *memory, uint32_t lines)
+{
 	struct ring_memory *ring = memory;
 
 	/* Other lines are cleared when due. */
-	memset(memory, 0, ring_size(lines));
 	ring_store(&ring->lines[0].sequence, ring_empty_of(0), RING_RELAXED);
 	ring_store(&ring->lines[lines].sequence, ring_empty_of(0),
 	    RING_RELAXED);
@@ -138,13 +144,6 @@ look_for_room(struct ring_producer *producer, uint32_t length)
 }
 
 static void
-clear_line_0(struct ring_producer *producer, uint64_t position)
-{
-	ring_store(&producer->memory->lines[0].sequence,
-	    ring_empty_of(position), RING_RELAXED);
-}
-
-static void
 start_lap(struct ring_producer *producer)
 {
 	producer->line = producer->memory->lines;
@@ -176,7 +175,6 @@ stage_padding(struct ring_producer *producer)
 	    producer->size / RING_LINE;
 
 	ring_put(&producer->line->shape, RING_PADDING);
-	clear_line_0(producer, (uintptr_t)end + producer->bias);
 	ring_stage_behind(producer, end);
 }
 
@@ -196,11 +194,8 @@ set_stop(struct ring_producer *producer)
 	if (stop > start + producer->longest + RING_HEADER)
 		stop = (start + producer->longest + RING_HEADER) &
 		    ~(RING_LINE - 1ul);
-	if (stop >= lap_end) {
+	if (stop > lap_end)
 		stop = lap_end;
-		/* The line behind a message that ends there. */
-		clear_line_0(producer, lap_end);
-	}
 	producer->stop = ring_behind(producer->line, stop - start);
 }
 

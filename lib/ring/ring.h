@@ -14,6 +14,8 @@
  *   - Before a message from p to q is published, the sequence of the line at q
  *     is set to q + 1, "empty": what a lap before left there (payload, any
  *     bytes) can not be taken for a message. One line is therefore always free.
+ *     Line 0 never holds payload, and each lap starts with a message there: at
+ *     the end of a lap "empty" goes to the line behind the last one.
  *   - A message does not wrap: padding fills the end of the ring. No message is
  *     longer than half of the ring, so one that finds the ring empty always
  *     fits. Padding is never at line 0, so two never follow each other.
@@ -130,6 +132,8 @@ uint32_t ring_length_max(uint32_t lines);
  * memory: ring_size(lines) bytes, aligned to a line.
  */
 void ring_format(void *memory, uint32_t lines);
+/* The same for memory that is all zero; touches only a few lines of it. */
+void ring_format_zeroed(void *memory, uint32_t lines);
 
 /*
  * `lines` is what the opener was told by somebody it trusts, not what the

@@ -229,6 +229,8 @@ TEST(test_reserved_but_not_committed_does_not_exist)
 
 TEST(test_release_gives_back_what_was_shown_once)
 {
+	struct ring_message message;
+
 	start(LINES);
 	EXPECT_EQ(send_number(0, 8), OK);
 	EXPECT_EQ(send_number(1, 8), OK);
@@ -237,6 +239,8 @@ TEST(test_release_gives_back_what_was_shown_once)
 	EXPECT_EQ(peek(), OK);
 	ring_release(&pair.consumer);
 	ring_release(&pair.consumer);
+	EXPECT_EQ(ring_peek(&pair.consumer, &message), OK);
+	EXPECT_EQ(message.position, 1);
 	expect_number(1, 8);
 	EXPECT_EQ(peek(), ERR_EMPTY);
 }

@@ -197,7 +197,7 @@ token_make_hot(struct token_hot *hot, const struct token *token,
 	hot->valid = 1;
 }
 
-/* Zero iff equal; no branch, so the time says nothing about where they differ. */
+/* Zero iff equal; no branch: the time does not tell where they differ. */
 static inline uint64_t
 token_difference(const struct token *left, const struct token *right)
 {

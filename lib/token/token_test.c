@@ -233,7 +233,8 @@ TEST(test_derive_narrows_and_never_widens)
 	fresh();
 	uint64_t object = new_object();
 	for (unsigned i = 0; i < 16 * 16 * 16; i++) {
-		struct token parent = mint(object, TOKEN_ALL), child, grandchild;
+		struct token parent = mint(object, TOKEN_ALL);
+		struct token child, grandchild;
 		struct token_grant from = { .object = object,
 		    .rights = (uint8_t)(i % 16 | TOKEN_GRANT), .trust = 8 };
 		struct token_grant to = { .object = object,

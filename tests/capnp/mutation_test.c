@@ -17,7 +17,7 @@
 #define CHANGES_MAX	4u
 #define ROOM		64u	/* behind a message that is built on */
 
-static uint64_t mutations = 20000;
+static uint64_t mutations = 10000;
 static struct capnp_segment segments[SEGMENTS];
 static size_t sizes[SEGMENTS];
 static uint64_t *memory[SEGMENTS];

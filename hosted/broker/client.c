@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Clients: what goes out to a process. An answer that its socket does not take
+ * is kept, and the client is not read from until it is gone; events stay where
+ * they hang. So a client that does not read costs one packet and delays nobody.
+ *
+ * A client that is to be ended is only marked. It is freed at the end of the
+ * turn, when nobody holds a pointer to it.
+ */
+#include "state.h"
+
+#include <linux/futex.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* What goes beside a packet. */
+struct files {
+	unsigned count;
+	int	 file[BROKER_DESCRIPTORS];
+};
+
+static bool
+page_make(struct client *client)
+{
+	void *page;
+
+	client->page_file = memory_create("bennu-page", sizeof(*client->page));
+	if (client->page_file < 0)
+		return false;
+	page = mmap(NULL, sizeof(*client->page), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, client->page_file, 0);
+	if (page == MAP_FAILED)
+		goto fail;
+	client->page = page;
+	/* From here on nobody else can get to write it. */
+	if (fcntl(client->page_file, F_ADD_SEALS,
+	    F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0)
+		return true;
+	munmap(page, sizeof(*client->page));
+fail:
+	close(client->page_file);
+	return false;
+}
+
+/* Says who is at the other end; the kernel vouches for it. */
+static bool
+find_subject(struct client *client)
+{
+	struct ucred peer;
+	socklen_t length = sizeof(peer);
+	socklen_t groups = sizeof(client->subject.group);
+
+	if (getsockopt(client->socket, SOL_SOCKET, SO_PEERCRED, &peer,
+	    &length) != 0)
+		return false;
+	client->pid = (uint32_t)peer.pid;
+	client->subject.uid = peer.uid;
+	if (getsockopt(client->socket, SOL_SOCKET, SO_PEERGROUPS,
+	    client->subject.group, &groups) == 0)
+		client->subject.group_count = groups / sizeof(gid_t);
+	/* Beyond the array there are too many: only the first group counts. */
+	else
+		client->subject.group_count = 0;
+	if (client->subject.group_count < POLICY_GROUPS_MAX)
+		client->subject.group[client->subject.group_count++] = peer.gid;
+	return true;
+}
+
+static bool
+client_admit(struct client *client)
+{
+	struct broker *broker = client->broker;
+	struct epoll_event event = { .events = EPOLLIN, .data.ptr = client };
+
+	if (!find_subject(client))
+		return false;
+	policy_limits_of(broker->policy, &client->subject, &client->limits);
+	client->account = account_take(broker, client->subject.uid);
+	if (client->account == NULL)
+		return false;
+	if (account_charge(&client->account->used.processes,
+	    client->limits.processes, 1) != OK)
+		goto fail_account;
+	if (!page_make(client))
+		goto fail_charge;
+	if (epoll_ctl(broker->epoll, EPOLL_CTL_ADD, client->socket,
+	    &event) == 0)
+		return true;
+	munmap(client->page, sizeof(*client->page));
+	close(client->page_file);
+fail_charge:
+	client->account->used.processes--;
+fail_account:
+	account_put(client->account);
+	return false;
+}
+
+struct client *
+client_make(struct broker *broker, int socket)
+{
+	struct client *client;
+
+	if (broker->client_count >= CLIENTS_MAX)
+		return NULL;
+	client = calloc(1, sizeof(*client));
+	if (client == NULL)
+		return NULL;
+	client->broker = broker;
+	client->socket = socket;
+	client->can_write = true;
+	client->watched_file = -1;
+	client->interest = EPOLLIN;
+	list_clear(&client->members);
+	list_clear(&client->news);
+	list_clear(&client->revoked);
+	list_clear(&client->dirty);
+	list_clear(&client->dead);
+	if (!client_admit(client)) {
+		free(client);
+		return NULL;
+	}
+	client->number = ++broker->last_client;
+	list_append(&broker->clients, &client->in_broker);
+	broker->client_count++;
+	return client;
+}
+
+void
+client_kill(struct client *client)
+{
+	if (client->is_dead)
+		return;
+	client->is_dead = true;
+	list_append(&client->broker->dead, &client->dead);
+}
+
+static void
+client_free(struct client *client)
+{
+	struct broker *broker = client->broker;
+
+	while (!list_is_empty(&client->members))
+		member_close(LIST_ENTRY(client->members.next, struct member,
+		    in_client));
+	/* Closing also takes it out of epoll. */
+	close(client->socket);
+	munmap(client->page, sizeof(*client->page));
+	if (client->page_file >= 0)
+		close(client->page_file);
+	if (client->watched_file >= 0)
+		close(client->watched_file);
+	list_remove(&client->in_broker);
+	list_remove(&client->dirty);
+	list_remove(&client->dead);
+	client->account->used.processes--;
+	account_put(client->account);
+	broker->client_count--;
+	free(client);
+}
+
+void
+clients_bury(struct broker *broker)
+{
+	while (!list_is_empty(&broker->dead))
+		client_free(LIST_ENTRY(broker->dead.next, struct client, dead));
+}
+
+void
+client_touch(struct client *client)
+{
+	if (list_is_empty(&client->dirty))
+		list_append(&client->broker->dirty, &client->dirty);
+}
+
+/* Says whether the socket is to be read, written, or left alone. */
+static void
+client_watch(struct client *client)
+{
+	struct epoll_event event = {
+		.events = client->answer_length != 0 ? 0 : EPOLLIN,
+		.data.ptr = client,
+	};
+
+	if (!client->can_write)
+		event.events |= EPOLLOUT;
+	if (client->interest == event.events)
+		return;
+	client->interest = event.events;
+	if (epoll_ctl(client->broker->epoll, EPOLL_CTL_MOD, client->socket,
+	    &event) != 0)
+		client_kill(client);
+}
+
+static void
+attach(struct msghdr *message, void *control, const struct files *files)
+{
+	struct cmsghdr *head = control;
+	size_t bytes = files->count * sizeof(int);
+
+	message->msg_control = control;
+	message->msg_controllen = CMSG_SPACE(bytes);
+	memset(control, 0, CMSG_SPACE(bytes));
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(bytes);
+	memcpy(CMSG_DATA(head), files->file, bytes);
+}
+
+/* false: not now. What can never be sent ends the client. */
+static bool
+packet_send(struct client *client, struct broker_packet *packet,
+    const struct files *files)
+{
+	_Alignas(struct cmsghdr) char control[
+	    CMSG_SPACE(BROKER_DESCRIPTORS * sizeof(int))];
+	struct iovec bytes = {
+		packet, broker_answer_length(packet->head.kind,
+		    packet->head.status),
+	};
+	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
+
+	if (files->count != 0)
+		attach(&message, control, files);
+	if (sendmsg(client->socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+		return true;
+	/* Too many descriptors on their way: others have to read theirs. */
+	if (errno == ETOOMANYREFS || errno == ENOBUFS || errno == ENOMEM ||
+	    errno == EAGAIN || errno == EINTR) {
+		client->broker->blocked |= errno != EAGAIN;
+		client->can_write &= errno != EAGAIN;
+		return false;
+	}
+	client_kill(client);
+	return false;
+}
+
+static void
+lane_describe(const struct lane_side *side, struct broker_lane *out)
+{
+	const struct lane *lane = side->lane;
+	bool is_sender = side == &lane->side[LANE_SENDER];
+	const struct lane_side *other = &lane->side[is_sender];
+	const struct lane_side *receiver = &lane->side[LANE_RECEIVER];
+	const struct member *peer = other->member;
+
+	*out = (struct broker_lane){
+		.member = side->member->number,
+		.lane = lane->number,
+		.peer = peer != NULL ? peer->number : 0,
+		.segment = lane->segment->number,
+		.segment_size = lane->segment->size,
+		.offset = (uint64_t)lane->slot * lane->segment->slot_size,
+		.out = is_sender,
+		.has_bell = side->bell >= 0,
+		.revoked = lane->cut,
+	};
+	if (peer == NULL)
+		return;
+	out->trust = peer->token.trust;
+	out->groups = receiver->member->groups;
+	if (!is_sender) {
+		out->pool = peer->pool_number;
+		out->pool_size = peer->pool_size;
+	}
+}
+
+static bool
+tell_lane(struct client *client, struct lane_side *side)
+{
+	struct broker_packet packet = {
+		.head.kind = BROKER_EVENT_LANE,
+	};
+	struct files files = { 1, { side->lane->segment->file } };
+	struct lane_side *sender = &side->lane->side[LANE_SENDER];
+
+	lane_describe(side, &packet.lane);
+	if (packet.lane.pool_size != 0)
+		files.file[files.count++] = sender->member->pool;
+	if (side->bell >= 0)
+		files.file[files.count++] = side->bell;
+	if (!packet_send(client, &packet, &files))
+		return false;
+	if (side->bell >= 0)
+		close(side->bell);
+	side->bell = -1;
+	side->state = SIDE_KNOWN;
+	return true;
+}
+
+static bool
+tell_gone(struct client *client, struct lane_side *side)
+{
+	struct broker_packet packet = {
+		.head.kind = BROKER_EVENT_GONE,
+	};
+
+	lane_describe(side, &packet.lane);
+	if (!packet_send(client, &packet, &(struct files){ 0 }))
+		return false;
+	side->state = SIDE_OWED;
+	return true;
+}
+
+static void
+tell_sides(struct client *client)
+{
+	while (!list_is_empty(&client->news) &&
+	    client->unread < BROKER_WINDOW) {
+		struct lane_side *side = LIST_ENTRY(client->news.next,
+		    struct lane_side, news);
+
+		if (!(side->state == SIDE_NEW ? tell_lane : tell_gone)(client,
+		    side))
+			return;
+		list_remove(&side->news);
+		client->unread++;
+	}
+}
+
+static void
+tell_revoked(struct client *client)
+{
+	while (!list_is_empty(&client->revoked) &&
+	    client->unread < BROKER_WINDOW) {
+		struct member *member = LIST_ENTRY(client->revoked.next,
+		    struct member, revoked);
+		struct broker_packet packet = {
+			.head.kind = BROKER_EVENT_REVOKED,
+			.value = member->number,
+		};
+
+		if (!packet_send(client, &packet, &(struct files){ 0 }))
+			return;
+		list_remove(&member->revoked);
+		client->unread++;
+	}
+}
+
+static void
+page_advance(struct client *client)
+{
+	uint64_t *generation = &client->page->generation;
+
+	__atomic_store_n(generation, *generation + 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+}
+
+void
+clients_tell(struct broker *broker)
+{
+	while (!list_is_empty(&broker->dirty)) {
+		struct client *client = LIST_ENTRY(broker->dirty.next,
+		    struct client, dirty);
+
+		list_remove(&client->dirty);
+		if (client->is_dead)
+			continue;
+		if (client->can_write) {
+			tell_revoked(client);
+			tell_sides(client);
+		}
+		page_advance(client);
+		client_watch(client);
+	}
+}
+
+/* Those that nobody needs any more once they were given. */
+static void
+forget_files(struct client *client)
+{
+	if (client->watched_file >= 0)
+		close(client->watched_file);
+	client->watched_file = -1;
+	if (client->answer.head.kind == BROKER_HELLO &&
+	    client->answer.head.status == OK) {
+		close(client->page_file);
+		client->page_file = -1;
+	}
+}
+
+static void
+answer_send(struct client *client)
+{
+	struct files files = { .count = client->answer_files };
+
+	memcpy(files.file, client->answer_file, sizeof(files.file));
+	if (packet_send(client, &client->answer, &files)) {
+		client->answer_length = 0;
+		forget_files(client);
+	}
+	client_watch(client);
+}
+
+void
+client_answer(struct client *client)
+{
+	client->answer_length = broker_answer_length(client->answer.head.kind,
+	    client->answer.head.status);
+	if (client->can_write)
+		answer_send(client);
+	else
+		client_watch(client);
+}
+
+void
+client_writable(struct client *client)
+{
+	client->can_write = true;
+	if (client->answer_length != 0)
+		answer_send(client);
+	else
+		client_watch(client);
+	if (client->can_write && !client->is_dead)
+		client_touch(client);
+}
