@@ -27,7 +27,8 @@ def prototype(result, name, types, have_names=True):
     if have_names and types != ["void"]:
         types = [LAST_NAME.sub("", text) for text in types]
     text = f"{result}{name}({','.join(types) or 'void'})"
-    return text.replace("_Bool", "bool").replace(" ", "")
+    return text.replace("_Bool", "bool").replace("unsigned int", "unsigned") \
+        .replace(" ", "")
 
 
 def prototypes(header):
