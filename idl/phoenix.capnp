@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-@0xbe44000000002001;
+@0xbe44000000004001;
 # Protocol of `phoenix`. A place calls it through PLACE_PHOENIX, whose badge
 # names the place; holders of "phoenix:control" have a badge of their own.
 
@@ -13,7 +13,7 @@ using import "bennu.capnp".replay;
 using import "bennu.capnp".tag;
 using import "bennu.capnp".word;
 
-interface Phoenix @0xbe44000000002002 $place("phoenix") $numbers(status) {
+interface Phoenix @0xbe44000000004002 $place("phoenix") $numbers(status) {
   const nameMax :UInt32 = 47;       # bytes of a name and of a value
   const commandMax :UInt32 = 255;   # bytes of a command
   const textMax :UInt32 = 32768;    # bytes of a piece of its text

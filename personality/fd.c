@@ -14,6 +14,7 @@
 #include "window.h"
 
 #include <idl/console_client.h>
+#include <idl/storage_client.h>
 #include <lib/sys/sys.h>
 
 #define SETTABLE_FLAGS	(L_O_APPEND | L_O_NONBLOCK | L_O_ASYNC | L_O_DIRECT | \
@@ -116,15 +117,9 @@ file_is_own(const struct file *file)
 long
 file_position(const struct file *file, uint64_t *out_position)
 {
-	struct message m = { { STORAGE_SEEK, 0, 1 } };
-	long error = 0;
-
 	*out_position = file->position;
-	if (!file_is_own(file)) {
-		error = service_request(file->cap, &m);
-		*out_position = m.word[1];
-	}
-	return error;
+	return file_is_own(file) ? 0 :
+	    storage_seek(file->cap, 0, 1, out_position);
 }
 
 void
@@ -132,11 +127,15 @@ file_share_all(void)
 {
 	for (unsigned i = 0; i < files_end; i++) {
 		struct file *file = &files[i];
-		struct message m = { { STORAGE_SEEK, file->position, 0 } };
+		uint64_t position;
 		if (!file->moved)
 			continue;
-		if (file_is_own(file))
-			service_insist(file->cap, &m, 0);
+		if (file_is_own(file)) {
+			service_insist_begin();
+			storage_seek(file->cap, (int64_t)file->position, 0,
+			    &position);
+			service_insist_end();
+		}
 		file->moved = false;
 	}
 	spare_drop_all();
@@ -300,9 +299,8 @@ set_flags(struct file *file, uint32_t flags)
 
 	if (file->kind == FILE_STORAGE &&
 	    append != (file->flags & L_O_APPEND)) {
-		struct message m = { { STORAGE_SET_FLAGS,
-		    append != 0 ? OPEN_APPEND : 0 } };
-		long error = service_request(file->cap, &m);
+		long error = storage_set_flags(file->cap,
+		    append != 0 ? OPEN_APPEND : 0);
 		if (error != 0)
 			return error;
 	}

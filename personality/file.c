@@ -10,6 +10,7 @@
 
 #include <idl/console.h>
 #include <idl/proc.h>
+#include <idl/storage_client.h>
 #include <abi/utcb.h>
 #include <lib/sys/sys.h>
 
@@ -76,8 +77,8 @@ open_device(struct file *file, uint32_t device, unsigned flags)
 }
 
 static long
-install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
-    const struct path *path, cap_t base)
+install_opened(unsigned flags, const struct storage_open_results *opened,
+    cap_t take_cap, const struct path *path, cap_t base)
 {
 	struct file *file = file_new();
 	unsigned access = flags & L_O_ACCMODE;
@@ -86,7 +87,7 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 
 	*file = (struct file){
 		.kind = path_only ? FILE_PATH : FILE_STORAGE,
-		.node = (uint8_t)reply->word[1],
+		.node = (uint8_t)opened->kind,
 		.can_read = !path_only && access != L_O_WRONLY,
 		.can_write = !path_only && access != 0,
 		.flags = flags & (L_O_ACCMODE | L_O_APPEND | L_O_NONBLOCK |
@@ -94,14 +95,14 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 		.cap = take_cap,
 		.base = base,
 		.lineage = file_lineage(),
-		.place = (uint8_t)path_place_of(path, reply->word[4]),
+		.place = (uint8_t)path_place_of(path, opened->inode),
 	};
 	/* There the position is always with the server. */
 	if (file->place == PATH_PROC)
 		file->lineage = 0;
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
-		error = open_device(file, (uint32_t)reply->word[2], flags);
+		error = open_device(file, (uint32_t)opened->device, flags);
 	else if (!path_only && (file->node == KIND_FIFO ||
 	    file->node == KIND_SOCKET))
 		error = -E_NXIO;
@@ -115,9 +116,9 @@ install_opened(unsigned flags, const struct message *reply, cap_t take_cap,
 long
 linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 {
+	struct storage_open_results opened;
 	struct path path;
-	unsigned links = 0;
-	cap_t cap, from;
+	cap_t cap = CAP_NONE, from = CAP_NONE;
 	long error = path_get(base, text, false, path_a, &path);
 
 	if (error != 0)
@@ -133,19 +134,17 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 	}
 	if (!fd_may_open())
 		return -E_MFILE;
-	struct message m = { { STORAGE_OPEN, open_flags(flags),
-	    mode & 07777 & ~umask_bits } };
-	struct message request = m;
-	while ((error = spare_open(&path, &m, &cap, &from)) == -E_REMOTE) {
-		error = links++ < STORAGE_LINKS_MAX ? path_leave_proc(&path) :
-		    -E_LOOP;
-		if (error != 0)
-			return error;
-		m = request;
-	}
+	do {
+		const struct storage_open_args in = {
+			.flags = open_flags(flags),
+			.mode = mode & 07777 & ~umask_bits,
+			.path = { path.text, path.length, 0 },
+		};
+		error = spare_open(path.base, &in, &opened, &cap, &from);
+	} while (path_goes_on(&path, &error));
 	if (error != 0)
 		return error;
-	return install_opened(flags, &m, cap, &path, from);
+	return install_opened(flags, &opened, cap, &path, from);
 }
 
 long
@@ -181,10 +180,9 @@ linux_getdents64(unsigned fd, void *buffer, unsigned size)
 		return -E_NOTDIR;
 	if (!user_range(buffer, size))
 		return -E_FAULT;
-	struct message m = { { STORAGE_READDIR, size } };
-	service_window(0, buffer, size, WINDOW_WRITE);
-	long error = service_call(file->cap, &m, 1, 0, NULL);
-	return error != 0 ? error : (long)m.word[1];
+	uint64_t length;
+	long error = storage_readdir(file->cap, buffer, size, &length);
+	return error != 0 ? error : (long)length;
 }
 
 /* Memory objects of files */
@@ -208,42 +206,26 @@ long
 file_memory(int fd, bool write, cap_t *out_object, uint64_t *out_size)
 {
 	const struct file *file = fd_file((unsigned)fd);
-	struct message m = { { STORAGE_MAP } };
-	cap_t caps[2];
-
 	if (write || file == NULL)
 		return -E_NODEV;
-	long error = service_call(file->cap, &m, 0, 0, caps);
-	if (error != 0)
-		return error;
-	*out_object = caps[0];
-	*out_size = m.word[1];
-	return 0;
+	return storage_map(file->cap, out_size, out_object);
 }
 
 /* Requests on one path */
 
 long
-file_at(int base, const char *text, bool allow_empty, uint64_t tag,
-    const uint64_t words[3])
+linux_mkdirat(int base, const char *text, unsigned mode)
 {
 	struct path path;
-	long error = path_get(base, text, allow_empty, path_a, &path);
+	long error = path_get(base, text, false, path_a, &path);
 
 	if (error != 0)
 		return error;
-	struct message m = { { tag, words[0], words[1], words[2] } };
-	/* The others need the words that a short path is carried in. */
-	if (tag != STORAGE_CHOWN_AT && tag != STORAGE_UTIMENS_AT)
-		return path_request(&path, &m, NULL);
-	return path_call(&path, &m, 1);
-}
-
-long
-linux_mkdirat(int base, const char *path, unsigned mode)
-{
-	return file_at(base, path, false, STORAGE_MKDIR_AT,
-	    (uint64_t[3]){ mode & 01777 & ~umask_bits });
+	do
+		error = storage_mkdir_at(path.base, mode & 01777 & ~umask_bits,
+		    path.text, path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -253,16 +235,23 @@ linux_mkdir(const char *path, unsigned mode)
 }
 
 long
-linux_mknodat(int base, const char *path, unsigned mode, uint64_t device)
+linux_mknodat(int base, const char *text, unsigned mode, uint64_t device)
 {
 	uint64_t kind = mode & L_S_IFMT;
+	struct path path;
 
 	if (kind == 0)
 		mode |= KIND_REGULAR << 12;
 	else if (kind == KIND_DIRECTORY << 12)
 		return -E_PERM;
-	return file_at(base, path, false, STORAGE_MKNOD_AT,
-	    (uint64_t[3]){ mode & ~umask_bits, device });
+	long error = path_get(base, text, false, path_a, &path);
+	if (error != 0)
+		return error;
+	do
+		error = storage_mknod_at(path.base, mode & ~umask_bits, device,
+		    path.text, path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -272,12 +261,20 @@ linux_mknod(const char *path, unsigned mode, uint64_t device)
 }
 
 long
-linux_unlinkat(int base, const char *path, unsigned flags)
+linux_unlinkat(int base, const char *text, unsigned flags)
 {
+	struct path path;
+
 	if ((flags & ~(unsigned)L_AT_REMOVEDIR) != 0)
 		return -E_INVAL;
-	return file_at(base, path, false, STORAGE_UNLINK_AT,
-	    (uint64_t[3]){ flags != 0 });
+	long error = path_get(base, text, false, path_a, &path);
+	if (error != 0)
+		return error;
+	do
+		error = storage_unlink_at(path.base, flags != 0, path.text,
+		    path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -292,36 +289,48 @@ linux_rmdir(const char *path)
 	return linux_unlinkat(L_AT_FDCWD, path, L_AT_REMOVEDIR);
 }
 
-/* Requests on two paths; the second has a base of its own. */
-static long
-two_paths(int old_base, const char *old, int new_base, const char *new,
-    bool allow_empty, struct message *m)
-{
+/* Two paths; the second has a base of its own. */
+struct two_paths {
 	struct path from, to;
-	long error = path_get(old_base, old, allow_empty, path_a, &from);
+};
+
+static long
+two_paths_get(struct two_paths *paths, int bases[2], const char *texts[2],
+    bool allow_empty)
+{
+	long error = path_get(bases[0], texts[0], allow_empty, path_a,
+	    &paths->from);
 
 	if (error == 0)
-		error = path_get(new_base, new, false, path_b, &to);
+		error = path_get(bases[1], texts[1], false, path_b,
+		    &paths->to);
 	if (error != 0)
 		return error;
 	/* Nothing in /proc gets a name, or another one. */
-	if (from.base == PROCESS_PROC || to.base == PROCESS_PROC)
-		return from.base == to.base ? -E_PERM : -E_XDEV;
-	path_window(0, &from);
-	path_window(1, &to);
-	((volatile struct utcb *)LIBOS_UTCB)->caps_out[0] = to.base;
-	return service_call(from.base, m, 2, 1, NULL);
+	if (paths->from.base == PROCESS_PROC || paths->to.base == PROCESS_PROC)
+		return paths->from.base == paths->to.base ? -E_PERM : -E_XDEV;
+	return 0;
 }
 
 long
 linux_renameat2(int old_base, const char *old, int new_base, const char *new,
     unsigned flags)
 {
-	struct message m = { { STORAGE_RENAME_AT, flags } };
+	struct two_paths paths;
 
 	if ((flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE)) != 0 || flags == 3)
 		return -E_INVAL;
-	return two_paths(old_base, old, new_base, new, false, &m);
+	long error = two_paths_get(&paths, (int[]){ old_base, new_base },
+	    (const char *[]){ old, new }, false);
+	if (error != 0)
+		return error;
+	return storage_rename_at(paths.from.base,
+	    &(const struct storage_rename_at_args){
+		.flags = flags,
+		.old = { paths.from.text, paths.from.length, 0 },
+		.new = { paths.to.text, paths.to.length, 0 },
+		.new_base = paths.to.base,
+	    });
 }
 
 long
@@ -342,12 +351,21 @@ linux_linkat(int old_base, const char *old, int new_base, const char *new,
 {
 	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
 	bool follow = (flags & L_AT_SYMLINK_FOLLOW) != 0;
-	struct message m = { { STORAGE_LINK_AT,
-	    (follow ? 0 : AT_NOFOLLOW) | (empty ? AT_HANDLE : 0) } };
+	struct two_paths paths;
 
 	if ((flags & ~(unsigned)(L_AT_EMPTY_PATH | L_AT_SYMLINK_FOLLOW)) != 0)
 		return -E_INVAL;
-	return two_paths(old_base, old, new_base, new, empty, &m);
+	long error = two_paths_get(&paths, (int[]){ old_base, new_base },
+	    (const char *[]){ old, new }, empty);
+	if (error != 0)
+		return error;
+	return storage_link_at(paths.from.base,
+	    &(const struct storage_link_at_args){
+		.flags = (follow ? 0 : AT_NOFOLLOW) | (empty ? AT_HANDLE : 0),
+		.old = { paths.from.text, paths.from.length, 0 },
+		.new = { paths.to.text, paths.to.length, 0 },
+		.new_base = paths.to.base,
+	    });
 }
 
 long
@@ -360,7 +378,6 @@ long
 linux_symlinkat(const char *target, int base, const char *text)
 {
 	struct path path;
-	struct message m = { { STORAGE_SYMLINK_AT } };
 	long length = user_string(path_b, target, sizeof(path_b));
 
 	if (length <= 0)
@@ -372,9 +389,8 @@ linux_symlinkat(const char *target, int base, const char *text)
 		error = path_leave_proc(&path);
 	if (error != 0)
 		return error;
-	service_window(0, path_b, (uint64_t)length, WINDOW_READ);
-	path_window(1, &path);
-	return service_call(path.base, &m, 2, 0, NULL);
+	return storage_symlink_at(path.base, path_b, (uint64_t)length,
+	    path.text, path.length);
 }
 
 long
@@ -394,8 +410,7 @@ linux_ftruncate(unsigned fd, int64_t size)
 		return -E_BADF;
 	if (size < 0 || file->kind != FILE_STORAGE || !file->can_write)
 		return -E_INVAL;
-	struct message m = { { STORAGE_TRUNCATE, (uint64_t)size } };
-	return service_request(file->cap, &m);
+	return storage_truncate(file->cap, (uint64_t)size);
 }
 
 #define FALLOCATE_KEEP_SIZE	1u
@@ -434,25 +449,21 @@ linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
 long
 linux_truncate(const char *text, int64_t size)
 {
+	struct storage_open_results opened;
 	struct path path;
-	cap_t caps[2];
+	cap_t cap = CAP_NONE;
 	long error = path_get(L_AT_FDCWD, text, false, path_a, &path);
 
 	if (error != 0)
 		return error;
 	if (size < 0)
 		return -E_INVAL;
-	struct message m = { { STORAGE_OPEN, OPEN_WRITE, 0 } };
-	error = path_request(&path, &m, caps);
+	error = path_open(&path, OPEN_WRITE, &opened, &cap);
 	if (error != 0)
 		return error;
-	if (m.word[1] == KIND_REGULAR) {
-		m = (struct message){ { STORAGE_TRUNCATE, (uint64_t)size } };
-		error = service_request(caps[0], &m);
-	} else {
-		error = -E_INVAL;
-	}
-	sys_cap_delete(0, caps[0]);
+	error = opened.kind == KIND_REGULAR ?
+	    storage_truncate(cap, (uint64_t)size) : -E_INVAL;
+	sys_cap_delete(0, cap);
 	return error;
 }
 
@@ -460,21 +471,18 @@ long
 linux_fsync(unsigned fd)
 {
 	struct file *file = fd_file(fd);
-	struct message m = { { STORAGE_SYNC } };
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
 	if (file->kind != FILE_STORAGE)
 		return -E_INVAL;
-	return service_request(file->cap, &m);
+	return storage_sync(file->cap);
 }
 
 long
 linux_sync(void)
 {
-	struct message m = { { STORAGE_SYNC } };
-
-	return service_request(PROCESS_ROOT, &m);
+	return storage_sync(PROCESS_ROOT);
 }
 
 /* Advice, and there is nothing to prefetch: storage is in memory. */

@@ -16,8 +16,7 @@
 
 #include <abi/object.h>
 #include <idl/libos.h>
-#include <idl/message.h>
-#include <idl/storage.h>
+#include <idl/file.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -103,6 +102,7 @@ struct path {
 	char	*text;		/* in a buffer of STORAGE_PATH_MAX */
 	uint64_t length;	/* 0: the base itself */
 	enum path_place place;	/* of the base */
+	unsigned links;		/* of /proc that led on */
 };
 
 /*
@@ -111,19 +111,19 @@ struct path {
  */
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
-void path_window(unsigned index, const struct path *path);
 /*
- * A request whose only window is the path, and which uses words 1 and 2. It
- * goes on to other servers as links of /proc lead there; *path says where it
- * ended.
+ * After a request at path->base: true if it has to be made again, because a
+ * link of /proc led to another server; *path says where to. Text is followed by
+ * enough bytes for a short path.
+ *
+ *	do
+ *		error = storage_...(path.base, ..., path.text, path.length);
+ *	while (path_goes_on(&path, &error));
  */
-long path_request(struct path *path, struct message *message,
-    cap_t *out_caps);
-/* The same with the path in window 0, window 1 set or not, and all words. */
-long path_call(struct path *path, struct message *message, unsigned windows);
-/* The same to one handle, and nowhere else. */
-long path_request_at(cap_t target, const struct path *path,
-    struct message *message, cap_t *out_caps);
+bool path_goes_on(struct path *path, long *error);
+/* Opens for a moment what must be there: OPEN_*. */
+long path_open(struct path *path, unsigned flags,
+    struct storage_open_results *out_opened, cap_t *out_cap);
 /* What was opened, for the next relative path. inode: of a directory, or 0. */
 enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
@@ -142,9 +142,6 @@ long path_leave_proc(struct path *path);
 
 /* file.c */
 
-/* A request on a path: flags and mode words are in *message. */
-long file_at(int base, const char *text, bool allow_empty,
-    uint64_t tag, const uint64_t words[3]);
 long file_status(const struct file *file, struct storage_stat *out);
 /* For mmap: may this be mapped; and the memory object of a file. */
 long file_memory_check(int fd, bool shared, unsigned protection);

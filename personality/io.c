@@ -16,6 +16,7 @@
 #include <abi/utcb.h>
 #include <idl/console_client.h>
 #include <idl/proc.h>
+#include <idl/storage_client.h>
 #include <lib/base/string.h>
 
 #define COUNT_MAX	0x7ffff000ul
@@ -29,34 +30,33 @@ request_part(uint64_t size)
 	return size < STORAGE_TRANSFER_MAX ? size : STORAGE_TRANSFER_MAX;
 }
 
-/* Requests until all is done, or less than asked for; *m is the last answer. */
+/*
+ * Requests until all is done, or less than asked for; *last is the last
+ * answer.
+ */
 static long
-storage_transfer(struct file *file, struct message *m, const void *buffer,
-    uint64_t size)
+read_parts(const struct file *file, void *buffer, uint64_t size,
+    uint64_t offset, struct storage_read_results *last)
 {
-	uint64_t tag = m->word[0], offset = m->word[1], done = 0, part;
+	uint64_t done = 0, part;
 
 	do {
 		part = request_part(size - done);
-		struct message next = { { tag, offset, part } };
-		service_window(0, (const uint8_t *)buffer + done, part,
-		    tag == STORAGE_READ ? WINDOW_WRITE : WINDOW_READ);
-		long error = service_call(file->cap, &next, 1, 0, NULL);
+		long error = storage_read(file->cap, offset,
+		    (uint8_t *)buffer + done, part, last);
 		if (error != 0)
 			return done != 0 ? (long)done : error;
-		*m = next;
-		if (m->word[1] > part)
+		if (last->data_length > part)
 			return -E_IO;
-		done += m->word[1];
+		done += last->data_length;
 		if (offset != STORAGE_AT_POSITION)
-			offset += m->word[1];
-	} while (done < size && (tag == STORAGE_READ ? m->word[1] == part :
-	    m->word[1] != 0));
+			offset += last->data_length;
+	} while (done < size && last->data_length == part);
 	return (long)done;
 }
 
 static long
-storage_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
+read_storage(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
 	long done = -1;
@@ -66,10 +66,10 @@ storage_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	if (offset != STORAGE_AT_POSITION)
 		done = window_read(file, buffer, size, offset);
 	if (done < 0) {
-		struct message m = { { STORAGE_READ, offset } };
-		done = storage_transfer(file, &m, buffer, size);
+		struct storage_read_results last;
+		done = read_parts(file, buffer, size, offset, &last);
 		if (done >= 0 && offset != STORAGE_AT_POSITION)
-			window_note(file, &m, size);
+			window_note(file, &last, size);
 	}
 	if (moves && done > 0) {
 		file->position += (uint64_t)done;
@@ -79,17 +79,40 @@ storage_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 }
 
 static long
-storage_write(struct file *file, const void *buffer, uint64_t size,
+write_parts(const struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset, uint64_t *out_position)
+{
+	struct storage_write_results last;
+	uint64_t done = 0, part;
+
+	do {
+		part = request_part(size - done);
+		long error = storage_write(file->cap, offset,
+		    (const uint8_t *)buffer + done, part, &last);
+		if (error != 0)
+			return done != 0 ? (long)done : error;
+		if (last.done > part)
+			return -E_IO;
+		*out_position = last.position;
+		done += last.done;
+		if (offset != STORAGE_AT_POSITION)
+			offset += last.done;
+	} while (done < size && last.done != 0);
+	return (long)done;
+}
+
+static long
+write_storage(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset)
 {
 	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
-	struct message m = { { STORAGE_WRITE,
-	    moves ? file->position : offset } };
-	long done = storage_transfer(file, &m, buffer, size);
+	uint64_t position = 0;
+	long done = write_parts(file, buffer, size,
+	    moves ? file->position : offset, &position);
 
 	/* Storage knows where it was: at the end, when appending. */
 	if (moves && done > 0) {
-		file->position = m.word[2];
+		file->position = position;
 		file->moved = true;
 	}
 	return done;
@@ -163,7 +186,7 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	case FILE_STORAGE:
 		if (file->node == KIND_DIRECTORY)
 			return -E_ISDIR;
-		return storage_read(file, buffer, size, offset);
+		return read_storage(file, buffer, size, offset);
 	case FILE_CONSOLE:
 		return read_console(buffer, size);
 	case FILE_DEVICE:
@@ -183,7 +206,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 {
 	switch (file->kind) {
 	case FILE_STORAGE:
-		return storage_write(file, buffer, size, offset);
+		return write_storage(file, buffer, size, offset);
 	case FILE_CONSOLE:
 		return write_console(file->device == CONSOLE_STREAM_ERR ?
 		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
@@ -407,13 +430,13 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 		return 0;
 	if (whence < 2 && file_is_own(file))
 		return seek_here(file, offset, whence);
-	struct message m = { { STORAGE_SEEK, (uint64_t)offset, whence } };
-	long error = service_request(file->cap, &m);
+	uint64_t position;
+	long error = storage_seek(file->cap, offset, whence, &position);
 	if (error != 0)
 		return error;
 	if (file_is_own(file))
-		file->position = m.word[1];
-	return (long)m.word[1];
+		file->position = position;
+	return (long)position;
 }
 
 /* Copies through a buffer of ours; a short write ends it. */

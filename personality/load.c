@@ -25,6 +25,7 @@
 #include "user.h"
 #include "view.h"
 
+#include <idl/storage_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -80,27 +81,25 @@ program_close(struct program *program)
 static long
 open_file(struct program *p, cap_t base, const char *path, uint64_t length)
 {
-	struct message open = { { STORAGE_OPEN, OPEN_READ | OPEN_EXECUTE } };
-	/* Only read, as it is not one of proc's. */
-	const struct path where = {
-		.base = base, .text = (char *)(uintptr_t)path,
-		.length = length,
+	const struct storage_open_args in = {
+		.flags = OPEN_READ | OPEN_EXECUTE, .path = { path, length, 0 },
 	};
-	cap_t file;
-	long error = spare_open(&where, &open, &file, &p->base);
+	struct storage_open_results opened;
+	struct storage_read_results read;
+	cap_t file = CAP_NONE;
+	long error = spare_open(base, &in, &opened, &file, &p->base);
 
 	if (error != 0)
 		return error;
 	p->file = file;
-	p->size = open.word[3];
-	if (open.word[1] != KIND_REGULAR)
+	p->size = opened.size;
+	if (opened.kind != KIND_REGULAR)
 		return -E_ACCES;
-	struct message read = { { STORAGE_READ, 0, sizeof(p->head) } };
-	service_window(0, p->head, sizeof(p->head), WINDOW_WRITE);
-	error = service_call(p->file, &read, 1, 0, NULL);
+	error = storage_read(p->file, 0, p->head, sizeof(p->head), &read);
 	if (error != 0)
 		return error;
-	p->head_length = read.word[1] <= sizeof(p->head) ? read.word[1] : 0;
+	p->head_length = read.data_length <= sizeof(p->head) ?
+	    read.data_length : 0;
 	return 0;
 }
 
@@ -120,12 +119,8 @@ check_image(struct program *p)
 	    (!p->image.relocatable && p->image.low < IMAGE_LOW) ||
 	    p->image.align > 1ul << 30)
 		return -E_NOEXEC;
-	struct message map = { { STORAGE_MAP } };
-	cap_t caps[2];
-	long failed = service_call(p->file, &map, 0, 0, caps);
-	if (failed == 0)
-		p->object = caps[0];
-	return failed;
+	uint64_t size;
+	return storage_map(p->file, &size, &p->object);
 }
 
 /* The script's path takes the place of argument 0, the interpreter leads. */
@@ -341,15 +336,15 @@ tell_names(const char *name, const struct args *args)
 static void
 take_name(const struct program *p, const struct args *args)
 {
-	struct message m = { { STORAGE_PATH } };
 	const char *name = p->path;
+	uint64_t length;
 
-	service_window(0, process_path, sizeof(process_path) - 1,
-	    WINDOW_WRITE);
-	if (service_insist(p->file, &m, 1) != 0 ||
-	    m.word[1] >= sizeof(process_path))
-		m.word[1] = 0;
-	process_path[m.word[1]] = 0;
+	service_insist_begin();
+	if (storage_path(p->file, process_path, sizeof(process_path) - 1,
+	    &length) != 0 || length >= sizeof(process_path))
+		length = 0;
+	service_insist_end();
+	process_path[length] = 0;
 	for (const char *c = p->path; *c != 0; c++) {
 		if (*c == '/')
 			name = c + 1;

@@ -13,6 +13,7 @@
 #include "view.h"
 
 #include <idl/proc.h>
+#include <idl/storage_client.h>
 #include <lib/base/string.h>
 #include <abi/utcb.h>
 #include <lib/sys/sys.h>
@@ -62,6 +63,7 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 		return -E_NOENT;
 	out_path->text = buffer;
 	out_path->length = (uint64_t)length;
+	out_path->links = 0;
 	if (buffer[0] == '/') {
 		out_path->base = PROCESS_ROOT;
 		out_path->place = PATH_TOP;
@@ -73,72 +75,42 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 	return out_path->place == PATH_STORAGE ? 0 : path_enter_proc(out_path);
 }
 
-void
-path_window(unsigned index, const struct path *path)
+bool
+path_goes_on(struct path *path, long *error)
 {
-	service_window(index, path->text, path->length, WINDOW_READ);
-}
-
-/* Every buffer of a path is longer than a short path. */
-long
-path_request_at(cap_t target, const struct path *path,
-    struct message *message, cap_t *out_caps)
-{
-	if (path->length > STORAGE_SHORT_MAX) {
-		path_window(0, path);
-		return service_call(target, message, 1, 0, out_caps);
-	}
-	memcpy(&message->word[3], path->text, STORAGE_SHORT_MAX);
-	message->word[7] = STORAGE_SHORT | path->length;
-	return service_call(target, message, 0, 0, out_caps);
+	if (__builtin_expect(*error != -E_REMOTE, 1))
+		return false;
+	*error = path->links++ < STORAGE_LINKS_MAX ? path_leave_proc(path) :
+	    -E_LOOP;
+	return *error == 0;
 }
 
 long
-path_request(struct path *path, struct message *message, cap_t *out_caps)
+path_open(struct path *path, unsigned flags,
+    struct storage_open_results *out_opened, cap_t *out_cap)
 {
-	struct message request = *message;
-	long error = -E_REMOTE;
+	long error;
 
-	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
-		*message = request;
-		error = path_request_at(path->base, path, message, out_caps);
-		if (error != -E_REMOTE)
-			return error;
-		error = path_leave_proc(path);
-		if (error == 0)
-			error = -E_REMOTE;
-	}
-	return error == -E_REMOTE ? -E_LOOP : error;
-}
-
-long
-path_call(struct path *path, struct message *message, unsigned windows)
-{
-	struct message request = *message;
-	long error = -E_REMOTE;
-
-	for (unsigned i = 0; i < STORAGE_LINKS_MAX && error == -E_REMOTE; i++) {
-		*message = request;
-		path_window(0, path);
-		error = service_call(path->base, message, windows, 0, NULL);
-		if (error != -E_REMOTE)
-			return error;
-		error = path_leave_proc(path);
-		if (error == 0)
-			error = -E_REMOTE;
-	}
-	return error == -E_REMOTE ? -E_LOOP : error;
+	do {
+		const struct storage_open_args in = {
+			.flags = flags,
+			.path = { path->text, path->length, 0 },
+		};
+		error = storage_open(path->base, &in, out_opened, out_cap);
+	} while (path_goes_on(path, &error));
+	return error;
 }
 
 enum path_place
 path_place_of(const struct path *path, uint64_t inode)
 {
-	struct message m = { { STORAGE_STAT } };
+	struct storage_stat_at_results root;
 
 	if (path->base == PROCESS_PROC)
 		return PATH_PROC;
-	if (root_inode == 0 && service_request(PROCESS_ROOT, &m) == 0)
-		root_inode = m.word[1];
+	if (root_inode == 0 && storage_stat_at(PROCESS_ROOT, AT_HANDLE, path_b,
+	    0, &root) == 0)
+		root_inode = root.inode;
 	return inode != 0 && inode == root_inode ? PATH_TOP : PATH_STORAGE;
 }
 
@@ -212,32 +184,30 @@ set_working_directory(cap_t take_cap, enum path_place place)
 static long
 may_search(cap_t directory)
 {
-	struct message m = { { STORAGE_ACCESS_AT, 1, AT_HANDLE } };
-
-	service_window(0, path_b, 0, WINDOW_READ);
-	return service_call(directory, &m, 1, 0, NULL);
+	return storage_access_at(directory, 1, AT_HANDLE, path_b, 0);
 }
 
 long
 linux_chdir(const char *text)
 {
 	struct path path;
-	cap_t caps[2];
+	struct storage_open_results opened;
+	cap_t directory = CAP_NONE;
 	long error = path_get(L_AT_FDCWD, text, false, path_a, &path);
 
 	if (error != 0)
 		return error;
-	struct message m = { { STORAGE_OPEN, OPEN_PATH | OPEN_DIRECTORY, 0 } };
-	error = path_request(&path, &m, caps);
+	error = path_open(&path, OPEN_PATH | OPEN_DIRECTORY, &opened,
+	    &directory);
 	if (error != 0)
 		return error;
-	enum path_place place = path_place_of(&path, m.word[4]);
-	error = may_search(caps[0]);
+	enum path_place place = path_place_of(&path, opened.inode);
+	error = may_search(directory);
 	if (error != 0) {
-		sys_cap_delete(0, caps[0]);
+		sys_cap_delete(0, directory);
 		return error;
 	}
-	set_working_directory(caps[0], place);
+	set_working_directory(directory, place);
 	return 0;
 }
 
@@ -267,13 +237,12 @@ linux_fchdir(unsigned fd)
 static long
 path_of(cap_t handle, char *buffer, uint64_t size)
 {
-	struct message m = { { STORAGE_PATH } };
+	uint64_t length;
+	long error = storage_path(handle, buffer, size, &length);
 
-	service_window(0, buffer, size, WINDOW_WRITE);
-	long error = service_call(handle, &m, 1, 0, NULL);
 	if (error != 0)
 		return error;
-	return m.word[1] <= size ? (long)m.word[1] : -E_IO;
+	return length <= size ? (long)length : -E_IO;
 }
 
 long
@@ -291,6 +260,19 @@ linux_getcwd(char *buffer, size_t size)
 	return length + 1;
 }
 
+/* To path_b. */
+static long
+readlink_at(const struct path *path, uint64_t *out_length)
+{
+	const struct storage_readlink_at_args in = {
+		.path = { path->text, path->length, 0 },
+		.target = { path_b, sizeof(path_b), 0 },
+	};
+	long error = storage_readlink_at(path->base, &in, out_length);
+
+	return error == 0 && *out_length > sizeof(path_b) ? -E_IO : error;
+}
+
 long
 linux_readlinkat(int base, const char *text, char *buffer, size_t size)
 {
@@ -301,19 +283,17 @@ linux_readlinkat(int base, const char *text, char *buffer, size_t size)
 		return error;
 	if ((int)size <= 0)
 		return -E_INVAL;
-	struct message m = { { STORAGE_READLINK_AT } };
-	service_window(1, path_b, sizeof(path_b), WINDOW_WRITE);
-	error = path_call(&path, &m, 2);
+	uint64_t length = 0;
+	do
+		error = readlink_at(&path, &length);
+	while (path_goes_on(&path, &error));
 	if (error != 0)
 		return error;
-	long length = m.word[1] <= sizeof(path_b) ? (long)m.word[1] : -E_IO;
-	if (length < 0)
-		return length;
-	if ((size_t)length > size)
-		length = (long)size;
-	if (user_write(buffer, path_b, (size_t)length) != 0)
+	if (length > size)
+		length = size;
+	if (user_write(buffer, path_b, length) != 0)
 		return -E_FAULT;
-	return length;
+	return (long)length;
 }
 
 long

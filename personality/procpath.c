@@ -15,6 +15,7 @@
 
 #include <idl/errno.h>
 #include <idl/proc.h>
+#include <idl/storage_client.h>
 #include <abi/utcb.h>
 #include <lib/base/string.h>
 
@@ -36,11 +37,10 @@ after_proc(char *text)
 static long
 join(struct path *path)
 {
-	struct message m = { { STORAGE_PATH } };
+	uint64_t length;
+	long error = storage_path(path->base, joined, sizeof(joined) - 1,
+	    &length);
 
-	service_window(0, joined, sizeof(joined) - 1, WINDOW_WRITE);
-	long error = service_call(path->base, &m, 1, 0, NULL);
-	uint64_t length = m.word[1];
 	if (error != 0)
 		return error;
 	if (length >= sizeof(joined) ||

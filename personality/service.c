@@ -14,6 +14,8 @@
 static struct window windows[2];	/* for service_call() */
 static bool insisting, kicked;
 
+#define NOINLINE __attribute__((noinline))
+
 void
 service_window_at(unsigned index, uint64_t address, uint64_t length,
     unsigned access)
@@ -97,29 +99,42 @@ reply_error(const struct message *message)
 	return -(long)message->word[1];
 }
 
-static long
-call(cap_t target, struct message *message, const struct window *window,
+/* A call that fails leaves the message as it was. */
+static NOINLINE status_t
+call_again(cap_t target, struct message *message, const struct window *window,
     uint64_t transfer, cap_t *caps)
 {
 	status_t status = ERR_RETRY;
 
-	for (unsigned i = 0; i < window_count(transfer); i++)
-		UTCB->windows[i] = window[i];
+	for (unsigned i = 0; i < RETRIES_MAX && status == ERR_RETRY; i++) {
+		touch_windows(window, window_count(transfer));
+		status = sys_call(target, transfer, message, caps);
+	}
+	return status;
+}
+
+/* Every request passes here: what is rare is elsewhere. */
+static NOINLINE long
+call(cap_t target, struct message *message, const struct window *window,
+    uint64_t transfer, cap_t *caps)
+{
+	status_t status;
+
+	if ((transfer & IPC_WINDOWS_MASK) != 0)
+		UTCB->windows[0] = window[0];
+	if (window_count(transfer) > 1)
+		UTCB->windows[1] = window[1];
 	for (unsigned i = 0; i < (transfer & IPC_CAPS_MASK); i++)
 		UTCB->caps_out[i] = caps[i];
-	/* A call that fails leaves the message as it was. */
-	for (unsigned i = 0; i < RETRIES_MAX; i++) {
-		status = sys_call(target, transfer, message, caps);
-		if (__builtin_expect(status != ERR_RETRY, 1))
-			break;
-		touch_windows(window, window_count(transfer));
-	}
-	if (status != OK)
+	status = sys_call(target, transfer, message, caps);
+	if (__builtin_expect(status == ERR_RETRY, 0))
+		status = call_again(target, message, window, transfer, caps);
+	if (__builtin_expect(status != OK, 0))
 		return status == ERR_RETRY ? -E_FAULT : service_error(status);
 	return message->word[0] == TAG_REPLY_OK ? 0 : reply_error(message);
 }
 
-static long
+static NOINLINE long
 insist(cap_t target, struct message *message, const struct window *window,
     uint64_t transfer, cap_t *caps)
 {
@@ -163,21 +178,21 @@ long
 service_call(cap_t target, struct message *message, unsigned window_count,
     unsigned caps, cap_t *out_caps)
 {
-	cap_t passed[2] = { UTCB->caps_out[0], UTCB->caps_out[1] };
-	long error;
+	static cap_t passed[2];
 
 	/* Servers cannot see how long a window is; no request uses these words. */
 	if (window_count > 0)
 		message->word[7] = windows[0].length_access >> 2;
 	if (window_count > 1)
 		message->word[6] = windows[1].length_access >> 2;
-	error = wire_call(target, message, windows,
-	    wire_transfer(window_count, caps), passed);
-	if (error == 0 && out_caps != NULL) {
-		out_caps[0] = passed[0];
-		out_caps[1] = passed[1];
+	/* Who passes capabilities gets none back. */
+	if (caps > 0) {
+		passed[0] = UTCB->caps_out[0];
+		passed[1] = UTCB->caps_out[1];
+		out_caps = passed;
 	}
-	return error;
+	return wire_call(target, message, windows,
+	    wire_transfer(window_count, caps), out_caps);
 }
 
 long

@@ -7,6 +7,7 @@
 
 #include <idl/errno.h>
 #include <idl/proc.h>
+#include <idl/storage_client.h>
 #include <lib/sys/sys.h>
 
 #define SPARES	4u
@@ -19,14 +20,14 @@ static struct {
 
 static unsigned count;
 
-/* Index of a spare for the path, or count. */
+/* Index of a spare for a path below base, or count. */
 static unsigned
-find(const struct path *path)
+find(cap_t base, const struct wire_bytes *path)
 {
 	unsigned i = 0;
+	bool absolute = *(const char *)path->bytes == '/';
 
-	while (i < count && path->text[0] != '/' &&
-	    spares[i].base != path->base)
+	while (i < count && !absolute && spares[i].base != base)
 		i++;
 	return i;
 }
@@ -49,21 +50,36 @@ lasting_base(cap_t base)
 	    base : CAP_NONE;
 }
 
-long
-spare_open(const struct path *path, struct message *message, cap_t *out_cap,
-    cap_t *out_base)
+/* -E_STALE: not with this one. */
+static long
+reopen(cap_t spare, const struct storage_open_args *in,
+    struct storage_open_results *out_opened)
 {
-	struct message reopen = *message;
+	const struct storage_reopen_args again = {
+		.flags = in->flags, .mode = in->mode, .path = in->path,
+	};
+	struct storage_reopen_results got;
+	long error = storage_reopen(spare, &again, &got);
+
+	if (error != 0)
+		return error;
+	*out_opened = (struct storage_open_results){
+		.kind = got.kind, .device = got.device, .size = got.size,
+		.inode = got.inode,
+	};
+	return 0;
+}
+
+long
+spare_open(cap_t base, const struct storage_open_args *in,
+    struct storage_open_results *out_opened, cap_t *out_cap, cap_t *out_base)
+{
 	/* proc has none. */
-	unsigned i = path->base == PROCESS_PROC ? count : find(path);
-	cap_t caps[4];
-	long error;
+	unsigned i = base == PROCESS_PROC ? count : find(base, &in->path);
 
 	if (i < count) {
-		reopen.word[0] = STORAGE_REOPEN;
-		error = path_request_at(spares[i].cap, path, &reopen, NULL);
+		long error = reopen(spares[i].cap, in, out_opened);
 		if (error == 0) {
-			*message = reopen;
 			*out_cap = spares[i].cap;
 			*out_base = spares[i].base;
 			spares[i] = spares[--count];
@@ -73,18 +89,21 @@ spare_open(const struct path *path, struct message *message, cap_t *out_cap,
 			return error;
 		forget(i);
 	}
-	error = path_request_at(path->base, path, message, caps);
-	*out_cap = caps[0];
-	*out_base = lasting_base(path->base);
-	return error;
+	*out_base = lasting_base(base);
+	return storage_open(base, in, out_opened, out_cap);
 }
 
 void
 spare_close(cap_t take_cap, cap_t base, bool shared)
 {
-	struct message m = { { STORAGE_RETIRE } };
+	long error = -E_BUSY;
 
-	if (shared || count == SPARES || service_insist(take_cap, &m, 0) != 0) {
+	if (!shared && count < SPARES) {
+		service_insist_begin();
+		error = storage_retire(take_cap);
+		service_insist_end();
+	}
+	if (error != 0) {
 		sys_cap_delete(CAP_NONE, take_cap);
 		return;
 	}

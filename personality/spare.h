@@ -11,18 +11,17 @@
  */
 #pragma once
 
-#include <idl/message.h>
 #include <abi/object.h>
+#include <idl/storage.h>
 #include <stdbool.h>
 
-struct path;
-
 /*
- * STORAGE_OPEN in *message: with a spare or without. The handle, and in
- * *out_base what file.base shall be. 0 or -E_*.
+ * Opens below base, with a spare or without. The handle, and in *out_base what
+ * file.base shall be. 0 or -E_*.
  */
-long spare_open(const struct path *path, struct message *message,
-    cap_t *out_cap, cap_t *out_base);
+long spare_open(cap_t base, const struct storage_open_args *in,
+    struct storage_open_results *out_opened, cap_t *out_cap,
+    cap_t *out_base);
 /* Closes; takes the handle, if it can, and deletes it otherwise. */
 void spare_close(cap_t take_cap, cap_t base, bool shared);
 /* Before a fork. */

@@ -7,6 +7,7 @@
 #include "thread.h"
 #include "user.h"
 
+#include <idl/storage_client.h>
 #include <lib/base/string.h>
 #include <abi/utcb.h>
 #include <lib/sys/sys.h>
@@ -45,9 +46,10 @@ local_status(const struct file *file, struct storage_stat *out)
 
 /* Only device nodes have a device there: of others it is where they lie. */
 static void
-status_from(const struct message *m, bool of_proc, struct storage_stat *out)
+status_from(const struct storage_stat_at_results *results, bool of_proc,
+    struct storage_stat *out)
 {
-	storage_stat_from_words(&m->word[1], out);
+	*out = file_status_unpack(results);
 	if (of_proc)
 		out->device = DEVICE_OF_PROC;
 }
@@ -56,13 +58,13 @@ status_from(const struct message *m, bool of_proc, struct storage_stat *out)
 static long
 terminal_status(const struct file *file, struct storage_stat *out)
 {
-	struct message m = { { STORAGE_STAT_AT } };
+	struct storage_stat_at_results results;
 	char path[TERMINAL_PATH_MAX];
+	long error = storage_stat_at(PROCESS_ROOT, 0, path,
+	    terminal_path(file, path), &results);
 
-	service_window(0, path, terminal_path(file, path), WINDOW_READ);
-	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
 	if (error == 0)
-		storage_stat_from_words(&m.word[1], out);
+		*out = file_status_unpack(&results);
 	else if (error == -E_NOENT)
 		local_status(file, out);
 	return error == -E_NOENT ? 0 : error;
@@ -71,7 +73,7 @@ terminal_status(const struct file *file, struct storage_stat *out)
 long
 file_status(const struct file *file, struct storage_stat *out)
 {
-	struct message m = { { STORAGE_STAT } };
+	struct storage_stat_at_results results;
 
 	if (file->kind == FILE_TERMINAL)
 		return terminal_status(file, out);
@@ -79,9 +81,9 @@ file_status(const struct file *file, struct storage_stat *out)
 		local_status(file, out);
 		return 0;
 	}
-	long error = service_request(file->cap, &m);
+	long error = storage_stat_at(file->cap, AT_HANDLE, path_b, 0, &results);
 	if (error == 0)
-		status_from(&m, file->place == PATH_PROC, out);
+		status_from(&results, file->place == PATH_PROC, out);
 	return error;
 }
 
@@ -109,12 +111,15 @@ status_at(int base, const char *text, unsigned flags,
 		const struct file *file = fd_file((unsigned)own);
 		return file == NULL ? -E_NOENT : file_status(file, out);
 	}
-	struct message m = { { STORAGE_STAT_AT,
-	    ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
-	    (path.length == 0 ? AT_HANDLE : 0) } };
-	error = path_request(&path, &m, NULL);
+	struct storage_stat_at_results results;
+	unsigned at = (flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0;
+	do
+		error = storage_stat_at(path.base,
+		    at | (path.length == 0 ? AT_HANDLE : 0), path.text,
+		    path.length, &results);
+	while (path_goes_on(&path, &error));
 	if (error == 0)
-		status_from(&m, path.base == PROCESS_PROC ||
+		status_from(&results, path.base == PROCESS_PROC ||
 		    (path.length == 0 && path.place == PATH_PROC), out);
 	return error;
 }
@@ -223,10 +228,7 @@ static long
 give_statfs(bool of_proc, struct linux_statfs *out)
 {
 	struct storage_statfs s;
-	struct message m = { { STORAGE_STATFS } };
-
-	service_window(0, &s, sizeof(s), WINDOW_WRITE);
-	long error = service_call(PROCESS_ROOT, &m, 1, 0, NULL);
+	long error = storage_statfs(PROCESS_ROOT, &s);
 	if (error != 0)
 		return error;
 	if (of_proc)
@@ -260,19 +262,33 @@ linux_fstatfs(unsigned fd, struct linux_statfs *out)
 	return give_statfs(file->place == PATH_PROC, out);
 }
 
+/* AT_* for Linux's. */
+static unsigned
+at_flags(unsigned flags)
+{
+	return ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
+	    ((flags & L_AT_EMPTY_PATH) != 0 ? AT_HANDLE : 0);
+}
+
 /* Permission questions */
 
 long
-linux_faccessat2(int base, const char *path, unsigned mode, unsigned flags)
+linux_faccessat2(int base, const char *text, unsigned mode, unsigned flags)
 {
+	struct path path;
 	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
 	unsigned known = L_AT_SYMLINK_NOFOLLOW | L_AT_EACCESS | L_AT_EMPTY_PATH;
 
 	if ((mode & ~7u) != 0 || (flags & ~known) != 0)
 		return -E_INVAL;
-	return file_at(base, path, empty, STORAGE_ACCESS_AT, (uint64_t[3]){
-	    mode, ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
-	    (empty ? AT_HANDLE : 0) });
+	long error = path_get(base, text, empty, path_a, &path);
+	if (error != 0)
+		return error;
+	do
+		error = storage_access_at(path.base, mode,
+		    at_flags(flags), path.text, path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -289,31 +305,74 @@ linux_access(const char *path, unsigned mode)
 
 /* Changes */
 
-/* The same request on an open file: an empty path relative to its handle. */
+/* The path of an open file: empty, relative to its own handle. */
 static long
-change_open(unsigned fd, uint64_t tag, const uint64_t words[3])
+open_file_path(unsigned fd, struct path *out_path)
 {
 	const struct file *file = fd_file(fd);
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
+	if (file->kind == FILE_TERMINAL) {
+		*out_path = (struct path){ .base = PROCESS_ROOT,
+		    .text = path_a, .length = terminal_path(file, path_a) };
+		return 0;
+	}
 	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
 		return -E_PERM;
-	struct message m = { { tag, words[0], words[1], words[2] } };
-	if (file->kind == FILE_TERMINAL) {
-		service_window(0, path_a, terminal_path(file, path_a),
-		    WINDOW_READ);
-		return service_call(PROCESS_ROOT, &m, 1, 0, NULL);
-	}
-	service_window(0, path_a, 0, WINDOW_READ);
-	return service_call(file->cap, &m, 1, 0, NULL);
+	*out_path = (struct path){ .base = file->cap, .text = path_a };
+	return 0;
+}
+
+static long
+change_mode(struct path *path, unsigned mode, unsigned at)
+{
+	long error;
+
+	do
+		error = storage_chmod_at(path->base, mode & 07777, at,
+		    path->text, path->length);
+	while (path_goes_on(path, &error));
+	return error;
+}
+
+static long
+change_owner(struct path *path, unsigned uid, unsigned gid, unsigned at)
+{
+	long error;
+
+	do {
+		const struct storage_chown_at_args in = {
+			.uid = uid, .gid = gid, .flags = at,
+			.path = { path->text, path->length, 0 },
+		};
+		error = storage_chown_at(path->base, &in);
+	} while (path_goes_on(path, &error));
+	return error;
+}
+
+static long
+change_times(struct path *path, const uint64_t ns[2], unsigned at)
+{
+	long error;
+
+	do {
+		const struct storage_utimens_at_args in = {
+			.atime_ns = ns[0], .mtime_ns = ns[1], .flags = at,
+			.path = { path->text, path->length, 0 },
+		};
+		error = storage_utimens_at(path->base, &in);
+	} while (path_goes_on(path, &error));
+	return error;
 }
 
 long
-linux_fchmodat(int base, const char *path, unsigned mode)
+linux_fchmodat(int base, const char *text, unsigned mode)
 {
-	return file_at(base, path, false, STORAGE_CHMOD_AT,
-	    (uint64_t[3]){ mode & 07777, 0 });
+	struct path path;
+	long error = path_get(base, text, false, path_a, &path);
+
+	return error != 0 ? error : change_mode(&path, mode, 0);
 }
 
 long
@@ -325,21 +384,24 @@ linux_chmod(const char *path, unsigned mode)
 long
 linux_fchmod(unsigned fd, unsigned mode)
 {
-	return change_open(fd, STORAGE_CHMOD_AT,
-	    (uint64_t[3]){ mode & 07777, AT_HANDLE });
+	struct path path;
+	long error = open_file_path(fd, &path);
+
+	return error != 0 ? error : change_mode(&path, mode, AT_HANDLE);
 }
 
 long
-linux_fchownat(int base, const char *path, unsigned uid, unsigned gid,
+linux_fchownat(int base, const char *text, unsigned uid, unsigned gid,
     unsigned flags)
 {
-	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
+	struct path path;
 
 	if ((flags & ~(unsigned)(L_AT_SYMLINK_NOFOLLOW | L_AT_EMPTY_PATH)) != 0)
 		return -E_INVAL;
-	return file_at(base, path, empty, STORAGE_CHOWN_AT, (uint64_t[3]){
-	    uid, gid, ((flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0) |
-	    (empty ? AT_HANDLE : 0) });
+	long error = path_get(base, text, (flags & L_AT_EMPTY_PATH) != 0,
+	    path_a, &path);
+	return error != 0 ? error :
+	    change_owner(&path, uid, gid, at_flags(flags));
 }
 
 long
@@ -358,26 +420,29 @@ linux_lchown(const char *path, unsigned uid, unsigned gid)
 long
 linux_fchown(unsigned fd, unsigned uid, unsigned gid)
 {
-	return change_open(fd, STORAGE_CHOWN_AT,
-	    (uint64_t[3]){ uid, gid, AT_HANDLE });
+	struct path path;
+	long error = open_file_path(fd, &path);
+
+	return error != 0 ? error : change_owner(&path, uid, gid, AT_HANDLE);
 }
 
 /* Times; ns[] may hold TIME_NOW and TIME_OMIT. */
 static long
-set_times(int base, const char *path, const uint64_t ns[2], unsigned flags)
+set_times(int base, const char *text, const uint64_t ns[2], unsigned flags)
 {
-	uint64_t words[3] = { ns[0], ns[1],
-	    (flags & L_AT_SYMLINK_NOFOLLOW) != 0 ? AT_NOFOLLOW : 0 };
+	struct path path;
+	long error;
 
 	if (ns[0] == TIME_OMIT && ns[1] == TIME_OMIT)
 		return 0;
-	if (path == NULL && base != L_AT_FDCWD) {
-		words[2] = AT_HANDLE;
-		return change_open((unsigned)base, STORAGE_UTIMENS_AT, words);
+	if (text == NULL && base != L_AT_FDCWD) {
+		flags = L_AT_EMPTY_PATH;
+		error = open_file_path((unsigned)base, &path);
+	} else {
+		error = path_get(base, text, (flags & L_AT_EMPTY_PATH) != 0,
+		    path_a, &path);
 	}
-	bool empty = (flags & L_AT_EMPTY_PATH) != 0;
-	words[2] |= empty ? AT_HANDLE : 0;
-	return file_at(base, path, empty, STORAGE_UTIMENS_AT, words);
+	return error != 0 ? error : change_times(&path, ns, at_flags(flags));
 }
 
 #define UTIME_NOW	0x3fffffff

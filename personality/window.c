@@ -6,6 +6,7 @@
 #include "user.h"
 
 #include <abi/utcb.h>
+#include <idl/storage_client.h>
 #include <lib/sys/sys.h>
 
 #define WINDOWS		16u
@@ -93,23 +94,25 @@ map_watches(cap_t memory)
 
 /* Takes what storage gave; without a window storage is asked as before. */
 static void
-map_window(struct file *file, const struct message *reply, const cap_t *caps)
+map_window(struct file *file, const struct storage_window_results *in,
+    cap_t memory, cap_t watches)
 {
-	uint64_t size = reply->word[1], watch = reply->word[2];
+	uint64_t size = in->size;
 	uint64_t length = (size + PAGE_MASK) & ~PAGE_MASK;
 	struct view *w;
 
-	if (size == 0 || length > WINDOW_ROOM || watch >= STORAGE_WATCHES ||
-	    !map_watches(caps[1]))
+	if (size == 0 || length > WINDOW_ROOM ||
+	    in->watch >= STORAGE_WATCHES || !map_watches(watches))
 		return;
 	w = choose();
-	if (sys_map(PROCESS_VSPACE, place_of(w), caps[0], 0, length,
+	if (sys_map(PROCESS_VSPACE, place_of(w), memory, 0, length,
 	    MAP_READ | MAP_NOCLONE) != OK)
 		return;
 	*w = (struct view){
 		.file = file,
-		.watch = (const volatile uint64_t *)WATCHES_PLACE + watch,
-		.version = reply->word[3],
+		.watch = (const volatile uint64_t *)WATCHES_PLACE +
+		    in->watch,
+		.version = in->version,
 		.size = size,
 		.length = length,
 		.used = ++tick,
@@ -120,23 +123,24 @@ map_window(struct file *file, const struct message *reply, const cap_t *caps)
 static void
 open_window(struct file *file)
 {
-	struct message m = { { STORAGE_WINDOW } };
-	cap_t caps[4] = { CAP_NONE, CAP_NONE };
+	struct storage_window_results window;
+	cap_t memory, watches;
 
-	if (service_call(file->cap, &m, 0, 0, caps) != 0)
+	if (storage_window(file->cap, &window, &memory, &watches) != 0)
 		return;
-	map_window(file, &m, caps);
-	sys_cap_delete(CAP_NONE, caps[0]);
-	sys_cap_delete(CAP_NONE, caps[1]);
+	map_window(file, &window, memory, watches);
+	sys_cap_delete(CAP_NONE, memory);
+	sys_cap_delete(CAP_NONE, watches);
 }
 
 void
-window_note(struct file *file, const struct message *reply, uint64_t size)
+window_note(struct file *file, const struct storage_read_results *reply,
+    uint64_t size)
 {
 	if (file->window != 0) {
 		struct view *w = &views[file->window - 1u];
-		w->size = reply->word[2];
-		w->version = reply->word[3];
+		w->size = reply->size;
+		w->version = reply->version;
 		/* It has grown: the next small reads open a larger one. */
 		if (w->size > w->length)
 			window_drop(file);

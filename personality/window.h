@@ -15,13 +15,13 @@
 
 #include "file.h"
 
-#include <idl/message.h>
+#include <idl/storage.h>
 
 /* Bytes read, or -1: ask storage. size > 0, offset is a real one. */
 long window_read(struct file *file, void *buffer, uint64_t size,
     uint64_t offset);
 /* What storage answered to a READ of so many bytes. */
-void window_note(struct file *file, const struct message *reply,
+void window_note(struct file *file, const struct storage_read_results *reply,
     uint64_t size);
 /* The file goes. */
 void window_drop(struct file *file);

@@ -16,6 +16,7 @@ GENERATOR = os.path.join(ROOT, "build", "host-asan", "tools", "capnpc-bennu")
 SAMPLE = os.path.join(ROOT, "build", "host-asan", "sample")
 TESTS = os.path.join(ROOT, "tools", "capnpc", "test")
 FLAGS = ["-Wall", "-Wextra", "-Werror", f"-I{SAMPLE}", f"-I{ROOT}"]
+SYSTEM = "/usr/include/capnp"
 GOLDEN = os.path.join(TESTS, "tiny.golden")
 
 HEAD = """@0xbe44000000003001;
@@ -29,7 +30,11 @@ REFUSED = [
      "needs $tag"),
     ('m @0 () -> () $B.tag(1) $B.errors("");', "needs $replay"),
     ('m @0 () -> () $B.tag(1) $B.replay(keyed) $B.errors("");',
-     r"\$replay\(keyed\) needs kept replies"),
+     r"it needs \$trust\(0xe\)"),
+    ('m @0 (d :Data $B.max(1)) -> () $B.tag(1) $B.replay(keyed) '
+     '$B.trust(0xe) $B.errors("");', "has words only"),
+    ('m @0 (x :UInt64 $B.word(7)) -> () $B.tag(1) $B.replay(keyed) '
+     '$B.trust(0xe) $B.errors("");', "has words only"),
     ("m @0 () -> () $B.tag(1) $B.replay(any);", "needs $errors"),
     ('m @0 () -> () $B.tag(1) $B.replay(any) $B.errors("bad things");',
      r"\$errors is not"),
@@ -163,7 +168,7 @@ class CompilerTest(unittest.TestCase):
                 self.refuse(body, message)
 
     def test_own_accessors_are_those_it_generates_of_schema_capnp(self):
-        done = generate(self.folder.name, "/usr/include/capnp/schema.capnp")
+        done = generate(self.folder.name, os.path.join(SYSTEM, "schema.capnp"))
         self.assertEqual(done.stderr, "")
         with open(os.path.join(self.folder.name, "idl", "schema.capnp.h"),
                   encoding="utf-8") as file:
@@ -176,6 +181,42 @@ class CompilerTest(unittest.TestCase):
             for short, full in SAME.items():
                 name = name.replace(short, full)
             self.assertEqual(made.get(name), place, name)
+
+    def compiles(self, header):
+        subprocess.run(
+            ["gcc", "-std=c17", "-fsyntax-only", *FLAGS[:3], "-Wshadow",
+             "-Wno-unused-function", f"-I{self.folder.name}", f"-I{ROOT}",
+             "-x", "c", "-include", f"idl/{header}", os.devnull], check=True,
+            timeout=60)
+
+    def test_schemas_of_others_become_c_that_compiles(self):
+        every = [os.path.join(SYSTEM, name + ".capnp") for name in
+                 ("rpc", "rpc-twoparty", "persistent", "schema", "c++",
+                  "stream")]
+        subprocess.run(
+            ["capnp", "compile", f"-o{GENERATOR}:{self.folder.name}",
+             f"--src-prefix={SYSTEM}", *every], check=True, timeout=60,
+            capture_output=True)
+        for name in ("rpc", "rpc_twoparty", "persistent", "schema", "c__",
+                     "stream"):
+            self.compiles(name + ".capnp.h")
+
+    def test_comments_and_texts_cannot_leave_their_place(self):
+        schema = os.path.join(self.folder.name, "odd.capnp")
+        with open(schema, "w", encoding="utf-8") as file:
+            file.write(HEAD + """
+interface Odd $B.place("x") {
+  # A comment */ int x = ; /* that ends.
+  const text :Text = "a\\"b\\\\c\\n";
+  m @0 (a :UInt32 $B.doc("*/ int y = ;")) -> ()
+      $B.tag(1) $B.replay(any) $B.errors("E_IO: */ int z = ;");
+  # And */ another.
+}
+""")
+        done = generate(self.folder.name, schema)
+        self.assertEqual(done.stderr, "")
+        for header in ("odd.h", "odd_client.h", "odd_server.h"):
+            self.compiles(header)
 
     def test_what_is_no_request_is_refused(self):
         for data in (b"", b"1234567", b"\xff" * 64, b"\0" * 4096):

@@ -43,6 +43,10 @@ def component(path):
 
 
 def library_allows(own, target):
+    # Generated calls and dispatchers stand on the system; codecs do not.
+    if target.startswith("idl/") and target.endswith(("_client.h",
+                                                      "_server.h")):
+        return own in SYSTEM_LIBRARIES
     if not target.startswith("lib/"):
         return target.startswith(("abi/", "idl/"))
     other = component(target)

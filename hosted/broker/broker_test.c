@@ -10,6 +10,7 @@
 #include <lib/channel/statistics.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 
@@ -258,6 +259,47 @@ TEST(test_event_ends_a_sleep)
 	EXPECT_EQ(left.event.kind, CHANNEL_PEER_GONE);
 	end_drop(&left);
 	waitpid(child, &status, 0);
+	end_close(&left);
+	finish();
+}
+
+/* A child that was forked holds everything open that its parent had. */
+TEST(test_death_is_seen_though_a_child_lives_on)
+{
+	pid_t child;
+	int alive[2];
+	char byte;
+
+	start(NULL);
+	EXPECT_EQ(pipe(alive), 0);
+	EXPECT_EQ(end_create(&left, "a", &small, &receives), OK);
+	child = fork();
+	if (child == 0) {
+		struct end own = { .domain = harness_connect(&harness) };
+
+		if (end_open(&own, "a", &sends) != OK)
+			_exit(1);
+		close(alive[0]);
+		if (fork() == 0) {
+			(void)!write(alive[1], "", 1);
+			harness_pause_ms(5000);
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	close(alive[1]);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(left.event.kind, CHANNEL_LANE_IN);
+	EXPECT_EQ(read(alive[0], &byte, 1), 1);
+	kill(child, SIGKILL);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(left.event.kind, CHANNEL_PEER_GONE);
+	/* It lives: nothing, not the end, is there to be read. */
+	fcntl(alive[0], F_SETFL, O_NONBLOCK);
+	EXPECT(read(alive[0], &byte, 1) < 0 && errno == EAGAIN);
+	close(alive[0]);
+	waitpid(child, NULL, 0);
 	end_close(&left);
 	finish();
 }

@@ -68,6 +68,7 @@ struct client {
 	struct broker *broker;
 	uint64_t number;	/* never used again */
 	int	 socket;
+	int	 process;	/* descriptor that tells its end; -1: unknown */
 	uint32_t pid;
 	struct policy_subject subject;
 	struct policy_limits limits;
@@ -227,6 +228,10 @@ void member_revoke(struct member *member);
 
 /* client.c */
 struct client *client_make(struct broker *broker, int socket);
+/* In epoll, for the end of the process, beside the client itself. */
+void *client_end_mark(struct client *client);
+/* The client, if `what` is its mark; else NULL. */
+struct client *client_ended(void *what);
 void client_kill(struct client *client);	/* freed by clients_bury */
 void clients_bury(struct broker *broker);
 /* Something is to be told to the client. */

@@ -100,7 +100,10 @@ take_answer(struct channel *channel, struct lane_out *lane,
 	return status;
 }
 
-/* ERR_EMPTY: not there yet. Throws away what is too late. */
+/*
+ * ERR_EMPTY: not there yet. Throws away what is too late. Requests are answered
+ * in their order, each once: so this comes to an end whatever is there.
+ */
 static status_t
 find_answer(struct channel *channel, struct lane_out *lane,
     struct channel_exchange *exchange, uint64_t request)
@@ -110,12 +113,14 @@ find_answer(struct channel *channel, struct lane_out *lane,
 
 	for (;;) {
 		status = ring_peek(&lane->back, &message);
-		if (status == OK && message.tag > request)
+		if (status == OK && (message.tag > request ||
+		    message.tag < lane->answered))
 			status = ERR_CORRUPT;
 		if (status == ERR_CORRUPT)
 			channel_corrupt_out(channel, lane);
 		if (status != OK)
 			return status;
+		lane->answered = message.tag + 1;
 		if (message.tag == request)
 			return take_answer(channel, lane, exchange, &message);
 		ring_release(&lane->back);

@@ -156,6 +156,26 @@ test_forged_answer_costs_its_lane_only(void)
 }
 
 static void
+test_an_answer_that_comes_again_is_forged(void)
+{
+	struct pair pair = open_sync();
+	uint64_t answer;
+	size_t length = sizeof(answer);
+	void *room;
+
+	give_up(&pair, 1);
+	KTAP_EQUAL(receive_number(pair.receiver), 1);
+	struct ring_producer *back = &lane_in_at(pair.receiver, 0)->back;
+	for (unsigned i = 0; i < 2; i++) {
+		must(ring_reserve(back, 8, &room), "room");
+		memset(room, 0, 8);
+		ring_commit(back, 8, 1, 0);
+	}
+	KTAP_EQUAL(call(pair.sender, 2, &answer, &length), ERR_CORRUPT);
+	pair_close(&pair);
+}
+
+static void
 test_answer_longer_than_its_room_is_lost_and_says_so(void)
 {
 	struct pair pair = open_sync();
@@ -185,6 +205,7 @@ main(void)
 		KTAP_TEST(test_answer_to_a_caller_that_left_says_gone),
 		KTAP_TEST(test_calls_are_for_sync_channels_only),
 		KTAP_TEST(test_forged_answer_costs_its_lane_only),
+		KTAP_TEST(test_an_answer_that_comes_again_is_forged),
 		KTAP_TEST(test_answer_longer_than_its_room_is_lost_and_says_so),
 	};
 	if (channel_domain_private(&domain) != OK)

@@ -48,10 +48,8 @@ begin(struct channel *channel, const char *name,
 	/* Different from any that is there: the first operation looks. */
 	channel->member.generation_seen = ring_load(channel->generation,
 	    RING_RELAXED) - 1;
-	if (token != NULL) {
-		channel->token_tag = token->tag;
-		channel->token_nonce = token->nonce;
-	}
+	if (token != NULL)
+		channel->token = *token;
 	channel->groups = ~0ul;
 	channel->kind = lane_kind(CHANNEL_RAW, 0);
 	channel->inline_max = lane_inline_max(config);

@@ -339,8 +339,7 @@ channel_check(struct channel *channel, const struct token *token,
 		return status;
 	if ((channel->role & role) == 0)
 		return ERR_STATE;
-	if (token != NULL && (token->tag != channel->token_tag ||
-	    token->nonce != channel->token_nonce) &&
+	if (token != NULL && token_difference(&channel->token, token) != 0 &&
 	    (rights_of(channel, token) & needed) != needed)
 		return ERR_RIGHT;
 	if (needed != TOKEN_SEND || !channel->stale)

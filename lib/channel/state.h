@@ -29,6 +29,7 @@ struct lane_out {
 	struct lane_place place;
 	enum channel_serializer strictness;	/* what it may use at least */
 	uint64_t sent;		/* SYNC: messages, the next request's number */
+	uint64_t answered;	/* SYNC: requests before this one */
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
@@ -89,7 +90,7 @@ struct known_token {
 struct channel {
 	/* What every operation reads. */
 	const uint64_t *generation;
-	uint64_t token_tag, token_nonce;
+	struct token token;	/* of the open */
 	struct lane_out *fast_out;
 	struct lane_in *fast_in;
 	struct channel_statistics *counters;
@@ -102,12 +103,10 @@ struct channel {
 	struct channel_domain *domain;
 
 	struct channel_member member;
-	struct token token;	/* of the open */
 	unsigned role;
 	enum channel_serializer serializer;	/* asked for by this member */
 	struct known_token known[TOKENS_KNOWN];
 	uint32_t known_next;
-	bool	 has_token;
 	bool	 revoked;
 	bool	 stale;		/* kind is weaker than some lane allows */
 	bool	 had_senders;
@@ -173,8 +172,8 @@ channel_is_lossy(const struct channel *channel)
 static inline bool
 channel_is_known(const struct channel *channel, const struct token *token)
 {
-	return (token == NULL || (token->tag == channel->token_tag &&
-	    token->nonce == channel->token_nonce)) &&
+	return (token == NULL ||
+	    token_difference(&channel->token, token) == 0) &&
 	    ring_load(channel->generation, RING_ACQUIRE) ==
 	    channel->member.generation_seen;
 }

@@ -4,7 +4,7 @@
 
 #include "state.h"
 
-#include <ktap.h>
+#include <lib/ktap/ktap.h>
 #include <stdlib.h>
 
 #define NOTHING	(~0ul)

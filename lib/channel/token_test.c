@@ -141,6 +141,29 @@ test_who_acts_needs_the_right_too(void)
 }
 
 static void
+test_every_changed_bit_of_a_token_is_refused(void)
+{
+	uint64_t object = new_object();
+	struct token owner = mint(object, TOKEN_ALL, 15), forged;
+	struct channel_config config = { 0 };
+	struct channel *channel = create_as(&config, &owner);
+	struct channel *receiver = open_as(CHANNEL_RECEIVER, &owner);
+	struct channel *sender = open_as(CHANNEL_SENDER, &owner);
+
+	for (unsigned bit = 0; bit < 8 * sizeof(forged); bit++) {
+		forged = owner;
+		((uint8_t *)&forged)[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		KTAP_EQUAL(channel_send_until(sender, "x", 1, &forged,
+		    CHANNEL_NOW), ERR_RIGHT);
+	}
+	KTAP_EQUAL(channel_send_until(sender, "x", 1, &owner, CHANNEL_NOW),
+	    OK);
+	channel_close(sender);
+	channel_close(receiver);
+	channel_close(channel);
+}
+
+static void
 test_nothing_of_a_revoked_sender_is_received(void)
 {
 	uint64_t object = new_object();
@@ -381,6 +404,7 @@ main(void)
 		KTAP_TEST(test_each_role_needs_its_right),
 		KTAP_TEST(test_token_of_another_channel_is_stale),
 		KTAP_TEST(test_who_acts_needs_the_right_too),
+		KTAP_TEST(test_every_changed_bit_of_a_token_is_refused),
 		KTAP_TEST(test_nothing_of_a_revoked_sender_is_received),
 		KTAP_TEST(test_revoked_receiver_gets_nothing_more),
 		KTAP_TEST(test_revocation_reaches_members_of_a_channel_without_a_name),

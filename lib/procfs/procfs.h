@@ -16,7 +16,7 @@
 #pragma once
 
 #include <idl/libos.h>
-#include <idl/storage.h>
+#include <idl/file.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

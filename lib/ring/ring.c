@@ -106,7 +106,6 @@ read_head(struct ring_producer *producer)
 	if (head - producer->head > published - producer->head ||
 	    head % RING_LINE != 0) {
 		producer->corrupt = true;
-		producer->stop = producer->line;
 		return ERR_CORRUPT;
 	}
 	producer->head = head;
@@ -206,6 +205,9 @@ ring_make_room(struct ring_producer *producer, uint32_t length)
 	struct ring_line *end = producer->memory->lines +
 	    producer->size / RING_LINE;
 
+	/* From here on every reserve comes here. */
+	if (status == ERR_CORRUPT)
+		producer->stop = producer->line;
 	if (status != OK)
 		return status;
 	if (producer->line != end &&

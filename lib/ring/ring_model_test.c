@@ -362,4 +362,35 @@ TEST(test_lossy_messages_are_whole_and_the_lost_are_counted)
 	    .body = { overwrite_all, take_some }, .check = take_rest });
 }
 
+static void
+overwrite_waking(void)
+{
+	for (uint32_t i = 0; i < messages; i++) {
+		uint64_t data = i * 3 + 1;
+		(void)ring_overwrite(&world.producer, &data, 8, i);
+		if (ring_producer_must_wake(&world.producer))
+			interleave_wake(ring_consumer_word(memory));
+	}
+}
+
+static void
+take_sleeping(void)
+{
+	while (world.received < messages) {
+		if (take_one() == OK ||
+		    !ring_consumer_prepare_sleep(&world.consumer))
+			continue;
+		interleave_sleep(ring_consumer_word(memory), 1);
+		ring_consumer_awake(&world.consumer);
+	}
+}
+
+TEST(test_who_sleeps_is_woken_though_its_message_is_overwritten)
+{
+	messages = at_least(4, 5);
+	explore((struct interleave_program){ .name = "lossy sleep",
+	    .body = { overwrite_waking, take_sleeping },
+	    .check = take_rest });
+}
+
 TEST_MAIN(0)

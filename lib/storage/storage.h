@@ -21,7 +21,7 @@
 
 #include <abi/status.h>
 #include <idl/errno.h>
-#include <idl/storage.h>
+#include <idl/file.h>
 #include <lib/arena/arena.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -7,6 +7,7 @@
 
 #include <idl/errno.h>
 #include <lib/service/service.h>
+#include <lib/wire/outbox.h>
 #include <lib/wire/wire.h>
 
 /* What a handler of a method that parks returns beside 0 and errors. */

@@ -282,11 +282,11 @@ put_process(struct procfs_text *text, const struct proc_file *file,
 	procfs_process_file(text, kind, &shown);
 }
 
-static int
-read_file(const struct files_request *request, struct proc_file *file)
+static unsigned
+handle_read(struct storage_context *context, struct service_call *call,
+    const struct storage_read_args *in, struct storage_read_results *out)
 {
-	uint64_t offset = request->word[1];
-	uint64_t wanted = request->word[2];
+	struct proc_file *file = context->file;
 	struct procfs_machine machine;
 	struct procfs_text text = { .buffer = content };
 
@@ -294,23 +294,26 @@ read_file(const struct files_request *request, struct proc_file *file)
 		return E_ISDIR;
 	if (is_gone(file))
 		return E_SRCH;
-	text.size = wanted < sizeof(content) ? wanted : sizeof(content);
-	text.skip = offset == STORAGE_AT_POSITION ? file->position : offset;
-	offset = text.skip;
+	text.size = in->data.length < sizeof(content) ? in->data.length :
+	    sizeof(content);
+	text.skip = in->offset == STORAGE_AT_POSITION ? file->position :
+	    in->offset;
+	uint64_t offset = text.skip;
 	if (file->node.pid != 0) {
 		put_process(&text, file, process_of(file));
 	} else {
 		fill_machine(file->node.kind, &machine);
 		procfs_machine_file(&text, file->node.kind, &machine);
 	}
-	int error = files_put(request, 0, content, text.length);
+	unsigned error = wire_error(wire_give(call, &in->data, content,
+	    text.length));
 	if (error != 0)
 		return error;
-	if (request->word[1] == STORAGE_AT_POSITION && text.length > 0 &&
+	if (in->offset == STORAGE_AT_POSITION && text.length > 0 &&
 	    TX_SET(service_arena(), file->position,
 	    offset + text.length) != OK)
 		return E_NOMEM;
-	request->out[0] = text.length;
+	out->data_length = text.length;
 	return 0;
 }
 
@@ -357,14 +360,16 @@ numbers_from(const struct proc_file *file, uint64_t first, uint32_t *out)
 	}
 }
 
-static int
-read_directory(const struct files_request *request, struct proc_file *file)
+static unsigned
+handle_readdir(struct storage_context *context, struct service_call *call,
+    const struct storage_readdir_args *in, struct storage_readdir_results *out)
 {
 	static uint32_t numbers[NUMBERS_MAX];
-	uint64_t wanted = request->word[1];
+	struct proc_file *file = context->file;
 	struct procfs_listing listing = {
 		.buffer = (uint8_t *)content, .position = file->position,
-		.size = wanted < sizeof(content) ? wanted : sizeof(content),
+		.size = in->entries.length < sizeof(content) ?
+		    in->entries.length : sizeof(content),
 	};
 
 	if (!procfs_is_directory(&file->node))
@@ -378,93 +383,186 @@ read_directory(const struct files_request *request, struct proc_file *file)
 	    numbers_from(file, first, numbers));
 	if (listing.length == 0 && listing.full)
 		return E_INVAL;
-	int error = files_put(request, 0, content, listing.length);
+	unsigned error = wire_error(wire_give(call, &in->entries, content,
+	    listing.length));
 	if (error != 0)
 		return error;
 	if (listing.position != file->position && TX_SET(service_arena(),
 	    file->position, listing.position) != OK)
 		return E_NOMEM;
-	request->out[0] = listing.length;
+	out->entries_length = listing.length;
 	return 0;
 }
 
 /* -- the rest -- */
 
-static int
-seek(const struct files_request *request, struct proc_file *file)
+static unsigned
+handle_seek(struct storage_context *context, struct service_call *call,
+    const struct storage_seek_args *in, struct storage_seek_results *out)
 {
-	uint64_t position = request->word[1];
+	struct proc_file *file = context->file;
+	uint64_t position = (uint64_t)in->offset;
 
-	if (request->word[2] == 1)
+	(void)call;
+	if (in->whence == 1)
 		position += file->position;
-	if (request->word[2] > 1 || (int64_t)position < 0)
+	if (in->whence > 1 || (int64_t)position < 0)
 		return E_INVAL;
 	if (TX_SET(service_arena(), file->position, position) != OK)
 		return E_NOMEM;
-	request->out[0] = position;
+	out->position = position;
 	return 0;
 }
 
-static int
-path(const struct files_request *request, const struct proc_file *file)
+static unsigned
+handle_stat_at(struct storage_context *context, struct service_call *call,
+    const struct storage_stat_at_args *in, struct storage_stat_at_results *out)
+{
+	(void)call, (void)in;
+	if (is_gone(context->file))
+		return E_NOENT;
+	files_stat(&context->file->node, out);
+	return 0;
+}
+
+static unsigned
+handle_path(struct storage_context *context, struct service_call *call,
+    const struct storage_path_args *in, struct storage_path_results *out)
 {
 	size_t length;
 
 	memcpy(content, "/proc", 5);
-	length = 5 + procfs_path(&file->node, content + 5,
+	length = 5 + procfs_path(&context->file->node, content + 5,
 	    sizeof(content) - 5);
-	request->out[0] = length;
-	return files_put(request, 0, content, length);
+	if (length > in->path.length)
+		return E_RANGE;
+	out->path_length = length;
+	return wire_error(wire_give(call, &in->path, content, length));
 }
 
-static int
-link(const struct files_request *request, const struct proc_file *file)
+static unsigned
+handle_readlink_at(struct storage_context *context, struct service_call *call,
+    const struct storage_readlink_at_args *in,
+    struct storage_readlink_at_results *out)
 {
 	size_t length;
-	int error = files_link(&file->node, file->opener, content,
-	    STORAGE_PATH_MAX, &length);
+	unsigned error = files_link(&context->file->node,
+	    context->file->opener, content, STORAGE_PATH_MAX, &length);
 
-	request->out[0] = length;
-	return error != 0 ? error : files_put(request, 1, content, length);
+	if (error != 0)
+		return error;
+	out->target_length = length < in->target.length ? length :
+	    in->target.length;
+	return wire_error(wire_give(call, &in->target, content,
+	    out->target_length));
 }
 
-int
-files_request(const struct files_request *request, uint64_t badge)
+static unsigned
+handle_access_at(struct storage_context *context, struct service_call *call,
+    const struct storage_access_at_args *in)
 {
-	struct proc_file *file = file_find(badge);
-	struct storage_statfs none = { 0 };
+	(void)call;
+	return is_gone(context->file) ? E_NOENT :
+	    files_access(&context->file->node, in->mode);
+}
 
-	if (file == NULL)
-		return E_STALE;
-	switch (request->word[0]) {
-	case STORAGE_READ:
-		return read_file(request, file);
-	case STORAGE_READDIR:
-		return read_directory(request, file);
-	case STORAGE_SEEK:
-		return seek(request, file);
-	case STORAGE_STAT:
-	case STORAGE_STAT_AT:
-		return is_gone(file) ? E_NOENT :
-		    files_put_stat(request, &file->node);
-	case STORAGE_PATH:
-		return path(request, file);
-	case STORAGE_READLINK_AT:
-		return link(request, file);
-	case STORAGE_ACCESS_AT:
-		return is_gone(file) ? E_NOENT :
-		    files_access(&file->node, request->word[1]);
-	case STORAGE_STATFS:
-		return files_put(request, 0, &none, sizeof(none));
-	case STORAGE_SYNC:
-	case STORAGE_SET_FLAGS:
-		return 0;
-	case STORAGE_MAP:
-		return E_NODEV;
-	case STORAGE_WRITE:
-	case STORAGE_TRUNCATE:
-		return E_INVAL;
-	default:
-		return E_PERM;
-	}
+static unsigned
+handle_statfs(struct storage_context *context, struct service_call *call,
+    const struct storage_statfs_args *in)
+{
+	(void)context, (void)call;
+	*in->status = (struct storage_statfs){ 0 };
+	return 0;
+}
+
+static unsigned
+handle_sync(struct storage_context *context, struct service_call *call)
+{
+	(void)context, (void)call;
+	return 0;
+}
+
+static unsigned
+handle_set_flags(struct storage_context *context, struct service_call *call,
+    const struct storage_set_flags_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return 0;
+}
+
+static unsigned
+handle_map(struct storage_context *context, struct service_call *call,
+    struct storage_map_results *out)
+{
+	(void)context, (void)call, (void)out;
+	return E_NODEV;
+}
+
+static unsigned
+handle_write(struct storage_context *context, struct service_call *call,
+    const struct storage_write_args *in, struct storage_write_results *out)
+{
+	(void)context, (void)call, (void)in, (void)out;
+	return E_INVAL;
+}
+
+static unsigned
+handle_truncate(struct storage_context *context, struct service_call *call,
+    const struct storage_truncate_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return E_INVAL;
+}
+
+static unsigned
+handle_chmod_at(struct storage_context *context, struct service_call *call,
+    const struct storage_chmod_at_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return E_PERM;
+}
+
+static unsigned
+handle_chown_at(struct storage_context *context, struct service_call *call,
+    const struct storage_chown_at_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return E_PERM;
+}
+
+static unsigned
+handle_utimens_at(struct storage_context *context, struct service_call *call,
+    const struct storage_utimens_at_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return E_PERM;
+}
+
+static const struct storage_operations operations = {
+	.read = handle_read,
+	.readdir = handle_readdir,
+	.seek = handle_seek,
+	.stat_at = handle_stat_at,
+	.path = handle_path,
+	.readlink_at = handle_readlink_at,
+	.access_at = handle_access_at,
+	.statfs = handle_statfs,
+	.sync = handle_sync,
+	.set_flags = handle_set_flags,
+	.map = handle_map,
+	.write = handle_write,
+	.truncate = handle_truncate,
+	.chmod_at = handle_chmod_at,
+	.chown_at = handle_chown_at,
+	.utimens_at = handle_utimens_at,
+};
+
+service_outcome
+files_serve(struct service_call *call)
+{
+	struct storage_context context = { .file = file_find(call->badge) };
+
+	if (context.file == NULL)
+		return wire_refuse(call, E_STALE);
+	return storage_dispatch(&operations, &context, call);
 }

@@ -8,6 +8,7 @@
  */
 #include "shell.h"
 
+#include <idl/storage_client.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 
@@ -287,20 +288,17 @@ inspect_fds(const struct process *process, uint64_t first, uint32_t *out,
 
 /* Only storage knows the path of what it opened. */
 static size_t
-storage_path(uint64_t badge, uint64_t object, char *out, size_t size)
+described_path(uint64_t badge, uint64_t object, char *out, size_t size)
 {
-	struct utcb *utcb = own_utcb();
-	struct message message = { { STORAGE_DESCRIBE, badge, object } };
+	const struct storage_describe_args in = {
+		.badge = badge, .object = object, .path = { out, size, 0 },
+	};
+	uint64_t length;
 
-	message.word[7] = size;
-	utcb->windows[0] = (struct window){ (uint64_t)out,
-	    size << 2 | WINDOW_WRITE };
-	status_t status = sys_call(granted.storage,
-	    1ul << IPC_WINDOWS_SHIFT, &message, NULL);
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    message.word[1] > size)
+	if (storage_describe(granted.storage, &in, &length) != 0 ||
+	    length > size)
 		return 0;
-	return message.word[1];
+	return length;
 }
 
 /* The path behind a handle of the process, 0 if it has none. */
@@ -314,7 +312,8 @@ handle_path(const struct process *process, cap_t cap, char *out, size_t size)
 		return 0;
 	/* Badges are of one server each; the object tells whose this is. */
 	size_t length = files_path(r.value[1], r.value[2], out, size);
-	return length != 0 ? length : storage_path(r.value[1], r.value[2], out, size);
+	return length != 0 ? length :
+	    described_path(r.value[1], r.value[2], out, size);
 }
 
 static const char *

@@ -436,7 +436,32 @@ dispatch(struct root *root, struct service_call *call,
 	return error;
 }
 
+static service_outcome
+finish(struct service_call *call, int error)
+{
+	if (error > 0)
+		return wire_refuse(call, (unsigned)error);
+	terminals_end();
+	ask_for_work();
+	return error == PARKED ? SERVICE_PARK : SERVICE_REPLY;
+}
+
 static int
+handle_leave(struct service_call *call, const struct process *process)
+{
+	const struct storage_context context = { .caller = process };
+	const struct wire_bytes path = { NULL, call->message.word[1], 0 };
+	const struct wire_room to = { NULL, call->message.word[2], 0 };
+	uint64_t length;
+	int error = path.length >= STORAGE_PATH_MAX ? E_NAMETOOLONG :
+	    (int)names_leave(&context, call, &path, &to, &length);
+
+	if (error == 0)
+		reply(call, length, 0, 0);
+	return error;
+}
+
+static service_outcome
 dispatch_session(struct root *root, struct service_call *call)
 {
 	struct process *process = proc_find(&proc, call->badge);
@@ -445,32 +470,24 @@ dispatch_session(struct root *root, struct service_call *call)
 	/* Only processes call, and only while they live and are not stopped. */
 	if (process == NULL || (process->state != PROCESS_RUNNING &&
 	    (process->state != PROCESS_STOPPED || tag != PROC_STOP)))
-		return E_PERM;
+		return wire_refuse(call, E_PERM);
 	/* Requests about /proc have the tags of storage. */
-	if (tag < TAG_SOCKET || tag == PROC_LEAVE)
-		return files_dispatch(call, process);
-	return dispatch(root, call, process);
+	if (tag < TAG_SOCKET)
+		return names_serve(call, process);
+	if (tag == PROC_LEAVE)
+		return finish(call, handle_leave(call, process));
+	return finish(call, dispatch(root, call, process));
 }
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	int error;
-
 	terminals_begin();
 	if ((call->badge & PROC_BADGE_FILE) != 0)
-		error = files_dispatch(call, NULL);
-	else if (call->badge >= TERMINALS_BADGE)
-		error = terminals_request(call);
-	else
-		error = dispatch_session(root, call);
-	if (error > 0) {
-		call->message.word[1] = (uint64_t)error;
-		return SERVICE_ERROR;
-	}
-	terminals_end();
-	ask_for_work();
-	return error == PARKED ? SERVICE_PARK : SERVICE_REPLY;
+		return files_serve(call);
+	if (call->badge >= TERMINALS_BADGE)
+		return finish(call, terminals_request(call));
+	return dispatch_session(root, call);
 }
 
 /* -- work, events -- */
@@ -747,7 +764,7 @@ resume(void *arena_root, bool first)
 	loop_transaction_end();
 	nodes_resume();
 	if (!root->started && !root->failed)
-		root_directory = storage_attach();
+		root_directory = attach_root();
 	sys_signal(PLACE_NOTIFICATION, BIT_WORK);
 }
 

@@ -10,57 +10,8 @@
 
 static char text[STORAGE_PATH_MAX], target[STORAGE_PATH_MAX];
 
-static int
-window_error(status_t status)
-{
-	switch (status) {
-	case OK:
-		return 0;
-	case ERR_FAULT:
-	case ERR_RIGHT:
-		return E_FAULT;
-	case ERR_GONE:
-		return E_INTR;
-	default:
-		return E_INVAL;
-	}
-}
-
-int
-files_put(const struct files_request *request, unsigned window,
-    const void *data, size_t length)
-{
-	if (length == 0)
-		return 0;
-	if (request->call->windows <= window)
-		return E_INVAL;
-	return window_error(sys_window_copy(request->call->reply,
-	    window | WINDOW_TO_CALLER, 0, CAP_NONE, (uint64_t)data, length,
-	    NULL));
-}
-
-/* The path in window 0 of a request, or a short one in words. */
-static int
-get_path(const struct files_request *request, uint64_t *length)
-{
-	if (request->call->windows == 0 && (*length & STORAGE_SHORT) != 0) {
-		*length &= ~STORAGE_SHORT;
-		if (*length > STORAGE_SHORT_MAX)
-			return E_NAMETOOLONG;
-		memcpy(text, &request->word[3], *length);
-		return 0;
-	}
-	if (*length >= STORAGE_PATH_MAX)
-		return E_NAMETOOLONG;
-	if (request->call->windows == 0)
-		return E_INVAL;
-	return window_error(sys_window_copy(request->call->reply,
-	    WINDOW_FROM_CALLER, 0, CAP_NONE, (uint64_t)text, *length, NULL));
-}
-
-int
-files_put_stat(const struct files_request *request,
-    const struct procfs_node *node)
+void
+files_stat(const struct procfs_node *node, struct storage_stat_at_results *out)
 {
 	const struct process *process = proc_find(&proc, node->pid);
 	uint64_t boot_ns = service_wall_ns() - service_now_ns();
@@ -76,12 +27,11 @@ files_put_stat(const struct files_request *request,
 	if (node->kind == PROCFS_TOP)
 		stat.links += proc.table->count;
 	stat.mtime_ns = stat.ctime_ns = stat.atime_ns;
-	storage_stat_words(&stat, request->out);
-	return 0;
+	*out = file_status_pack(&stat);
 }
 
-int
-files_access(const struct procfs_node *node, uint64_t wanted)
+unsigned
+files_access(const struct procfs_node *node, uint32_t wanted)
 {
 	/* 2 to write, 1 to execute or search. */
 	if ((wanted & 2) != 0 ||
@@ -90,7 +40,7 @@ files_access(const struct procfs_node *node, uint64_t wanted)
 	return 0;
 }
 
-int
+unsigned
 files_link(const struct procfs_node *node, uint32_t self, char *out,
     size_t size, size_t *out_length)
 {
@@ -125,7 +75,7 @@ may_see(const struct process *caller, const struct process *process,
 	}
 }
 
-static int
+static unsigned
 check_node(const struct process *caller, const struct procfs_node *node)
 {
 	const struct process *process = proc_find(&proc, node->pid);
@@ -140,86 +90,191 @@ check_node(const struct process *caller, const struct procfs_node *node)
 	    node->number) ? E_NOENT : 0;
 }
 
-/* The node of the path in window 0. E_REMOTE: it lies elsewhere. */
-static int
-find_node(const struct files_request *request, const struct process *caller,
-    bool follow, struct procfs_node *out_node)
+/* Where the path of a request leads. */
+static unsigned
+walk_path(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path,
+    bool follow, struct procfs_walk *out_walk)
 {
-	uint64_t length = request->word[7];
-	struct procfs_walk walk;
-	int error = get_path(request, &length);
+	const char *from;
+	unsigned error = wire_error(wire_text(call, path, text, &from));
 
 	if (error == 0)
-		error = procfs_resolve(text, length, caller->pid, follow,
-		    &walk);
-	if (error == 0)
-		error = check_node(caller, &walk.node);
+		error = (unsigned)procfs_resolve(from, path->length,
+		    context->caller->pid, follow, out_walk);
+	return error != 0 ? error :
+	    check_node(context->caller, &out_walk->node);
+}
+
+/* The node of a path. E_REMOTE: it lies elsewhere. */
+static unsigned
+find_node(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path,
+    bool follow, struct procfs_node *out_node)
+{
+	struct procfs_walk walk;
+	unsigned error = walk_path(context, call, path, follow, &walk);
+
 	if (error != 0)
 		return error;
 	*out_node = walk.node;
 	return walk.leaves ? E_REMOTE : 0;
 }
 
-static int
-open_node(const struct files_request *request, const struct process *caller)
+static unsigned
+handle_open(struct storage_context *context, struct service_call *call,
+    const struct storage_open_args *in, struct storage_open_results *out)
 {
-	uint64_t flags = request->word[1];
 	struct procfs_node node;
 	struct storage_stat stat;
-	int error = find_node(request, caller, (flags & OPEN_NOFOLLOW) == 0,
-	    &node);
+	unsigned error = find_node(context, call, &in->path,
+	    (in->flags & OPEN_NOFOLLOW) == 0, &node);
 
-	if (error == 0 && (flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) ==
+	if (error == 0 && (in->flags & (OPEN_CREATE | OPEN_EXCLUSIVE)) ==
 	    (OPEN_CREATE | OPEN_EXCLUSIVE))
 		error = E_EXIST;
 	if (error != 0)
 		return error;
-	if ((flags & OPEN_DIRECTORY) != 0 && !procfs_is_directory(&node))
+	if ((in->flags & OPEN_DIRECTORY) != 0 && !procfs_is_directory(&node))
 		return E_NOTDIR;
-	if ((flags & OPEN_PATH) == 0 && procfs_is_link(&node))
+	if ((in->flags & OPEN_PATH) == 0 && procfs_is_link(&node))
 		return E_LOOP;
-	if ((flags & OPEN_WRITE) != 0)
+	if ((in->flags & OPEN_WRITE) != 0)
 		return procfs_is_directory(&node) ? E_ISDIR : E_ACCES;
-	error = files_open(request->call, caller, &node);
+	error = (unsigned)files_open(call, context->caller, &node);
 	if (error != 0)
 		return error;
 	procfs_stat(&node, &stat);
-	request->out[0] = stat.mode >> 12;
-	request->out[1] = 0;
-	request->out[2] = 0;
-	request->out[3] = stat.inode;
+	out->kind = stat.mode >> 12;
+	out->inode = stat.inode;
 	return 0;
 }
 
-static int
-read_link(const struct files_request *request, const struct process *caller)
+static unsigned
+handle_stat_at(struct storage_context *context, struct service_call *call,
+    const struct storage_stat_at_args *in, struct storage_stat_at_results *out)
+{
+	struct procfs_node node;
+	unsigned error = find_node(context, call, &in->path,
+	    (in->flags & AT_NOFOLLOW) == 0, &node);
+
+	if (error == 0)
+		files_stat(&node, out);
+	return error;
+}
+
+static unsigned
+handle_access_at(struct storage_context *context, struct service_call *call,
+    const struct storage_access_at_args *in)
+{
+	struct procfs_node node;
+	unsigned error = find_node(context, call, &in->path,
+	    (in->flags & AT_NOFOLLOW) == 0, &node);
+
+	return error != 0 ? error : files_access(&node, in->mode);
+}
+
+static unsigned
+handle_readlink_at(struct storage_context *context, struct service_call *call,
+    const struct storage_readlink_at_args *in,
+    struct storage_readlink_at_results *out)
 {
 	struct procfs_node node;
 	size_t length;
-	int error = find_node(request, caller, false, &node);
+	unsigned error = find_node(context, call, &in->path, false, &node);
 
 	if (error == 0)
-		error = files_link(&node, caller->pid, target, sizeof(target),
-		    &length);
+		error = files_link(&node, context->caller->pid, target,
+		    sizeof(target), &length);
 	if (error != 0)
 		return error;
-	request->out[0] = length;
-	return files_put(request, 1, target, length);
+	out->target_length = length < in->target.length ? length :
+	    in->target.length;
+	return wire_error(wire_give(call, &in->target, target,
+	    out->target_length));
+}
+
+/* A name that would be made: nothing is, but some are there. */
+static unsigned
+refuse_new(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path)
+{
+	struct procfs_node node;
+	unsigned error = find_node(context, call, path, false, &node);
+
+	return error == 0 ? E_EXIST : error;
+}
+
+static unsigned
+refuse_change(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path)
+{
+	struct procfs_node node;
+	unsigned error = find_node(context, call, path, true, &node);
+
+	return error == 0 ? E_PERM : error;
+}
+
+static unsigned
+handle_mkdir_at(struct storage_context *context, struct service_call *call,
+    const struct storage_mkdir_at_args *in)
+{
+	return refuse_new(context, call, &in->path);
+}
+
+static unsigned
+handle_mknod_at(struct storage_context *context, struct service_call *call,
+    const struct storage_mknod_at_args *in)
+{
+	return refuse_new(context, call, &in->path);
+}
+
+static unsigned
+handle_unlink_at(struct storage_context *context, struct service_call *call,
+    const struct storage_unlink_at_args *in)
+{
+	return refuse_change(context, call, &in->path);
+}
+
+static unsigned
+handle_chmod_at(struct storage_context *context, struct service_call *call,
+    const struct storage_chmod_at_args *in)
+{
+	return refuse_change(context, call, &in->path);
+}
+
+static unsigned
+handle_chown_at(struct storage_context *context, struct service_call *call,
+    const struct storage_chown_at_args *in)
+{
+	return refuse_change(context, call, &in->path);
+}
+
+static unsigned
+handle_utimens_at(struct storage_context *context, struct service_call *call,
+    const struct storage_utimens_at_args *in)
+{
+	return refuse_change(context, call, &in->path);
+}
+
+static unsigned
+handle_symlink_at(struct storage_context *context, struct service_call *call,
+    const struct storage_symlink_at_args *in)
+{
+	(void)context, (void)call, (void)in;
+	return E_PERM;
 }
 
 /* The target of the link, or the root directory, and the rest of the path. */
-static int
-leave(const struct files_request *request, const struct process *caller)
+unsigned
+names_leave(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path,
+    const struct wire_room *to, uint64_t *out_length)
 {
-	uint64_t length = request->word[1];
 	struct procfs_walk walk;
 	size_t done = 0;
-	int error = get_path(request, &length);
+	unsigned error = walk_path(context, call, path, true, &walk);
 
-	if (error == 0)
-		error = procfs_resolve(text, length, caller->pid, true, &walk);
-	if (error == 0)
-		error = check_node(caller, &walk.node);
 	if (error != 0)
 		return error;
 	if (!walk.leaves)
@@ -227,89 +282,36 @@ leave(const struct files_request *request, const struct process *caller)
 	if (walk.node.kind == PROCFS_TOP)
 		target[done++] = '/';
 	else
-		error = files_link(&walk.node, caller->pid, target,
+		error = files_link(&walk.node, context->caller->pid, target,
 		    sizeof(target), &done);
 	if (error != 0)
 		return error;
-	length -= walk.rest;
-	if (length + done >= sizeof(target) ||
-	    length + done > request->word[2])
+	uint64_t rest = path->length - walk.rest;
+	if (rest + done >= sizeof(target) || rest + done > to->length)
 		return E_NAMETOOLONG;
-	memcpy(target + done, text + walk.rest, length);
-	request->out[0] = done + length;
-	return files_put(request, 0, target, done + length);
+	memcpy(target + done, text + walk.rest, rest);
+	*out_length = done + rest;
+	return wire_error(wire_give(call, to, target, done + rest));
 }
 
-/* A name that would be made: nothing is, but some are there. */
-static int
-refuse_new(const struct files_request *request, const struct process *caller)
+static const struct storage_operations operations = {
+	.open = handle_open,
+	.stat_at = handle_stat_at,
+	.access_at = handle_access_at,
+	.readlink_at = handle_readlink_at,
+	.mkdir_at = handle_mkdir_at,
+	.mknod_at = handle_mknod_at,
+	.unlink_at = handle_unlink_at,
+	.chmod_at = handle_chmod_at,
+	.chown_at = handle_chown_at,
+	.utimens_at = handle_utimens_at,
+	.symlink_at = handle_symlink_at,
+};
+
+service_outcome
+names_serve(struct service_call *call, const struct process *caller)
 {
-	struct procfs_node node;
-	int error = find_node(request, caller, false, &node);
+	struct storage_context context = { .caller = caller };
 
-	return error == 0 ? E_EXIST : error;
-}
-
-static int
-refuse_change(const struct files_request *request,
-    const struct process *caller)
-{
-	struct procfs_node node;
-	int error = find_node(request, caller, true, &node);
-
-	return error == 0 ? E_PERM : error;
-}
-
-static int
-names_request(const struct files_request *request,
-    const struct process *caller)
-{
-	bool follow = (request->word[1] & AT_NOFOLLOW) == 0;
-	struct procfs_node node;
-	int error;
-
-	switch (request->word[0]) {
-	case STORAGE_OPEN:
-		return open_node(request, caller);
-	case STORAGE_STAT_AT:
-		error = find_node(request, caller, follow, &node);
-		return error != 0 ? error : files_put_stat(request, &node);
-	case STORAGE_READLINK_AT:
-		return read_link(request, caller);
-	case STORAGE_ACCESS_AT:
-		follow = (request->word[2] & AT_NOFOLLOW) == 0;
-		error = find_node(request, caller, follow, &node);
-		return error != 0 ? error :
-		    files_access(&node, request->word[1]);
-	case STORAGE_MKDIR_AT:
-	case STORAGE_MKNOD_AT:
-		return refuse_new(request, caller);
-	case STORAGE_UNLINK_AT:
-	case STORAGE_CHMOD_AT:
-	case STORAGE_CHOWN_AT:
-	case STORAGE_UTIMENS_AT:
-		return refuse_change(request, caller);
-	case STORAGE_SYMLINK_AT:
-		return E_PERM;
-	case PROC_LEAVE:
-		return leave(request, caller);
-	default:
-		return E_NOSYS;
-	}
-}
-
-int
-files_dispatch(struct service_call *call, const struct process *process)
-{
-	const struct message in = call->message;
-	struct message out = { { TAG_REPLY_OK } };
-	const struct files_request request = { call, in.word, &out.word[1] };
-	int error = process == NULL ? files_request(&request, call->badge) :
-	    names_request(&request, process);
-
-	if (error == 0)
-		call->message = out;
-	else
-		call->reply_caps = 0;
-	return error;
+	return storage_dispatch(&operations, &context, call);
 }

@@ -12,7 +12,7 @@
 #include "shell.h"
 
 #include <idl/errno.h>
-#include <idl/storage.h>
+#include <idl/storage_client.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
@@ -21,54 +21,63 @@
 
 /* A session at the root directory; not kept. */
 cap_t
-storage_attach(void)
+attach_root(void)
 {
-	struct message message = { { STORAGE_ATTACH, 0, 0 } };
-	cap_t caps[2] = { CAP_NONE, CAP_NONE };
-	status_t status = sys_call(granted.storage, 0, &message, caps);
+	cap_t directory = CAP_NONE;
+	long error = storage_attach(granted.storage, 0, 0, &directory);
 
-	if (status != OK || message.word[0] != TAG_REPLY_OK ||
-	    caps[0] == CAP_NONE)
-		service_panic("no root directory: status %lu error %lu",
-		    status, message.word[1]);
-	return caps[0];
+	if (error != 0 || directory == CAP_NONE)
+		service_panic("no root directory: error %ld", -error);
+	return directory;
 }
 
-/* E_* or 0. word 1 and 2 are those of the request. */
-static uint64_t
-ask(uint64_t tag, uint32_t number, uint64_t a, uint64_t b)
+static size_t
+node_path(uint32_t number, char path[WIRE_SHORT_MAX])
 {
-	struct message message = { { tag, a, b } };
-	char path[STORAGE_SHORT_MAX];
-	size_t length = format_text(path, sizeof(path), "/dev/pts/%u", number);
-
-	memcpy(&message.word[3], path, length);
-	message.word[7] = STORAGE_SHORT | length;
-	status_t status = sys_call(terminals->directory, 0, &message, NULL);
-	if (status != OK) {
-		service_log("%s: status %lu", path, status);
-		return E_IO;
-	}
-	return message.word[0] == TAG_REPLY_OK ? 0 : message.word[1];
+	return format_text(path, WIRE_SHORT_MAX, "/dev/pts/%u", number);
 }
 
-static uint64_t
+/* E_* for what a request returned. */
+static int
+checked(uint32_t number, long error)
+{
+	if (error > -WIRE_FAILED)
+		return (int)-error;
+	service_log("/dev/pts/%u: status %lu", number, wire_status(error));
+	return E_IO;
+}
+
+static int
 make(uint32_t number)
 {
-	return ask(STORAGE_MKNOD_AT, number, NODE_MODE, DEVICE_PTS(number));
+	char path[WIRE_SHORT_MAX];
+	size_t length = node_path(number, path);
+
+	return checked(number, storage_mknod_at(terminals->directory,
+	    NODE_MODE, DEVICE_PTS(number), path, length));
+}
+
+static void
+unlink(uint32_t number)
+{
+	char path[WIRE_SHORT_MAX];
+	size_t length = node_path(number, path);
+
+	checked(number, storage_unlink_at(terminals->directory, false, path,
+	    length));
 }
 
 int
 nodes_make(uint32_t number)
 {
-	uint64_t error = make(number);
+	int error = make(number);
 
 	/* Left by an earlier pair, perhaps with other owners. */
 	if (error == E_EXIST) {
-		ask(STORAGE_UNLINK_AT, number, 0, 0);
+		unlink(number);
 		error = make(number);
 	}
-	return (int)error;
+	return error;
 }
 
 void
@@ -95,7 +104,7 @@ nodes_serve(void)
 		return;
 	for (uint32_t i = 0; i < TERMINAL_PTY_MAX; i++)
 		if ((terminals->nodes_gone & 1ul << i) != 0 && !has_master(i))
-			ask(STORAGE_UNLINK_AT, i, 0, 0);
+			unlink(i);
 	if (TX_SET(service_arena(), terminals->nodes_gone, 0) != OK)
 		service_panic("undo log full");
 }
@@ -107,7 +116,7 @@ nodes_resume(void)
 
 	loop_transaction_begin();
 	if (terminals->directory == CAP_NONE) {
-		cap_t directory = storage_attach();
+		cap_t directory = attach_root();
 		if (service_cap_keep(directory) != OK ||
 		    TX_SET(service_arena(), terminals->directory,
 		    directory) != OK)

@@ -8,7 +8,8 @@
 #pragma once
 
 #include <idl/place.h>
-#include <idl/storage.h>
+#include <idl/file.h>
+#include <idl/storage_server.h>
 #include <lib/proc/proc.h>
 #include <lib/procfs/procfs.h>
 #include <lib/service/service.h>
@@ -144,7 +145,7 @@ int nodes_make(uint32_t number);
 /* The pair has no master any more. */
 void nodes_gone(uint32_t number);
 void nodes_serve(void);
-cap_t storage_attach(void);
+cap_t attach_root(void);
 
 /* Terminal 0 and the console. First thing in an incarnation, a transaction. */
 void pump_resume(void);
@@ -171,18 +172,26 @@ void seed_next(uint8_t out[32]);
 
 /* -- /proc -- */
 
-struct files_request {
-	struct service_call *call;
-	const uint64_t *word;		/* of the request */
-	uint64_t *out;			/* word 1 of the reply */
+/*
+ * Requests of storage.capnp: of a process on a path below /proc, and through
+ * what it opened there, whose badge has PROC_BADGE_FILE set.
+ */
+struct proc_file;
+struct storage_context {
+	const struct process *caller;	/* NULL: through an open file */
+	struct proc_file *file;
 };
+service_outcome names_serve(struct service_call *call,
+    const struct process *caller);
+/* Where a path leads that leaves /proc; from and to the same window. */
+unsigned names_leave(const struct storage_context *context,
+    const struct service_call *call, const struct wire_bytes *path,
+    const struct wire_room *to, uint64_t *out_length);
+service_outcome files_serve(struct service_call *call);
 
 /* In the first transaction of all, and in one of each incarnation. */
 int files_create(struct root *root);
 int files_start(struct root *root);
-/* A request through a session; caller NULL: a description. 0 or E_*. */
-int files_dispatch(struct service_call *call, const struct process *caller);
-int files_request(const struct files_request *request, uint64_t badge);
 /* Answers with a description. */
 int files_open(struct service_call *call, const struct process *opener,
     const struct procfs_node *node);
@@ -190,12 +199,10 @@ void files_close(uint64_t badge);
 int files_machine(struct service_call *call);
 /* Path of an open file, 0 if the object is not that of the badge. */
 size_t files_path(uint64_t badge, uint64_t object, char *out, size_t size);
-int files_put(const struct files_request *request, unsigned window,
-    const void *data, size_t length);
-int files_put_stat(const struct files_request *request,
-    const struct procfs_node *node);
-int files_access(const struct procfs_node *node, uint64_t wanted);
-int files_link(const struct procfs_node *node, uint32_t self, char *out,
+void files_stat(const struct procfs_node *node,
+    struct storage_stat_at_results *out);
+unsigned files_access(const struct procfs_node *node, uint32_t wanted);
+unsigned files_link(const struct procfs_node *node, uint32_t self, char *out,
     size_t size, size_t *out_length);
 
 #define INSPECT_MAX	65536ul

@@ -199,7 +199,7 @@ files_set_archive(cap_t memory, uint64_t offset)
 
 /* Moves the bytes; *out_done of them, or an error if none. */
 static unsigned
-transfer(const struct request *request, uint64_t selector,
+transfer(const struct service_call *call, uint64_t selector,
     const struct storage_transfer *t, uint64_t *out_done)
 {
 	status_t status;
@@ -207,58 +207,54 @@ transfer(const struct request *request, uint64_t selector,
 	*out_done = 0;
 	if (t->length == 0)
 		return 0;
-	status = sys_window_copy(request->call->reply, selector, 0, t->file,
-	    t->offset, t->length, out_done);
-	return *out_done > 0 ? 0 : window_error(status);
-}
-
-static uint64_t
-asked_length(const struct request *request)
-{
-	return request->word[2] < STORAGE_TRANSFER_MAX ? request->word[2] :
-	    STORAGE_TRANSFER_MAX;
+	status = sys_window_copy(call->reply, selector, 0, t->file, t->offset,
+	    t->length, out_done);
+	return *out_done > 0 ? 0 : wire_error(status);
 }
 
 unsigned
-handle_read(struct request *request)
+handle_read(struct storage_context *context, struct service_call *call,
+    const struct storage_read_args *in, struct storage_read_results *out)
 {
+	struct storage *storage = context->storage;
 	struct storage_transfer t;
 	uint64_t done;
-	unsigned error = storage_read_begin(request->storage, request->self,
-	    request->word[1], asked_length(request), &t);
+	unsigned error = storage_read_begin(storage, context->self, in->offset,
+	    in->data.length, &t);
 
 	if (error == 0)
-		error = transfer(request, 0 | WINDOW_TO_CALLER, &t, &done);
+		error = transfer(call, in->data.window | WINDOW_TO_CALLER, &t,
+		    &done);
 	if (error == 0)
-		error = storage_read_end(request->storage, request->self, &t,
-		    done);
-	if (error == 0) {
-		request->out[0] = done;
-		request->out[1] = storage_size(request->self);
-		request->out[2] = storage_version(request->storage,
-		    request->self);
-	}
-	return error;
+		error = storage_read_end(storage, context->self, &t, done);
+	if (error != 0)
+		return error;
+	out->data_length = done;
+	out->size = storage_size(context->self);
+	out->version = storage_version(storage, context->self);
+	return 0;
 }
 
 unsigned
-handle_write(struct request *request)
+handle_write(struct storage_context *context, struct service_call *call,
+    const struct storage_write_args *in, struct storage_write_results *out)
 {
+	struct storage *storage = context->storage;
 	struct storage_transfer t;
 	uint64_t done;
-	unsigned error = storage_write_begin(request->storage, request->self,
-	    request->word[1], asked_length(request), &t);
+	unsigned error = storage_write_begin(storage, context->self,
+	    in->offset, in->data.length, &t);
 
 	if (error == 0)
-		error = transfer(request, 0 | WINDOW_FROM_CALLER, &t, &done);
+		error = transfer(call, in->data.window | WINDOW_FROM_CALLER,
+		    &t, &done);
 	if (error == 0)
-		error = storage_write_end(request->storage, request->self, &t,
-		    done);
-	if (error == 0) {
-		request->out[0] = done;
-		request->out[1] = t.position;
-	}
-	return error;
+		error = storage_write_end(storage, context->self, &t, done);
+	if (error != 0)
+		return error;
+	out->done = done;
+	out->position = t.position;
+	return 0;
 }
 
 /* One more capability of the reply: a copy of a memory object. */
@@ -274,43 +270,39 @@ give_memory(struct service_call *call, cap_t memory, unsigned rights)
 		sys_cap_delete(CAP_NONE, copied);
 		return E_NOMEM;
 	}
-	call->reply_cap[call->reply_caps++] = copied;
-	call->reply_cap_drop = true;
+	wire_give_cap(call, copied);
 	return 0;
 }
 
 unsigned
-handle_map(struct request *request)
+handle_map(struct storage_context *context, struct service_call *call,
+    struct storage_map_results *out)
 {
-	uint64_t size, file;
-	unsigned error = storage_map(request->storage, request->self, &size,
-	    &file);
+	uint64_t file;
+	unsigned error = storage_map(context->storage, context->self,
+	    &out->size, &file);
 
-	if (error == 0)
-		error = give_memory(request->call, file,
-		    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
-	if (error == 0)
-		request->out[0] = size;
-	return error;
+	return error != 0 ? error : give_memory(call, file,
+	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
 }
 
 unsigned
-handle_window(struct request *request)
+handle_window(struct storage_context *context, struct service_call *call,
+    struct storage_window_results *out)
 {
 	struct storage_window window;
-	unsigned error = storage_window(request->storage, request->self,
+	unsigned error = storage_window(context->storage, context->self,
 	    &window);
 
 	if (error == 0)
-		error = give_memory(request->call, window.file,
-		    READ_AND_PASS);
+		error = give_memory(call, window.file, READ_AND_PASS);
 	if (error == 0)
-		error = give_memory(request->call,
-		    storage_watch_memory(request->storage), READ_AND_PASS);
+		error = give_memory(call,
+		    storage_watch_memory(context->storage), READ_AND_PASS);
 	if (error != 0)
 		return error;
-	request->out[0] = window.size;
-	request->out[1] = window.watch;
-	request->out[2] = window.version;
+	out->size = window.size;
+	out->watch = window.watch;
+	out->version = window.version;
 	return 0;
 }

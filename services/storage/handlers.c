@@ -1,137 +1,122 @@
 /* SPDX-License-Identifier: MIT */
-/* The table of requests, those on open descriptions, and attaching. */
+/* The tables of requests, those on open descriptions, and attaching. */
 #include "shell.h"
 
 #include <idl/place.h>
-#include <lib/service/loop.h>
 
-#define LISTING_MAX	32768u	/* bytes of one READDIR */
-
-static _Alignas(8) char buffer[LISTING_MAX];
+static _Alignas(8) char buffer[STORAGE_LISTING_MAX];
 
 /*
  * The client gets end A and calls through it; end B stays here and tells when
  * the last copy of A is gone.
  */
 unsigned
-give_description(struct request *request, struct description *description)
+give_description(struct storage_context *context, struct service_call *call,
+    struct description *description)
 {
 	cap_t session;
 
-	if (service_give_session(request->call, PLACE_CONTAINER,
+	if (service_give_session(call, PLACE_CONTAINER,
 	    storage_badge(description), &session) != OK)
 		return E_NFILE;
-	return storage_set_session(request->storage, description, session);
+	return storage_set_session(context->storage, description, session);
 }
 
 static unsigned
-handle_attach(struct request *request)
+handle_attach(struct storage_context *context, struct service_call *call,
+    const struct storage_attach_args *in)
 {
 	struct description *description;
-	unsigned error;
+	unsigned error = storage_attach(context->storage, in->uid, in->gid,
+	    &description);
 
-	/* End A of a description has full trust, whoever holds it. */
-	if (request->call->trust < TRUST_SERVICE ||
-	    storage_is_badge(request->call->badge))
-		return E_PERM;
-	error = storage_attach(request->storage, (uint32_t)request->word[1],
-	    (uint32_t)request->word[2], &description);
-	return error != 0 ? error : give_description(request, description);
+	return error != 0 ? error :
+	    give_description(context, call, description);
 }
 
 static unsigned
-handle_seek(struct request *request)
+handle_seek(struct storage_context *context, struct service_call *call,
+    const struct storage_seek_args *in, struct storage_seek_results *out)
 {
-	return storage_seek(request->storage, request->self, request->word[1],
-	    (unsigned)request->word[2], &request->out[0]);
+	(void)call;
+	return storage_seek(context->storage, context->self,
+	    (uint64_t)in->offset, in->whence, &out->position);
 }
 
 static unsigned
-handle_stat(struct request *request)
+handle_readdir(struct storage_context *context, struct service_call *call,
+    const struct storage_readdir_args *in, struct storage_readdir_results *out)
 {
-	struct storage_stat stat;
+	unsigned error = storage_readdir(context->storage, context->self,
+	    buffer, in->entries.length, &out->entries_length);
 
-	storage_stat(request->storage, request->self, &stat);
-	storage_stat_words(&stat, request->out);
-	return 0;
+	return error != 0 ? error : wire_error(wire_give(call, &in->entries,
+	    buffer, out->entries_length));
 }
 
 static unsigned
-handle_readdir(struct request *request)
+handle_truncate(struct storage_context *context, struct service_call *call,
+    const struct storage_truncate_args *in)
 {
-	size_t limit = request->word[1] < LISTING_MAX ? request->word[1] :
-	    LISTING_MAX;
-	size_t length;
-	unsigned error = storage_readdir(request->storage, request->self,
-	    buffer, limit, &length);
-
-	if (error == 0)
-		error = window_put(request, 0, buffer, length);
-	if (error == 0)
-		request->out[0] = length;
-	return error;
-}
-
-static unsigned
-handle_truncate(struct request *request)
-{
-	return storage_truncate(request->storage, request->self,
-	    request->word[1]);
+	(void)call;
+	return storage_truncate(context->storage, context->self, in->size);
 }
 
 /* The arena is the disk. */
 static unsigned
-handle_sync(struct request *request)
+handle_sync(struct storage_context *context, struct service_call *call)
 {
-	(void)request;
+	(void)context, (void)call;
 	return 0;
 }
 
 static unsigned
-handle_statfs(struct request *request)
+handle_statfs(struct storage_context *context, struct service_call *call,
+    const struct storage_statfs_args *in)
 {
-	struct storage_statfs statfs;
-
-	storage_statfs(request->storage, &statfs);
-	return window_put(request, 0, &statfs, sizeof(statfs));
+	(void)call;
+	storage_statfs(context->storage, in->status);
+	return 0;
 }
 
 static unsigned
-handle_set_flags(struct request *request)
+handle_set_flags(struct storage_context *context, struct service_call *call,
+    const struct storage_set_flags_args *in)
 {
-	return storage_set_flags(request->storage, request->self,
-	    (unsigned)request->word[1]);
+	(void)call;
+	return storage_set_flags(context->storage, context->self, in->flags);
 }
 
 static unsigned
-handle_retire(struct request *request)
+handle_retire(struct storage_context *context, struct service_call *call)
 {
-	return storage_retire(request->storage, request->self);
+	(void)call;
+	return storage_retire(context->storage, context->self);
 }
 
 static unsigned
-give_path(struct request *request, struct description *description)
+give_path(const struct storage_context *context,
+    const struct service_call *call, struct description *description,
+    const struct wire_room *to, uint64_t *out_length)
 {
-	uint64_t room;
 	size_t length;
-	unsigned error = storage_path_of(request->storage, description,
+	unsigned error = storage_path_of(context->storage, description,
 	    buffer, STORAGE_PATH_MAX, &length);
 
-	if (error == 0)
-		error = window_length(request, 0, length, &room);
-	if (error == 0 && room < length)
+	if (error == 0 && to->length < length)
 		error = E_RANGE;
-	if (error == 0)
-		error = window_put(request, 0, buffer, length);
-	if (error == 0)
-		request->out[0] = length;
-	return error;
+	if (error != 0)
+		return error;
+	*out_length = length;
+	return wire_error(wire_give(call, to, buffer, length));
 }
 
 static unsigned
-handle_path(struct request *request)
+handle_path(struct storage_context *context, struct service_call *call,
+    const struct storage_path_args *in, struct storage_path_results *out)
 {
-	return give_path(request, request->self);
+	return give_path(context, call, context->self, &in->path,
+	    &out->path_length);
 }
 
 /*
@@ -139,57 +124,62 @@ handle_path(struct request *request)
  * but does not hold it. The object number tells it from any with that badge.
  */
 static unsigned
-handle_describe(struct request *request)
+handle_describe(struct storage_context *context, struct service_call *call,
+    const struct storage_describe_args *in,
+    struct storage_describe_results *out)
 {
-	struct description *description;
+	struct description *description = storage_find(context->storage,
+	    in->badge);
 
-	if (request->call->trust < TRUST_SERVICE ||
-	    storage_is_badge(request->call->badge))
-		return E_PERM;
-	description = storage_find(request->storage, request->word[1]);
 	if (description == NULL || object_id(storage_session(description),
-	    NULL) != request->word[2])
+	    NULL) != in->object)
 		return E_STALE;
-	return give_path(request, description);
+	return give_path(context, call, description, &in->path,
+	    &out->path_length);
 }
 
-static const struct handler handlers[] = {
-	[STORAGE_OPEN] = { handle_open, 1, true },
-	[STORAGE_READ] = { handle_read, 0, false },
-	[STORAGE_WRITE] = { handle_write, 0, false },
-	[STORAGE_SEEK] = { handle_seek, 0, false },
-	[STORAGE_STAT] = { handle_stat, 0, false },
-	[STORAGE_STAT_AT] = { handle_stat_at, 1, true },
-	[STORAGE_READDIR] = { handle_readdir, 1, false },
-	[STORAGE_MKDIR_AT] = { handle_mkdir, 1, true },
-	[STORAGE_UNLINK_AT] = { handle_unlink, 1, true },
-	[STORAGE_RENAME_AT] = { handle_rename, 2, false },
-	[STORAGE_LINK_AT] = { handle_link, 2, false },
-	[STORAGE_SYMLINK_AT] = { handle_symlink, 2, false },
-	[STORAGE_READLINK_AT] = { handle_readlink, 2, false },
-	[STORAGE_CHMOD_AT] = { handle_chmod, 1, true },
-	[STORAGE_CHOWN_AT] = { handle_chown, 1, false },
-	[STORAGE_UTIMENS_AT] = { handle_utimens, 1, false },
-	[STORAGE_TRUNCATE] = { handle_truncate, 0, false },
-	[STORAGE_SYNC] = { handle_sync, 0, false },
-	[STORAGE_MAP] = { handle_map, 0, false },
-	[STORAGE_MKNOD_AT] = { handle_mknod, 1, true },
-	[STORAGE_ACCESS_AT] = { handle_access, 1, true },
-	[STORAGE_STATFS] = { handle_statfs, 1, false },
-	[STORAGE_SET_FLAGS] = { handle_set_flags, 0, false },
-	[STORAGE_PATH] = { handle_path, 1, false },
-	[STORAGE_WINDOW] = { handle_window, 0, false },
-	[STORAGE_RETIRE] = { handle_retire, 0, false },
-	[STORAGE_REOPEN] = { handle_reopen, 1, true },
-	[STORAGE_DESCRIBE] = { handle_describe, 1, false },
-	[STORAGE_ATTACH] = { handle_attach, 0, false },
+static const struct storage_operations of_descriptions = {
+	.open = handle_open,
+	.read = handle_read,
+	.write = handle_write,
+	.seek = handle_seek,
+	.stat_at = handle_stat,
+	.readdir = handle_readdir,
+	.mkdir_at = handle_mkdir,
+	.unlink_at = handle_unlink,
+	.rename_at = handle_rename,
+	.link_at = handle_link,
+	.symlink_at = handle_symlink,
+	.readlink_at = handle_readlink,
+	.chmod_at = handle_chmod,
+	.chown_at = handle_chown,
+	.utimens_at = handle_utimens,
+	.truncate = handle_truncate,
+	.sync = handle_sync,
+	.map = handle_map,
+	.mknod_at = handle_mknod,
+	.access_at = handle_access,
+	.statfs = handle_statfs,
+	.set_flags = handle_set_flags,
+	.path = handle_path,
+	.window = handle_window,
+	.retire = handle_retire,
+	.reopen = handle_reopen,
 };
 
-const struct handler *
-handler_find(uint64_t tag)
+/* End A of a description has full trust, whoever holds it: not for those. */
+static const struct storage_operations of_services = {
+	.describe = handle_describe,
+	.attach = handle_attach,
+};
+
+service_outcome
+serve(struct storage_context *context, struct service_call *call)
 {
-	if (tag >= sizeof(handlers) / sizeof(handlers[0]) ||
-	    handlers[tag].run == NULL)
-		return NULL;
-	return &handlers[tag];
+	if (!storage_is_badge(call->badge))
+		return storage_dispatch(&of_services, context, call);
+	context->self = storage_find(context->storage, call->badge);
+	if (context->self == NULL)
+		return wire_refuse(call, E_STALE);
+	return storage_dispatch(&of_descriptions, context, call);
 }

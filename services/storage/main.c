@@ -141,46 +141,14 @@ event(void *root, uint64_t kind, uint64_t badge)
 		service_panic("cannot close: the log is full");
 }
 
-/* The reply is made where the request was. */
-static unsigned
-run(struct service_call *call)
-{
-	const struct message in = call->message;
-	const struct handler *handler = handler_find(in.word[0]);
-	struct request request = {
-		.storage = &storage, .call = call, .word = in.word,
-		.out = &call->message.word[1],
-	};
-
-	if (handler == NULL)
-		return E_NOSYS;
-	if (call->windows < handler->windows && !(handler->may_be_short &&
-	    call->windows == 0 && (in.word[7] & STORAGE_SHORT) != 0))
-		return E_INVAL;
-	/* Everybody but phoenix's customers comes through a description. */
-	if (in.word[0] != STORAGE_ATTACH && in.word[0] != STORAGE_DESCRIBE) {
-		request.self = storage_find(&storage, call->badge);
-		if (request.self == NULL)
-			return E_STALE;
-	}
-	call->message = (struct message){ { TAG_REPLY_OK } };
-	return handler->run(&request);
-}
-
 static service_outcome
 handle(void *root, struct service_call *call)
 {
-	unsigned error;
+	struct storage_context context = { .storage = &storage };
 
 	(void)root;
 	storage_begin(&storage);
-	error = run(call);
-	if (error != 0) {
-		call->reply_caps = 0;
-		call->message.word[1] = error;
-		return SERVICE_ERROR;
-	}
-	return SERVICE_REPLY;
+	return serve(&context, call);
 }
 
 static struct service service = {

@@ -2,79 +2,96 @@
 /* Requests on paths. */
 #include "shell.h"
 
-static void
-tell_opened(struct request *request, const struct storage_opened *opened)
+#include <idl/file.h>
+
+static char paths[2][STORAGE_PATH_MAX];
+
+/* Each of the two in a buffer of its own. */
+static unsigned
+take_path(const struct service_call *call, const struct wire_bytes *from,
+    unsigned buffer, struct storage_path *out_path)
 {
-	request->out[0] = opened->kind;
-	request->out[1] = opened->device;
-	request->out[2] = opened->size;
-	request->out[3] = opened->inode;
+	status_t status = wire_text(call, from, paths[buffer],
+	    &out_path->text);
+
+	out_path->length = from->length;
+	return wire_error(status);
 }
 
 unsigned
-handle_open(struct request *request)
+handle_open(struct storage_context *context, struct service_call *call,
+    const struct storage_open_args *in, struct storage_open_results *out)
 {
 	struct storage_opened opened;
 	struct description *description;
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
 	if (error == 0)
-		error = storage_open(request->storage, request->self, path,
-		    (unsigned)request->word[1], (uint32_t)request->word[2],
-		    &description, &opened);
+		error = storage_open(context->storage, context->self, path,
+		    in->flags, in->mode, &description, &opened);
 	if (error == 0)
-		error = give_description(request, description);
-	if (error == 0)
-		tell_opened(request, &opened);
-	return error;
+		error = give_description(context, call, description);
+	if (error != 0)
+		return error;
+	out->kind = opened.kind;
+	out->device = opened.device;
+	out->size = opened.size;
+	out->inode = opened.inode;
+	return 0;
 }
 
 unsigned
-handle_reopen(struct request *request)
+handle_reopen(struct storage_context *context, struct service_call *call,
+    const struct storage_reopen_args *in, struct storage_reopen_results *out)
 {
 	struct storage_opened opened;
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
 	if (error == 0)
-		error = storage_reopen(request->storage, request->self, path,
-		    (unsigned)request->word[1], (uint32_t)request->word[2],
-		    &opened);
-	if (error == 0)
-		tell_opened(request, &opened);
-	return error;
+		error = storage_reopen(context->storage, context->self, path,
+		    in->flags, in->mode, &opened);
+	if (error != 0)
+		return error;
+	out->kind = opened.kind;
+	out->device = opened.device;
+	out->size = opened.size;
+	out->inode = opened.inode;
+	return 0;
 }
 
 unsigned
-handle_mkdir(struct request *request)
+handle_mkdir(struct storage_context *context, struct service_call *call,
+    const struct storage_mkdir_at_args *in)
 {
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_mkdir(request->storage,
-	    request->self, path, (uint32_t)request->word[1]);
+	return error != 0 ? error : storage_mkdir(context->storage,
+	    context->self, path, in->mode);
 }
 
 unsigned
-handle_mknod(struct request *request)
+handle_mknod(struct storage_context *context, struct service_call *call,
+    const struct storage_mknod_at_args *in)
 {
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_mknod(request->storage,
-	    request->self, path, (uint32_t)request->word[1],
-	    request->word[2]);
+	return error != 0 ? error : storage_mknod(context->storage,
+	    context->self, path, in->mode, in->device);
 }
 
 unsigned
-handle_unlink(struct request *request)
+handle_unlink(struct storage_context *context, struct service_call *call,
+    const struct storage_unlink_at_args *in)
 {
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_unlink(request->storage,
-	    request->self, path, request->word[1] != 0);
+	return error != 0 ? error : storage_unlink(context->storage,
+	    context->self, path, in->directory);
 }
 
 uint64_t
@@ -91,25 +108,21 @@ object_id(cap_t cap, uint64_t *out_badge)
 /*
  * The base of the second path: a capability, or the same as the first. It must
  * be the event pair of the description it claims to be, not just any with that
- * badge: object numbers are the kernel's.
+ * badge: object numbers are the kernel's. Taken for this call only.
  */
 static unsigned
-second_base(const struct request *request, struct description **out_base)
+second_base(const struct storage_context *context, cap_t take_cap,
+    struct description **out_base)
 {
 	struct description *base;
 	uint64_t badge, id;
 
-	*out_base = request->self;
-	if (request->call->caps == 0)
+	*out_base = context->self;
+	if (take_cap == CAP_NONE)
 		return 0;
-	struct sys_result r = sys_invoke(SYS_REPLY_TAKE_CAP,
-	    request->call->reply, 0, CAP_ANY_SLOT, 0, 0, 0);
-	if (r.status != OK)
-		return E_BADF;
-	cap_t taken = r.value[0];
-	id = object_id(taken, &badge);
-	sys_cap_delete(CAP_NONE, taken);
-	base = storage_find(request->storage, badge);
+	id = object_id(take_cap, &badge);
+	sys_cap_delete(CAP_NONE, take_cap);
+	base = storage_find(context->storage, badge);
 	if (id == 0 || base == NULL ||
 	    object_id(storage_session(base), NULL) != id)
 		return E_BADF;
@@ -117,127 +130,129 @@ second_base(const struct request *request, struct description **out_base)
 	return 0;
 }
 
-static unsigned
-two_places(const struct request *request, struct storage_place *out_from,
-    struct storage_place *out_to)
+unsigned
+handle_rename(struct storage_context *context, struct service_call *call,
+    const struct storage_rename_at_args *in)
 {
-	unsigned error = window_path(request, 0, &out_from->path);
+	struct storage_place from = { .base = context->self }, to;
+	unsigned error = second_base(context, in->new_base, &to.base);
 
-	out_from->base = request->self;
 	if (error == 0)
-		error = window_path(request, 1, &out_to->path);
+		error = take_path(call, &in->old, 0, &from.path);
 	if (error == 0)
-		error = second_base(request, &out_to->base);
-	return error;
+		error = take_path(call, &in->new, 1, &to.path);
+	return error != 0 ? error : storage_rename(context->storage, from, to,
+	    in->flags);
 }
 
 unsigned
-handle_rename(struct request *request)
+handle_link(struct storage_context *context, struct service_call *call,
+    const struct storage_link_at_args *in)
 {
-	struct storage_place from, to;
-	unsigned error = two_places(request, &from, &to);
+	struct storage_place from = { .base = context->self }, to;
+	unsigned error = second_base(context, in->new_base, &to.base);
 
-	return error != 0 ? error : storage_rename(request->storage, from, to,
-	    (unsigned)request->word[1]);
+	if (error == 0)
+		error = take_path(call, &in->old, 0, &from.path);
+	if (error == 0)
+		error = take_path(call, &in->new, 1, &to.path);
+	return error != 0 ? error : storage_link(context->storage, from, to,
+	    in->flags);
 }
 
 unsigned
-handle_link(struct request *request)
-{
-	struct storage_place from, to;
-	unsigned error = two_places(request, &from, &to);
-
-	return error != 0 ? error : storage_link(request->storage, from, to,
-	    (unsigned)request->word[1]);
-}
-
-unsigned
-handle_symlink(struct request *request)
+handle_symlink(struct storage_context *context, struct service_call *call,
+    const struct storage_symlink_at_args *in)
 {
 	struct storage_path target, path;
-	unsigned error = window_path(request, 0, &target);
+	unsigned error = take_path(call, &in->target, 0, &target);
 
 	if (error == 0)
-		error = window_path(request, 1, &path);
-	return error != 0 ? error : storage_symlink(request->storage,
-	    request->self, target, path);
+		error = take_path(call, &in->path, 1, &path);
+	return error != 0 ? error : storage_symlink(context->storage,
+	    context->self, target, path);
 }
 
 unsigned
-handle_readlink(struct request *request)
+handle_readlink(struct storage_context *context, struct service_call *call,
+    const struct storage_readlink_at_args *in,
+    struct storage_readlink_at_results *out)
 {
 	struct storage_path path, target;
-	uint64_t length;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
 	if (error == 0)
-		error = storage_readlink(request->storage, request->self, path,
+		error = storage_readlink(context->storage, context->self, path,
 		    &target);
-	if (error == 0)
-		error = window_length(request, 1, target.length, &length);
-	if (error == 0)
-		error = window_put(request, 1, target.text, length);
-	if (error == 0)
-		request->out[0] = length;
-	return error;
+	if (error != 0)
+		return error;
+	out->target_length = target.length < in->target.length ?
+	    target.length : in->target.length;
+	return wire_error(wire_give(call, &in->target, target.text,
+	    out->target_length));
 }
 
 unsigned
-handle_stat_at(struct request *request)
+handle_stat(struct storage_context *context, struct service_call *call,
+    const struct storage_stat_at_args *in, struct storage_stat_at_results *out)
 {
 	struct storage_path path;
 	struct storage_stat stat;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
+	/* Of the handle itself: what fstat asks. */
+	if (error == 0 && path.length == 0 && (in->flags & AT_HANDLE) != 0)
+		storage_stat(context->storage, context->self, &stat);
+	else if (error == 0)
+		error = storage_stat_at(context->storage, context->self, path,
+		    in->flags, &stat);
 	if (error == 0)
-		error = storage_stat_at(request->storage, request->self, path,
-		    (unsigned)request->word[1], &stat);
-	if (error == 0)
-		storage_stat_words(&stat, request->out);
+		*out = file_status_pack(&stat);
 	return error;
 }
 
 unsigned
-handle_chmod(struct request *request)
+handle_chmod(struct storage_context *context, struct service_call *call,
+    const struct storage_chmod_at_args *in)
 {
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_chmod(request->storage,
-	    request->self, path, (uint32_t)request->word[1],
-	    (unsigned)request->word[2]);
+	return error != 0 ? error : storage_chmod(context->storage,
+	    context->self, path, in->mode, in->flags);
 }
 
 unsigned
-handle_chown(struct request *request)
+handle_chown(struct storage_context *context, struct service_call *call,
+    const struct storage_chown_at_args *in)
 {
-	struct storage_owner owner = { (uint32_t)request->word[1],
-		(uint32_t)request->word[2] };
+	struct storage_owner owner = { in->uid, in->gid };
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_chown(request->storage,
-	    request->self, path, owner, (unsigned)request->word[3]);
+	return error != 0 ? error : storage_chown(context->storage,
+	    context->self, path, owner, in->flags);
 }
 
 unsigned
-handle_utimens(struct request *request)
+handle_utimens(struct storage_context *context, struct service_call *call,
+    const struct storage_utimens_at_args *in)
 {
-	struct storage_times times = { request->word[1], request->word[2] };
+	struct storage_times times = { in->atime_ns, in->mtime_ns };
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_utimens(request->storage,
-	    request->self, path, times, (unsigned)request->word[3]);
+	return error != 0 ? error : storage_utimens(context->storage,
+	    context->self, path, times, in->flags);
 }
 
 unsigned
-handle_access(struct request *request)
+handle_access(struct storage_context *context, struct service_call *call,
+    const struct storage_access_at_args *in)
 {
 	struct storage_path path;
-	unsigned error = window_path(request, 0, &path);
+	unsigned error = take_path(call, &in->path, 0, &path);
 
-	return error != 0 ? error : storage_access(request->storage,
-	    request->self, path, (unsigned)request->word[1],
-	    (unsigned)request->word[2]);
+	return error != 0 ? error : storage_access(context->storage,
+	    context->self, path, in->mode, in->flags);
 }

@@ -215,6 +215,9 @@ emit_call(const struct method *method, bool flat)
 	    "";
 	bool caps = method->caps_in != 0 || method->caps_out != 0;
 	bool plain = !method_has_results(method) && method->caps_out == 0;
+	/* A short text leaves its window as it was. */
+	const char *window = method->is_short ? "windows != 0 ? window : NULL" :
+	    method->windows != 0 ? "window" : "NULL";
 
 	if (method->windows != 0)
 		out_line("\tunsigned windows = %s_put(&message, window%s);",
@@ -223,8 +226,7 @@ emit_call(const struct method *method, bool flat)
 		out_line("\t%s_put(&message%s);", method->lower, args);
 	out_line("\t%s wire_call(target, &message, %s, "
 	    "wire_transfer(%s, %s), %s);", plain ? "return" :
-	    "long error =", method->windows != 0 ? "window" :
-	    "NULL", method->windows != 0 ? "windows" : "0",
+	    "long error =", window, method->windows != 0 ? "windows" : "0",
 	    caps_expression(method, flat), caps ? "caps" : "NULL");
 	if (!plain)
 		out("\n");
@@ -277,6 +279,37 @@ emit_stub(const struct method *method)
 	out("}\n\n");
 }
 
+/*
+ * A keyed method is called in two steps: listed in one transaction, called in
+ * another, and until there is an answer.
+ */
+static void
+emit_keyed_stubs(const struct method *method)
+{
+	bool args = method_has_args(method);
+
+	out_comment(0, method->doc);
+	out_comment(0, "Lists the request, as wire_outbox_add().");
+	out("static inline status_t\n");
+	out_line("%s_later(struct arena *arena, struct wire_outbox *outbox, "
+	    "uint64_t now_ns%s)", method->lower, args ? text_format(
+	    ", const struct %s_args *in", method->lower) : "");
+	out("{\n\tstruct message message;\n\n");
+	out("\t%s_put(&message%s);\n", method->lower, args ? ", in" : "");
+	out("\treturn wire_outbox_add(arena, outbox, now_ns, &message);\n"
+	    "}\n\n");
+	out("/* Calls what was listed. */\nstatic inline long\n");
+	out_line("%s_listed(cap_t target, const struct wire_outbox_entry "
+	    "*entry%s)", method->lower, method_has_results(method) ?
+	    text_format(", struct %s_results *out", method->lower) : "");
+	out("{\n\tstruct message message = entry->request;\n");
+	out("\tlong error = wire_call(target, &message, NULL, 0, NULL);\n\n");
+	if (method_has_results(method))
+		out("\tif (error == 0)\n\t\t%s_reply_get(&message, out);\n",
+		    method->lower);
+	out("\treturn error;\n}\n\n");
+}
+
 void
 emit_client(const struct interface *interface)
 {
@@ -285,5 +318,8 @@ emit_client(const struct interface *interface)
 	    interface->name));
 	out("\n");
 	for (unsigned i = 0; i < interface->method_count; i++)
-		emit_stub(&interface->method[i]);
+		if (interface->method[i].keyed)
+			emit_keyed_stubs(&interface->method[i]);
+		else
+			emit_stub(&interface->method[i]);
 }

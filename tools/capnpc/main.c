@@ -61,6 +61,8 @@ write_part(const struct interface *interface, const char *part,
 	out("#include <idl/%s.h>\n", header);
 	if (include != NULL)
 		out("#include <%s>\n", include);
+	if (interface->keyed && include != NULL)
+		out("#include <lib/wire/outbox.h>\n");
 	out("\n");
 	emit(interface);
 	out_end("idl", text_format("%s_%s.h", interface->name, part));

@@ -118,6 +118,7 @@ read_head(struct method *method, struct capnp_list notes)
 	method->trust = (unsigned)note_number(notes, NOTE_TRUST, 0);
 	method->parks = note_has(notes, NOTE_PARKS);
 	method->errors = errors != NULL ? errors : "";
+	method->keyed = note_number(notes, NOTE_REPLAY, 0) == 1;
 	method->replay = replay[note_number(notes, NOTE_REPLAY, 0) % 3];
 	if (tag == 0 || tag >= 0x8000)
 		complain(method->where, "needs $tag(1 to 0x7fff)");
@@ -130,9 +131,6 @@ read_head(struct method *method, struct capnp_list notes)
 		complain(method->where, "$errors is not \"%sX: why; %sY: "
 		    "why\"", method->interface->status_numbers ? "ERR_" : "E_",
 		    method->interface->status_numbers ? "ERR_" : "E_");
-	if (note_number(notes, NOTE_REPLAY, 0) == 1)
-		complain(method->where, "$replay(keyed) needs kept replies, "
-		    "which services do not have yet");
 	if (!note_has(notes, NOTE_REPLAY))
 		complain(method->where, "needs $replay(any, keyed or never)");
 }
@@ -158,6 +156,22 @@ read_method(struct interface *interface, unsigned i, struct method *method)
 		parameters_read(method, in, out);
 	else
 		complain(method->where, "its parameters are not in the request");
+}
+
+/* Its id takes a word, and a kept reply is words. */
+static void
+check_keyed(struct interface *interface, struct method *method)
+{
+	if (!method->keyed)
+		return;
+	interface->keyed = true;
+	if (method->trust < 0xe)
+		complain(method->where, "$replay(keyed) is for services: it "
+		    "needs $trust(0xe)");
+	if (method->parks || method->windows != 0 || method->caps_in != 0 ||
+	    method->caps_out != 0 || (method->request_words & 0x80) != 0)
+		complain(method->where, "$replay(keyed) has words only, 1 to "
+		    "6, and does not park");
 }
 
 static void
@@ -190,8 +204,10 @@ read_interface(const struct node *node)
 	};
 	if (place == NULL)
 		complain(node->full_name, "needs $place(\"who provides it\")");
-	for (unsigned i = 0; i < methods.count; i++)
+	for (unsigned i = 0; i < methods.count; i++) {
 		read_method(interface, i, &interface->method[i]);
+		check_keyed(interface, &interface->method[i]);
+	}
 	check_tags(interface);
 }
 

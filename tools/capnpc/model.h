@@ -60,7 +60,7 @@ struct method {
 	const char *lower;	/* storage_stat_at */
 	const char *doc, *errors, *replay;
 	unsigned tag, trust;
-	bool	 parks;
+	bool	 parks, keyed;
 	struct parameter in[PARAMETERS_MAX], out[PARAMETERS_MAX];
 	unsigned in_count, out_count;
 	unsigned windows, windows_optional, caps_in, caps_optional, caps_out;
@@ -76,6 +76,7 @@ struct interface {
 	bool	 status_numbers;
 	struct method *method;
 	unsigned method_count;
+	bool	 keyed;		/* one of its methods is */
 };
 
 /* Name in C of a struct, enum or interface. */

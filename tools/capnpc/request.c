@@ -72,6 +72,23 @@ complaints(void)
 	return request.complaints;
 }
 
+/* A comment of the schema as part of one in C: it begins and ends none. */
+static char *
+comment_of(struct capnp_blob blob)
+{
+	char *text = make(2 * blob.length + 1), *to = text;
+
+	for (size_t i = 0; i < blob.length; i++) {
+		char c = (char)blob.bytes[i];
+
+		if (to > text && ((to[-1] == '*' && c == '/') ||
+		    (to[-1] == '/' && c == '*')))
+			*to++ = ' ';
+		*to++ = c;
+	}
+	return text;
+}
+
 static bool
 is_capital(char c)
 {
@@ -193,7 +210,8 @@ read_comments(void)
 		for (unsigned n = 0; n < request.node_count; n++) {
 			if (request.node[n].id != id)
 				continue;
-			request.node[n].doc = text_of(capnp_get_text(info, 0));
+			request.node[n].doc = comment_of(
+			    capnp_get_text(info, 0));
 			request.node[n].member_info = capnp_get_list(info, 1,
 			    CAPNP_COMPOSITE);
 		}
@@ -348,7 +366,7 @@ node_member_doc(const struct node *node, unsigned i)
 {
 	if (i >= node->member_info.count)
 		return "";
-	return text_of(capnp_get_text(
+	return comment_of(capnp_get_text(
 	    capnp_list_struct(node->member_info, i), 0));
 }
 
@@ -389,7 +407,7 @@ note_text(struct capnp_list notes, uint64_t id)
 	struct schema_value value;
 
 	return note_find(notes, id, &value) ?
-	    text_of(schema_value_get_text(value)) : NULL;
+	    comment_of(schema_value_get_text(value)) : NULL;
 }
 
 uint64_t

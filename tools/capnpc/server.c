@@ -30,6 +30,10 @@ emit_operations(const struct interface *interface)
 	    "service_give_session(), in the order of the results.",
 	    error_nosys(interface)));
 	out("struct %s_operations {\n", interface->name);
+	if (interface->keyed)
+		out_line("\t/* Replies kept for callers; in the arena. */\n"
+		    "\tstruct wire_kept_table *(*kept)("
+		    "struct %s_context *context);", interface->name);
 	for (unsigned i = 0; i < interface->method_count; i++)
 		emit_operation(&interface->method[i]);
 	out("};\n\n");
@@ -106,6 +110,8 @@ emit_serve_locals(const struct method *method)
 		if (method->out[i].form == FORM_STRUCT)
 			out("\t%s %s = { 0 };\n", method->out[i].c_type,
 			    name_local(method->out[i].name));
+	if (method->keyed)
+		out("\tuint64_t id = call->message.word[WIRE_ID_WORD];\n");
 	out("\tunsigned error;\n\n");
 }
 
@@ -115,7 +121,8 @@ emit_checks(const struct method *method)
 	const struct interface *interface = method->interface;
 	unsigned needed = method->caps_in - method->caps_optional;
 
-	out("\tif (operations->%s == NULL)\n", name_member(method->name));
+	out("\tif (operations->%s == NULL%s)\n", name_member(method->name),
+	    method->keyed ? " || operations->kept == NULL" : "");
 	out("\t\treturn wire_refuse(call, %s);\n", error_nosys(interface));
 	if (method->trust != 0) {
 		out("\tif (call->trust < 0x%x)\n", method->trust);
@@ -127,6 +134,31 @@ emit_checks(const struct method *method)
 		out("\t\treturn wire_refuse(call, %s);\n",
 		    error_argument(interface));
 	}
+}
+
+/* What was done for this id is not done again. */
+static void
+emit_find_kept(const struct method *method)
+{
+	if (!method->keyed)
+		return;
+	out("\tswitch (wire_kept_find(operations->kept(context), call->badge,"
+	    "\n\t    id, &call->message)) {\n");
+	out("\tcase WIRE_NEW:\n\t\tbreak;\n");
+	out("\tcase WIRE_KEPT:\n\t\treturn SERVICE_REPLY;\n");
+	out("\tcase WIRE_OLD:\n\t\treturn wire_refuse(call, %s);\n\t}\n",
+	    method->interface->status_numbers ? "ERR_STALE" : "E_STALE");
+}
+
+static void
+emit_put_kept(const struct method *method)
+{
+	if (!method->keyed)
+		return;
+	out("\tif (wire_kept_put(service_arena(), operations->kept(context),\n"
+	    "\t    call->badge, id, &call->message) != OK)\n"
+	    "\t\treturn wire_refuse(call, %s);\n",
+	    method->interface->status_numbers ? "ERR_NOMEM" : "E_NOMEM");
 }
 
 static void
@@ -159,6 +191,7 @@ emit_serve(const struct method *method)
 	out("{\n");
 	emit_serve_locals(method);
 	emit_checks(method);
+	emit_find_kept(method);
 	if (args)
 		out_line("\terror = %s_get(&call->message, call->windows, "
 		    "&in);", method->lower);
@@ -175,6 +208,7 @@ emit_serve(const struct method *method)
 		    method->lower);
 	else
 		out("\twire_reply(&call->message);\n");
+	emit_put_kept(method);
 	out("\treturn SERVICE_REPLY;\n}\n\n");
 }
 

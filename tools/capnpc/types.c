@@ -44,6 +44,18 @@ number_text(unsigned which, uint64_t bits, bool hex)
 	return text_format("%lu%s", bits, suffix);
 }
 
+static char *
+quoted(const char *from)
+{
+	char *text = text_format("\"");
+
+	for (; *from != '\0'; from++)
+		text = *from < ' ' || *from == '"' || *from == '\\' ?
+		    text_format("%s\\%03o", text, (unsigned char)*from) :
+		    text_format("%s%c", text, *from);
+	return text_format("%s\"", text);
+}
+
 static void
 emit_const(const struct node *node)
 {
@@ -54,8 +66,7 @@ emit_const(const struct node *node)
 	char *text;
 
 	if (which == SCHEMA_TYPE_TEXT)
-		text = text_format("\"%s\"",
-		    text_of(schema_value_get_text(value)));
+		text = quoted(text_of(schema_value_get_text(value)));
 	else if (which >= SCHEMA_TYPE_BOOL && which <= SCHEMA_TYPE_UINT64)
 		text = number_text(which, value_bits(value), hex);
 	else {

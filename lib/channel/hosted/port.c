@@ -320,6 +320,8 @@ connect_to(struct hosted *hosted, const char *path)
 	return connect(hosted->socket, (struct sockaddr *)&address,
 	    sizeof(address)) == 0 &&
 	    setsockopt(hosted->socket, SOL_SOCKET, SO_RCVTIMEO, &limit,
+	    sizeof(limit)) == 0 &&
+	    setsockopt(hosted->socket, SOL_SOCKET, SO_SNDTIMEO, &limit,
 	    sizeof(limit)) == 0;
 }
 

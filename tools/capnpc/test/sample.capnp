@@ -122,6 +122,10 @@ interface Sample $place("sample") {
             uid :UInt32 $half, spent :UInt64)
       $tag(0x7027) $replay(never) $parks $errors("E_CHILD: none");
 
+  pay @18 (amount :UInt64) -> (total :UInt64)
+      $tag(0x702b) $trust(0xe) $replay(keyed) $errors("E_NOSPC: not so much");
+  # Done once, whoever dies.
+
   # Names that the generated code has for itself, or C.
 
   symlink @15 (target :Text $max(100), in :Text $max(100)) -> ()

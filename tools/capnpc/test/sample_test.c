@@ -27,6 +27,12 @@ static struct {
 	uint64_t answered[8];
 } kernel;
 
+/* Of the arena: both sides in one. */
+struct root {
+	struct wire_outbox outbox;
+	struct wire_kept_table kept;
+};
+
 struct sample_context {
 	unsigned calls;
 	bool	 fail;
@@ -100,6 +106,26 @@ service_answer(struct parked_call id, const struct message *message)
 	return OK;
 }
 
+/* Saves what the service changes; it never dies here. */
+struct arena *
+service_arena(void)
+{
+	static uint64_t memory[1 << 13] __attribute__((aligned(4096)));
+	static const struct arena_environment environment;
+	static struct arena *arena;
+
+	if (arena != NULL)
+		return arena;
+	if (arena_open(memory, sizeof(memory), 1, &environment, &arena) != OK)
+		abort();
+	tx_begin(arena);
+	void *root = arena_alloc(arena, sizeof(struct root));
+	if (root == NULL || arena_set_root(arena, root) != OK)
+		abort();
+	tx_commit(arena);
+	return arena;
+}
+
 /* The reply's words; minus an error; 1 for a call that waits. */
 long
 wire_call(cap_t target, struct message *message, const struct window *window,
@@ -111,6 +137,7 @@ wire_call(cap_t target, struct message *message, const struct window *window,
 	*call = (struct service_call){
 		.message = *message, .trust = (unsigned)target,
 		.windows = windows, .caps = transfer & IPC_CAPS_MASK,
+		.badge = 3,
 		.id = { 3, 77 },
 	};
 	for (unsigned i = 0; i < windows; i++)
@@ -314,13 +341,30 @@ struct_(struct sample_context *at, struct service_call *call,
 	return 0;
 }
 
+static unsigned
+pay(struct sample_context *at, struct service_call *call,
+    const struct sample_pay_args *in, struct sample_pay_results *out)
+{
+	(void)call;
+	at->numbers[3] += in->amount;
+	out->total = at->numbers[3];
+	return at->fail ? E_NOSPC : 0;
+}
+
+static struct wire_kept_table *
+kept(struct sample_context *at)
+{
+	(void)at;
+	return &((struct root *)arena_root(service_arena()))->kept;
+}
+
 /* readlink is not there. */
 static const struct sample_operations operations = {
 	.read = read_, .write = write_, .seek = seek, .open = open_,
 	.rename = rename_, .stat = stat_, .set_modes = set_modes,
 	.get_modes = get_modes, .ask = ask, .leave = leave, .note = note,
 	.both = both, .wait = wait_, .symlink = symlink_,
-	.register_ = register_, .struct_ = struct_,
+	.register_ = register_, .struct_ = struct_, .pay = pay, .kept = kept,
 };
 
 #define TRUSTED	0xeu
@@ -618,6 +662,35 @@ TEST(test_names_that_the_code_has_for_itself_are_no_trouble)
 	    context.caps[0] == 4 + CAP_OF_CALLER);
 	EXPECT_EQ(sample_struct(0, "window", 12, &modes), 0);
 	EXPECT(modes.input == 12 && strcmp(context.path, "window") == 0);
+}
+
+TEST(test_a_keyed_call_is_done_once_for_each_id)
+{
+	struct sample_pay_args ten = { 10 }, one = { 1 };
+	struct sample_pay_results first, again;
+	struct root *root = arena_root(service_arena());
+	struct wire_outbox_entry entry;
+
+	tx_begin(service_arena());
+	EXPECT_EQ(sample_pay_later(service_arena(), &root->outbox, 1000, &ten), OK);
+	EXPECT_EQ(sample_pay_later(service_arena(), &root->outbox, 1000, &one), OK);
+	entry = *wire_outbox_first(&root->outbox);
+	EXPECT(entry.id == 1000 && entry.request.word[WIRE_ID_WORD] == 1000);
+	context.fail = true;
+	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &first), -E_NOSPC);
+	context.fail = false;
+	context.numbers[3] = 0;
+	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &first), 0);
+	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &again), 0);
+	EXPECT(first.total == 10 && again.total == 10);
+	EXPECT_EQ(wire_outbox_done(service_arena(), &root->outbox, 1000), OK);
+	struct wire_outbox_entry next = *wire_outbox_first(&root->outbox);
+	EXPECT_EQ(sample_pay_listed(TRUSTED, &next, &again), 0);
+	EXPECT(next.id == 1001 && again.total == 11);
+	EXPECT_EQ(sample_pay_listed(TRUSTED, &entry, &again), -E_STALE);
+	EXPECT_EQ(sample_pay_listed(TRUSTED - 1, &next, &again), -E_PERM);
+	EXPECT_EQ(context.numbers[3], 11);
+	tx_commit(service_arena());
 }
 
 TEST(test_constants_and_names)
