@@ -91,7 +91,8 @@ elseif(BENNU_FUZZ)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
 		-fno-sanitize-recover=all)
 elseif(BENNU_PACKAGE)
-	list(APPEND BENNU_HOSTED_FLAGS -O2 -fPIC -fstack-protector-strong
+	list(APPEND BENNU_HOSTED_FLAGS -O2)
+	add_compile_options(-fPIC -fstack-protector-strong
 		-fstack-clash-protection -D_FORTIFY_SOURCE=2
 		-ffunction-sections -fdata-sections)
 	add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)

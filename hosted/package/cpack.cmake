@@ -72,7 +72,8 @@ outlive it.")
 package_describe(tools bennu-ipc-tools
 	"messages between processes without copies - programs"
 	"bennu-top shows the channels of a broker; two demonstrations send messages
-between processes and compute with workers that may die.")
+between processes and compute with workers that may die; capnpc-bennu makes C
+from schemas of Cap'n Proto.")
 package_describe(benchmark bennu-ipc-benchmark
 	"messages between processes without copies - benchmark"
 	"benchmark-ipc measures channels beside pipes, sockets, futexes, io_uring,
@@ -91,6 +92,7 @@ set(CPACK_DEBIAN_BROKER_PACKAGE_CONTROL_EXTRA ${PACKAGE_DIR}/broker/conffiles
 	${PACKAGE_DIR}/broker/postrm)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS bennu-broker)
+set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS capnproto)
 set(CPACK_DEBIAN_BENCHMARK_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_PYTHON_PACKAGE_SECTION python)
 set(CPACK_DEBIAN_PYTHON_PACKAGE_ARCHITECTURE all)

@@ -7,16 +7,17 @@ package_program(broker hosted_bennu-broker bin bennu-broker.8
 	bennu-broker-policy.5)
 if(TARGET hosted_bennu-broker)
 	list(APPEND package_components broker)
-	install(FILES ${PACKAGE_DIR}/broker/bennu-broker.service
+	install(FILES ${CMAKE_SOURCE_DIR}/hosted/broker/bennu-broker.service
 		DESTINATION lib/systemd/system COMPONENT broker)
 	install(FILES ${PACKAGE_DIR}/broker/broker.toml
 		DESTINATION /etc/bennu COMPONENT broker)
 endif()
 
-foreach(program IN ITEMS bennu-top demo-producer-consumer
-    demo-distributed-compute)
-	package_program(tools hosted_${program} bin ${program}.1)
-	if(TARGET hosted_${program})
+foreach(program IN ITEMS hosted_bennu-top hosted_demo-producer-consumer
+    hosted_demo-distributed-compute tool_capnpc-bennu)
+	if(TARGET ${program})
+		get_target_property(name ${program} OUTPUT_NAME)
+		package_program(tools ${program} bin ${name}.1)
 		list(APPEND package_components tools)
 	endif()
 endforeach()

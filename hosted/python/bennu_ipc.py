@@ -141,8 +141,31 @@ class _Statistics(ctypes.Structure):
             ("latency", ctypes.c_uint64 * 32)]
 
 
+class _Listed(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char * 48), ("channel", ctypes.c_uint64),
+        ("uid", ctypes.c_uint32), ("pid", ctypes.c_uint32),
+        ("members", ctypes.c_uint32), ("lanes", ctypes.c_uint32),
+        ("type", ctypes.c_uint8), ("linked", ctypes.c_uint8),
+        ("zero", ctypes.c_uint16 * 3)]
+
+
+class _List(ctypes.Structure):
+    _fields_ = [
+        ("next", ctypes.c_uint32), ("count", ctypes.c_uint32),
+        ("channel", _Listed * 8)]
+
+
+class _Totals(ctypes.Structure):
+    _fields_ = [(name, ctypes.c_uint64) for name in (
+        "processes", "channels", "members", "lanes", "segments", "pools",
+        "bytes", "accounts", "edges", "descriptors", "refused",
+        "malformed")]
+
+
 # What the layouts above must agree with, for the test.
 LAYOUTS = {
+    "broker_listed": _Listed, "broker_list": _List, "broker_totals": _Totals,
     "token": _Token, "channel_config": _Config, "channel_options": _Options,
     "channel_view": _View, "channel_exchange": _Exchange,
     "channel_statistics": _Statistics,
@@ -153,6 +176,8 @@ _U64 = ctypes.c_uint64
 _CALLS = {
     "channel_domain_private": (_POINTER,),
     "channel_domain_hosted": (ctypes.c_char_p, _POINTER),
+    "channel_hosted_list": (_POINTER, ctypes.c_uint32, _POINTER),
+    "channel_hosted_totals": (_POINTER, _POINTER),
     "channel_create": (ctypes.c_char_p, _POINTER, _POINTER, _POINTER,
                        _POINTER),
     "channel_open": (ctypes.c_char_p, _POINTER, _POINTER, _POINTER),
@@ -264,10 +289,39 @@ class Domain:
     def __exit__(self, *_):
         self.close()
 
-    def _options(self, role, serializer, schema, groups):
+    def _broker(self):
+        if self._close is not _library.channel_domain_hosted_close:
+            raise TypeError("a private domain has no broker")
+        return self.pointer()
+
+    def channels(self):
+        """Channels of the broker that this process may see, as dicts."""
+        place, found = 0, _List()
+        while True:
+            _check("channel_hosted_list", self._broker(), place,
+                   ctypes.byref(found))
+            for listed in found.channel[:found.count]:
+                yield {"name": os.fsdecode(listed.name),
+                       "channel": listed.channel, "uid": listed.uid,
+                       "pid": listed.pid, "members": listed.members,
+                       "lanes": listed.lanes, "type": listed.type}
+            place = found.next
+            if place == 0:
+                return
+
+    def totals(self):
+        """What the broker holds; Right for who is no observer."""
+        raw = _Totals()
+        _check("channel_hosted_totals", self._broker(), ctypes.byref(raw))
+        return {name: getattr(raw, name) for name, _ in raw._fields_}
+
+    def pointer(self):
         if self._pointer is None:
             raise ValueError("the domain is closed")
-        return _Options(self._pointer, role, serializer, schema, groups)
+        return self._pointer
+
+    def _options(self, role, serializer, schema, groups):
+        return _Options(self.pointer(), role, serializer, schema, groups)
 
     def create(self, name, role=SENDER | RECEIVER, groups=0, owner=None,
                **config):

@@ -36,7 +36,7 @@ import bennu_ipc as ipc         # noqa: E402
 import ktap                     # noqa: E402
 
 MANY = 2000
-HEADERS = ("channel/channel.h", "token/token.h")
+HEADERS = ("channel/hosted/hosted.h", "token/token.h")
 
 
 class LayoutTest(unittest.TestCase):
@@ -175,6 +175,10 @@ class PrivateTest(unittest.TestCase):
         view.release()
         self.assertRaises(ValueError, bytes, data)
 
+    def test_private_domain_has_no_broker(self):
+        self.assertRaises(TypeError, self.domain.totals)
+        self.assertRaises(TypeError, next, self.domain.channels())
+
     def test_closed_is_closed(self):
         sender, receiver = self.pair()
         sender.send(b"last")
@@ -260,6 +264,19 @@ class ProcessTest(unittest.TestCase):
             process.wait()
             with self.assertRaises((ipc.Gone, ipc.Empty, ipc.Timeout)):
                 channel.call(b"why", timeout=1)
+
+    def test_broker_lists_what_there_is(self):
+        self.assertEqual(list(self.domain.channels()), [])
+        names = [f"listed-{number}" for number in range(20)]
+        for name in names:
+            self.domain.create(name, type=ipc.BROADCAST, role=ipc.SENDER)
+        found = list(self.domain.channels())
+        self.assertEqual(sorted(each["name"] for each in found),
+                         sorted(names))
+        self.assertEqual({each["pid"] for each in found}, {os.getpid()})
+        totals = self.domain.totals()
+        self.assertEqual((totals["channels"], totals["members"],
+                          totals["processes"]), (20, 20, 1))
 
     def test_descriptor_tells_of_messages(self):
         with self.domain.create("watched", pollable=True,
