@@ -20,6 +20,7 @@ from mkarchive import ROOT
 
 SUITE = "bookworm"
 PACKAGES = ("gcc", "libc6-dev", "make", "cmake", "pkgconf", "python3",
+            "capnproto",
             # What programs of the packages need.
             "libzmq5", "libnng1", "liburing2", "libcapnp-0.9.2")
 FOLDER = os.path.join(ROOT, "build", "chroot")
