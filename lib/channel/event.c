@@ -4,8 +4,8 @@
  *
  * The port tells it as events, and changes the generation behind them. A lane
  * that ends is only marked, because the caller may hold memory of it (a
- * reserved or shown message, a call that waits): the sweep drops it when nothing
- * does.
+ * reserved or shown message, a call that waits): the sweep drops it when
+ * nothing does.
  */
 #include "state.h"
 
@@ -376,8 +376,8 @@ channel_promise(struct channel *channel)
 static bool
 may_send_fast(const struct channel *channel)
 {
-	if (channel->revoked || channel->stale || (channel->role & CHANNEL_SENDER) == 0 ||
-	    channel->out.count != 1 || channel->made.where != MADE_NOT ||
+	if (channel->revoked || channel->stale ||
+	    (channel->role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
 	    lane_out_at(channel, 0)->gone || channel_is_lossy(channel))
 		return false;
 	switch (channel->member.config.type) {

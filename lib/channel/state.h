@@ -121,7 +121,7 @@ struct channel {
 	struct channel_made made;
 	struct channel_shown shown;
 	struct channel_asked asked;
-	/* A message outside of lanes, apart_size bytes; NULL: not needed yet. */
+	/* A message outside of lanes, apart_size bytes; NULL: not yet. */
 	uint8_t	*apart;		/* to send: lossy, reserve */
 	uint8_t	*taken;		/* received: lossy */
 	size_t	 apart_size;

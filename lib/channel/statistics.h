@@ -18,14 +18,14 @@
 LINKAGE_BEGIN
 
 #define STATISTICS_MAGIC	0x3130544154534e42ul	/* "BNSTAT01" */
-#define STATISTICS_SAMPLE	64u	/* one in so many has its latency taken */
+#define STATISTICS_SAMPLE	64u	/* one in so many is timed */
 #define STATISTICS_PAGE		1024u	/* bytes a port sets aside */
 
 struct statistics_page {
 	uint64_t magic;
 	uint64_t size;		/* sizeof(struct statistics_page) */
 	uint64_t channel, member;	/* numbers of the domain */
-	uint64_t type, overflow;	/* enum channel_type, channel_overflow */
+	uint64_t type, overflow;	/* enums of channel.h */
 	uint64_t role;		/* CHANNEL_SENDER, CHANNEL_RECEIVER */
 	char	 name[48];	/* of the channel */
 	/* From here on they change. */

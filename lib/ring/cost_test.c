@@ -6,6 +6,7 @@
  * position) is in the average.
  */
 #include <lib/ring/cost_host.h>
+#include <lib/ring/tier.h>
 
 #include <lib/test/ktap.h>
 #include <lib/test/step.h>
@@ -73,6 +74,53 @@ TEST(test_a_message_costs_at_most_forty_instructions)
 	EXPECT(pass - copy <= LIMIT * ROUNDS);
 	EXPECT(ask > pass);
 	EXPECT(ask - pass <= LIMIT_WAKE * ROUNDS);
+}
+
+#define CPUS		64u
+#define LOOKS		64ul
+#define LIMIT_IDLE	400u	/* a get of 64 CPUs' tiers that finds nothing */
+
+static struct tier_consumer idle;
+
+static void
+look_often(void *unused)
+{
+	struct queue_item item;
+
+	(void)unused;
+	for (uint32_t i = 0; i < LOOKS; i++) {
+		if (tier_get(&idle, i / 16, &item) != ERR_EMPTY)
+			__builtin_trap();
+	}
+}
+
+TEST(test_looking_for_work_where_there_is_none_is_cheap)
+{
+	static struct tier_place places[CPUS];
+	const struct tier_topology topology = {
+		.cpus = CPUS, .sockets = 4, .nodes = 2, .places = places,
+		.cells = { 4, 4, 4, 4 },
+	};
+	struct tiers tiers;
+	uint64_t instructions;
+	size_t size = 0;
+
+	for (uint8_t i = 0; i < CPUS; i++)
+		places[i] = (struct tier_place){ i / 16, i / 32 };
+	EXPECT_EQ(tier_size(&topology, &size), OK);
+	void *memory = aligned_alloc(64, size);
+	tier_format(memory, &topology);
+	EXPECT_EQ(tier_open(&tiers, memory, &topology), OK);
+	tier_consumer_open(&idle, &tiers);
+	enum step_end end = step_run(look_often, go_on, NULL, &instructions);
+	free(memory);
+	if (end == STEP_IMPOSSIBLE)
+		KTAP_SKIP("no single steps here");
+	EXPECT(end == STEP_OK);
+	printf("# %lu instructions for %lu idle gets\n", instructions,
+	    LOOKS);
+	EXPECT(instructions > LOOKS * 20);
+	EXPECT(instructions <= LOOKS * LIMIT_IDLE);
 }
 
 TEST_MAIN(0)

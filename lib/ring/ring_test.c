@@ -412,6 +412,21 @@ TEST(test_producer_says_corrupt_and_keeps_saying_it)
 	}
 }
 
+/* The message that was reserved before has its room, whatever the peer says. */
+TEST(test_a_lie_of_the_peer_takes_no_room_away)
+{
+	void *room;
+
+	start(LINES);
+	for (unsigned i = 0; i < LINES - 2; i++)
+		EXPECT_EQ(send_number(i, 8), OK);
+	EXPECT_EQ(ring_reserve(&pair.producer, 8, &room), OK);
+	pair.memory->head = 2 * LINES * RING_LINE;
+	EXPECT(!ring_producer_prepare_sleep(&pair.producer, 60));
+	ring_commit(&pair.producer, 8, RING_DATA, 0);
+	EXPECT_EQ(send_number(0, 8), ERR_CORRUPT);
+}
+
 static void
 release_memory(void)
 {

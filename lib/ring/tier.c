@@ -123,12 +123,6 @@ tier_producer_open(struct tier_producer *producer, const struct tiers *tiers,
 	*producer = (struct tier_producer){ .tiers = tiers, .flags = flags };
 }
 
-void
-tier_consumer_open(struct tier_consumer *consumer, const struct tiers *tiers)
-{
-	*consumer = (struct tier_consumer){ .tiers = tiers };
-}
-
 static struct queue
 queue_at(const struct tiers *tiers, struct spot spot)
 {
@@ -150,6 +144,25 @@ spot_of(const struct tiers *tiers, enum tier_level level, uint32_t cpu)
 	};
 
 	return (struct spot){ level, units[level] };
+}
+
+/* Consumers seldom move: they remember where their queues are. */
+static void
+settle(struct tier_consumer *consumer, uint32_t cpu)
+{
+	const struct tiers *tiers = consumer->tiers;
+
+	consumer->cpu = cpu;
+	for (uint32_t level = 0; level < TIER_LEVELS; level++)
+		consumer->own[level] = queue_at(tiers,
+		    spot_of(tiers, level, cpu));
+}
+
+void
+tier_consumer_open(struct tier_consumer *consumer, const struct tiers *tiers)
+{
+	*consumer = (struct tier_consumer){ .tiers = tiers };
+	settle(consumer, 0);
 }
 
 static void
@@ -264,10 +277,12 @@ steal_level(struct tier_consumer *consumer, struct spot own, uint32_t cpu,
 	const struct tier_place *place = &tiers->places[cpu];
 	uint64_t all = ring_load(&tiers->memory->may_hold[own.level],
 	    RING_RELAXED) & ~(1ul << own.unit);
+
+	if (all == 0)
+		return ERR_EMPTY;
 	uint64_t near[2] = {
 		tiers->near[place->socket][0], tiers->near[place->node][1],
 	};
-
 	/* Nobody but a program error sets bits of queues that do not exist. */
 	if (tiers->units[own.level] < 64)
 		all &= (1ul << tiers->units[own.level]) - 1;
@@ -287,10 +302,10 @@ tier_get(struct tier_consumer *consumer, uint32_t cpu,
 
 	if (cpu >= tiers->units[TIER_CPU])
 		return ERR_ARG;
+	if (cpu != consumer->cpu)
+		settle(consumer, cpu);
 	for (uint32_t level = 0; level < TIER_LEVELS; level++) {
-		struct queue queue = queue_at(tiers,
-		    spot_of(tiers, level, cpu));
-		if (queue_get(&queue, out_item) == OK) {
+		if (queue_get(&consumer->own[level], out_item) == OK) {
 			consumer->got[level]++;
 			return OK;
 		}

@@ -77,6 +77,8 @@ struct tier_producer {
 
 struct tier_consumer {
 	const struct tiers *tiers;
+	uint32_t cpu;		/* of the last get; the queues are its own */
+	struct queue own[TIER_LEVELS];
 	uint64_t got[TIER_LEVELS];	/* items from the own queues */
 	uint64_t stolen[TIER_LEVELS];	/* items from queues of others */
 	uint64_t idle;		/* ERR_EMPTY */
