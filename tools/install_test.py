@@ -183,7 +183,10 @@ class InstallTest(unittest.TestCase):
         """Names of the channels that bennu-top shows."""
         text = self.run_in(self.machine, "bennu-top", "--once", "--json",
                            "--socket", SOCKET)
-        return {each["name"] for each in json.loads(text)["channels"]}
+        try:
+            return {each["name"] for each in json.loads(text)["channels"]}
+        except json.JSONDecodeError:
+            self.fail("bennu-top printed: " + text)
 
     def await_shown(self, names):
         end = time.monotonic() + PATIENCE
