@@ -32,8 +32,8 @@ TAIL = 30
 SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "interfaces", "call_order", "exports",
-          "layouts")
+          "vector", "figures", "interfaces", "call_order", "messages",
+          "exports", "layouts")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
@@ -232,6 +232,7 @@ def host_jobs(tier):
     jobs = []
     for kind, preset in (("host", "host-asan"), ("threads", "host-tsan")):
         for name in listed(preset, "tests.list"):
+            name, _, slow = name.partition(":")
             jobs.append(Job(
                 f"{kind}/{name}",
                 [os.path.join(BUILD, preset, "tests", name)],
@@ -239,7 +240,8 @@ def host_jobs(tier):
                 environment={"ASAN_OPTIONS": "print_legend=0",
                              "UBSAN_OPTIONS": "print_stacktrace=1",
                              **({} if tier == "quick"
-                                else {"BENNU_TEST_MORE": "1"})}))
+                                else {"BENNU_TEST_MORE": "1"})},
+                tier=slow or "quick"))
     return jobs
 
 

@@ -159,7 +159,7 @@ static status_t
 join(struct hosted *hosted, struct broker_packet *packet,
     struct channel_member *out_member)
 {
-	struct hosted_member *member;
+	struct hosted_member *member = NULL;
 	struct link_files files = { 0 };
 	struct broker_joined joined;
 	status_t status;
