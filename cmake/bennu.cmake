@@ -39,6 +39,10 @@ elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)
 elseif(BENNU_PRESET MATCHES "^host(-asan|-tsan)?$")
 	set(BENNU_HOST TRUE)
+elseif(BENNU_PRESET STREQUAL "package")
+	# As host; tests are targets that nobody asks for.
+	set(BENNU_HOST TRUE)
+	set(BENNU_PACKAGE TRUE)
 else()
 	message(FATAL_ERROR "unknown BENNU_PRESET '${BENNU_PRESET}'")
 endif()
@@ -87,6 +91,12 @@ elseif(BENNU_FUZZ)
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
 		-fno-sanitize-recover=all)
+elseif(BENNU_PACKAGE)
+	list(APPEND BENNU_HOSTED_FLAGS -O2)
+	add_compile_options(-fPIC -fstack-protector-strong
+		-fstack-clash-protection -D_FORTIFY_SOURCE=2
+		-ffunction-sections -fdata-sections)
+	add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
 endif()
 
 # Adds AREA if it has a CMakeLists.txt, else each component inside it that has.
@@ -452,7 +462,8 @@ function(bennu_test name)
 	target_link_libraries(test_${name} PRIVATE pthread)
 	set_target_properties(test_${name} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
-		OUTPUT_NAME ${name})
+		OUTPUT_NAME ${name}
+		EXCLUDE_FROM_ALL "${BENNU_PACKAGE}")
 endfunction()
 
 function(bennu_fuzz name)

@@ -28,10 +28,12 @@ TIERS = ("quick", "full", "nightly")
 RESULT = re.compile(r"^(ok|not ok) \d+(?: -)? ?(.*?)(?:\s+# SKIP\b(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 TAIL = 30
-SLOW_TOOLS = ("image",)
+# Of the tier full, in seconds; "install" makes a Debian first.
+SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "interfaces", "call_order", "messages")
+          "vector", "figures", "interfaces", "call_order", "messages",
+          "exports", "layouts")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
@@ -248,8 +250,15 @@ def tool_jobs():
     for path in sorted(glob.glob(os.path.join(TOOLS, "*_test.py"))):
         name = os.path.basename(path)[:-8]
         jobs.append(python_job(f"tools/{name}", path,
-                               tier="full" if name in SLOW_TOOLS else "quick"))
+                               tier="full" if name in SLOW_TOOLS else "quick",
+                               timeout=SLOW_TOOLS.get(name, 120)))
     return jobs
+
+
+def package_jobs():
+    """What is in the packages, used from other languages than C."""
+    return [Job("package/python", [sys.executable, os.path.join(
+        ROOT, "hosted", "python", "bennu_ipc_test.py")], tier="full")]
 
 
 def fuzz_jobs(tier):
@@ -348,7 +357,7 @@ def unbuilt(tier):
 
 def presets(tier):
     return ["guest", "host-asan", "host-tsan"] + (
-        [] if tier == "quick" else ["guest-debug", "fuzz"])
+        [] if tier == "quick" else ["guest-debug", "fuzz", "package"])
 
 
 def build(report, processes, tier):
@@ -360,7 +369,7 @@ def build(report, processes, tier):
 
 
 def all_jobs(tier):
-    jobs = check_jobs() + tool_jobs() + host_jobs(tier)
+    jobs = check_jobs() + tool_jobs() + package_jobs() + host_jobs(tier)
     if tier != "quick":
         jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
                  + wrong_message_jobs(tier))

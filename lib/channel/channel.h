@@ -61,13 +61,16 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <lib/token/token.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+LINKAGE_BEGIN
+
 struct channel;
-struct channel_domain;	/* where names are looked up: port.h */
+struct channel_domain;	/* where names are looked up: domain.h */
 
 enum channel_type {
 	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
@@ -242,3 +245,5 @@ struct channel_statistics {
 };
 void channel_statistics(const struct channel *channel,
     struct channel_statistics *out_statistics);
+
+LINKAGE_END

@@ -12,7 +12,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/channel/channel.h>
+
+LINKAGE_BEGIN
 
 #define STATISTICS_MAGIC	0x3130544154534e42ul	/* "BNSTAT01" */
 #define STATISTICS_SAMPLE	64u	/* one in so many is timed */
@@ -34,3 +37,5 @@ struct statistics_page {
 _Static_assert(sizeof(struct statistics_page) <= STATISTICS_PAGE,
     "room that ports set aside");
 _Static_assert(CHANNEL_NAME_MAX < 48, "the name and its end");
+
+LINKAGE_END

@@ -24,9 +24,12 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+LINKAGE_BEGIN
 
 #define TOKEN_SEND	0x01u
 #define TOKEN_RECEIVE	0x02u
@@ -201,7 +204,9 @@ static inline void
 token_make_hot(struct token_hot *hot, const struct token *token,
     uint64_t generation)
 {
-	*hot = (struct token_hot){ *token, generation, 1 };
+	hot->token = *token;
+	hot->generation = generation;
+	hot->valid = 1;
 }
 
 /* Zero iff equal; no branch: the time does not tell where they differ. */
@@ -227,3 +232,5 @@ token_is_hot(const struct token_hot *hot, const struct token *token,
 	bad |= (uint64_t)(rights & ~hot->token.rights);
 	return bad == 0;
 }
+
+LINKAGE_END

@@ -25,9 +25,12 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+LINKAGE_BEGIN
 
 #define LITE_HEADER	16u
 #define LITE_ALIGN	8u
@@ -104,3 +107,5 @@ void lite_seal(void *message, uint32_t length, uint64_t schema);
 /* Takes such a struct out; copies, then checks. */
 status_t lite_open(const void *message, size_t length, uint64_t schema,
     void *fixed, uint32_t size);
+
+LINKAGE_END

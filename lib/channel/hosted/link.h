@@ -5,7 +5,8 @@
  */
 #pragma once
 
-#include <lib/channel/hosted/hosted.h>
+#include <lib/channel/hosted/depend.h>
+#include <lib/channel/hosted/protocol.h>
 
 #include <pthread.h>
 #include <sys/types.h>
