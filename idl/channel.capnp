@@ -25,8 +25,8 @@ interface Channels @0xbe44000000007002 $place("broker") $numbers(status) {
   const hasToken :UInt32 = 4;
 
   const eventNone :UInt32 = 0;      # there is no more
-  const eventLaneOut :UInt32 = 1;   # capabilities: memory, bell of the receiver
-  const eventLaneIn :UInt32 = 2;    # capabilities: memory, bell of the sender
+  const eventLaneOut :UInt32 = 1;   # memory, bell of the receiver
+  const eventLaneIn :UInt32 = 2;    # memory, bell of the sender unless it left
   const eventGone :UInt32 = 3;      # the other end of the lane left
   const eventPeerRevoked :UInt32 = 4;
   const eventRevoked :UInt32 = 5;   # the own token

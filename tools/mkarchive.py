@@ -226,6 +226,7 @@ OPTIONAL = {
     "monkey": {"monkey"},
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
+    "echo": {"demo"},
     "worker": {"demo"},
     "worker1": {"demo"},
     "worker2": {"demo"},

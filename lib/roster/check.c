@@ -11,8 +11,9 @@ side_is_ok(const struct roster *roster, const struct roster_side *side,
 	return side->member == member && lane->channel == member->channel &&
 	    lane->member[roster_end(side)] == member->number &&
 	    arena_map_get(roster->root->by_number[ROSTER_BY_LANE],
-	    lane->number) == lane && (!side->gone_told || side->gone) &&
-	    (!side->gone || side->told);
+	    lane->number) == lane && (!side->gone_told ||
+	    (side->gone && side->told)) && (!side->gone || side->told ||
+	    roster_end(side) == ROSTER_RECEIVER);
 }
 
 /* Counts the lanes that the member sends on. */

@@ -2,7 +2,8 @@
 /*
  * Lanes and what members are told of them. Neither side waits for the other: a
  * side that leaves turns the other one into "gone", and one that was never told
- * of the lane leaves with it.
+ * of the lane leaves with it. But a receiver is told of a lane whose sender
+ * knew it, before it is told of its end: what was sent is received first.
  */
 #include <lib/roster/state.h>
 
@@ -15,13 +16,11 @@ lane_free(struct roster *roster, struct roster_lane *lane)
 {
 	const struct roster_environment *environment = &roster->environment;
 	struct roster_root *root = roster->root;
-	struct roster_client *payer = arena_map_get(
-	    root->by_number[ROSTER_BY_CLIENT], lane->payer);
 
 	roster_note(roster, environment->drop(environment->context,
 	    lane->memory));
-	if (payer != NULL)
-		ROSTER_SET(roster, payer->bytes, payer->bytes - lane->bytes);
+	roster_uncharge(roster, lane->payer, lane->bytes);
+	roster_pool_put(roster, lane->pool);
 	ROSTER_SET(roster, root->lanes, root->lanes - 1);
 	roster_note(roster, arena_map_remove(roster->arena,
 	    root->by_number[ROSTER_BY_LANE], lane->number));
@@ -30,13 +29,20 @@ lane_free(struct roster *roster, struct roster_lane *lane)
 
 static void side_leave(struct roster *roster, struct roster_side *side);
 
+/* The sender could have sent something that the receiver does not know of. */
+static bool
+may_hold_messages(const struct roster_side *side)
+{
+	return roster_end(side) == ROSTER_RECEIVER && roster_other(side)->told;
+}
+
 /* The other end is not there any more. */
 static void
 side_abandon(struct roster *roster, struct roster_side *side, bool cut)
 {
 	if (side->member == NULL || side->gone)
 		return;
-	if (!side->told) {
+	if (!side->told && (cut || !may_hold_messages(side))) {
 		side_leave(roster, side);
 		return;
 	}
@@ -105,6 +111,10 @@ lane_make(struct roster *roster, struct roster_member *sender,
 	lane->number = roster_number(roster);
 	lane->groups = receiver->groups;
 	lane->payer = payer->number;
+	lane->pool = sender->pool;
+	if (lane->pool != NULL)
+		ROSTER_SET(roster, lane->pool->references,
+		    lane->pool->references + 1);
 	lane->bytes = size;
 	side_start(roster, lane, ROSTER_SENDER, sender);
 	side_start(roster, lane, ROSTER_RECEIVER, receiver);

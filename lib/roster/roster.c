@@ -154,10 +154,15 @@ member_memory(struct roster *roster, struct roster_member *member)
 		return status;
 	if (size > ROSTER_CLIENT_BYTES - client->bytes)
 		return ERR_LIMIT;
-	member->bytes = size;
+	member->pool = arena_alloc(roster->arena, sizeof(*member->pool));
+	if (member->pool == NULL)
+		return ERR_NOMEM;
+	member->pool->references = 1;
+	member->pool->payer = client->number;
+	member->pool->bytes = size;
 	ROSTER_SET(roster, client->bytes, client->bytes + size);
 	return environment->memory_create(environment->context, size,
-	    &member->pool);
+	    &member->pool->memory);
 }
 
 static void
@@ -384,9 +389,30 @@ drop_memory(struct roster *roster, uint64_t memory)
 {
 	const struct roster_environment *environment = &roster->environment;
 
-	if (memory != 0)
-		roster_note(roster, environment->drop(environment->context,
-		    memory));
+	roster_note(roster, environment->drop(environment->context, memory));
+}
+
+void
+roster_uncharge(struct roster *roster, uint64_t number, uint64_t bytes)
+{
+	struct roster_client *client = arena_map_get(
+	    roster->root->by_number[ROSTER_BY_CLIENT], number);
+
+	if (client != NULL)
+		ROSTER_SET(roster, client->bytes, client->bytes - bytes);
+}
+
+void
+roster_pool_put(struct roster *roster, struct roster_pool *pool)
+{
+	if (pool == NULL)
+		return;
+	ROSTER_SET(roster, pool->references, pool->references - 1);
+	if (roster->failed != OK || pool->references != 0)
+		return;
+	drop_memory(roster, pool->memory);
+	roster_uncharge(roster, pool->payer, pool->bytes);
+	roster_note(roster, arena_free(roster->arena, pool));
 }
 
 static void
@@ -405,7 +431,6 @@ member_unlist(struct roster *roster, struct roster_member *member)
 	if ((member->role & CHANNEL_RECEIVER) != 0)
 		ROSTER_SET(roster, channel->receivers, channel->receivers - 1);
 	ROSTER_SET(roster, client->member_count, client->member_count - 1);
-	ROSTER_SET(roster, client->bytes, client->bytes - member->bytes);
 }
 
 status_t
@@ -416,7 +441,7 @@ roster_close(struct roster *roster, struct roster_member *member)
 	roster_lanes_leave(roster, member);
 	roster_remove_edges(roster, member);
 	member_unlist(roster, member);
-	drop_memory(roster, member->pool);
+	roster_pool_put(roster, member->pool);
 	drop_memory(roster, member->statistics);
 	if (channel->creator == member->number && channel->named)
 		ROSTER_SET(roster, channel->named, false);

@@ -63,14 +63,21 @@ struct roster_channel {
 	struct channel_config config;
 };
 
+/* Buffers of a sender; its lanes hold it, too: others may still read them. */
+struct roster_pool {
+	uint64_t memory;
+	uint64_t payer, bytes;		/* client */
+	uint32_t references;
+};
+
 struct roster_member {
 	struct arena_list all, in_channel, in_client, sides, edges;
 	struct roster_channel *channel;
 	struct roster_client *client;
 	uint64_t number;
 	uint64_t groups;
-	uint64_t pool, statistics;	/* memory; pool 0: none */
-	uint64_t bytes;			/* of its pool */
+	uint64_t statistics;		/* memory */
+	struct roster_pool *pool;	/* NULL: none */
 	struct token token;
 	unsigned role;
 	bool	 revoked, revoked_told;
@@ -91,6 +98,7 @@ struct roster_side {
 struct roster_lane {
 	struct roster_side side[2];
 	struct roster_channel *channel;
+	struct roster_pool *pool;	/* of the sender; NULL: none */
 	uint64_t number, memory;
 	uint64_t member[2];		/* numbers */
 	uint64_t groups;		/* of the receiver */

@@ -357,6 +357,31 @@ TEST(test_end_of_a_session_is_told_once_for_each_lane_and_leaves_nothing)
 	EXPECT(roster_ok(&fake.roster));
 }
 
+TEST(test_what_a_sender_left_is_told_before_its_end)
+{
+	start(CRASHES_PER_100);
+	uint64_t a = do_connect(1, 0xe), b = do_connect(2, 0xe);
+	struct channels_join join = join_for("line", CHANNEL_SENDER);
+	struct channels_joined joined;
+	uint64_t one, lane, same;
+
+	join.flags = CHANNELS_ZERO_COPY;
+	EXPECT_EQ(do_join(a, &join, true, &joined), OK);
+	one = must_join(b, "line", CHANNEL_RECEIVER, false);
+	EXPECT_EQ(do_event(a, joined.member, &lane), CHANNELS_EVENT_LANE_OUT);
+	/* The sender knows the lane and may have used it; then it dies. */
+	do_gone(a);
+	/* The receiver's statistics, the lane, the pool. */
+	EXPECT_EQ(live_memories(), 3);
+	EXPECT_EQ(do_event(b, one, &same), CHANNELS_EVENT_LANE_IN);
+	EXPECT_EQ(same, lane);
+	EXPECT_EQ(do_event(b, one, &same), CHANNELS_EVENT_GONE);
+	expect_event(b, one, CHANNELS_EVENT_NONE);
+	EXPECT(roster_ok(&fake.roster));
+	do_drop(b, one, lane);
+	EXPECT_EQ(live_memories(), 1);
+}
+
 TEST(test_name_goes_with_its_creator_and_the_channel_with_its_last_member)
 {
 	start(0);

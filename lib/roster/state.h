@@ -91,6 +91,11 @@ const struct roster_channel *roster_channel_of(const struct roster *roster,
 struct roster_channel *roster_channel_named(const struct roster *roster,
     const char *name);
 
+/* roster.c: the memory of a pool goes with its last holder. NULL: nothing. */
+void roster_pool_put(struct roster *roster, struct roster_pool *pool);
+/* What a client caused is not there any more. */
+void roster_uncharge(struct roster *roster, uint64_t client, uint64_t bytes);
+
 /* lanes.c */
 status_t roster_lanes_join(struct roster *roster, struct roster_member *member);
 void roster_lanes_leave(struct roster *roster, struct roster_member *member);

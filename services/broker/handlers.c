@@ -89,8 +89,8 @@ answer_join(struct channels_context *context, struct service_call *call,
 	status = wire_give(call, room, &joined, sizeof(joined));
 	if (status == OK)
 		status = give(call, member->statistics, PASS_WRITE);
-	if (status == OK && member->pool != 0)
-		status = give(call, member->pool, PASS_WRITE);
+	if (status == OK && member->pool != NULL)
+		status = give(call, member->pool->memory, PASS_WRITE);
 	return status;
 }
 
@@ -148,11 +148,12 @@ describe_lane(struct service_call *call, const struct roster_side *side,
 	if (out->kind != CHANNELS_EVENT_LANE_OUT &&
 	    out->kind != CHANNELS_EVENT_LANE_IN)
 		return OK;
-	out->bits = other->member->client->bits;
 	status_t status = give(call, lane->memory, PASS_WRITE);
-	if (status == OK)
-		status = give(call, other->member->client->bell, PASS_RING);
-	return status;
+	/* A sender that is gone left messages, and needs no bell. */
+	if (status != OK || other->member == NULL)
+		return status;
+	out->bits = other->member->client->bits;
+	return give(call, other->member->client->bell, PASS_RING);
 }
 
 static unsigned
@@ -182,11 +183,9 @@ handle_pool(struct channels_context *context, struct service_call *call,
 	    roster_side(context->roster, member, in->lane);
 
 	if (side == NULL || roster_end(side) != ROSTER_RECEIVER ||
-	    roster_other(side)->member == NULL ||
-	    roster_other(side)->member->pool == 0)
+	    side->lane->pool == NULL)
 		return ERR_NOENT;
-	return (unsigned)give(call, roster_other(side)->member->pool,
-	    PASS_READ);
+	return (unsigned)give(call, side->lane->pool->memory, PASS_READ);
 }
 
 static unsigned

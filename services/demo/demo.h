@@ -21,7 +21,11 @@ extern struct demo demo;
 struct channel_domain *demo_domain(cap_t vspace, cap_t notification);
 void demo_check(const char *what, status_t status);
 
-/* producer.c: producers times consumers, once for each serializer. */
+/* checks.c: what the broker gives and refuses. */
+void demo_checks(void);
+/* squares.c: calls to the service echo, which may be killed. */
+void demo_squares(void);
+/* numbers.c: producers times consumers, once for each serializer. */
 void demo_numbers(void);
 /* compute.c: work for the places worker1 to worker3, which may be killed. */
 void demo_compute(void);

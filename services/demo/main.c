@@ -2,7 +2,7 @@
 /*
  * Demos of channels, by boot option demo=NAME: "numbers" (producers and
  * consumers in address spaces of their own), "compute" (work for other places),
- * "all". What comes out is written to the log; the system goes on starting when
+ * "squares" (calls to a service on the loop), "checks", "all". What comes out is written to the log; the system goes on starting when
  * all is done, as with the benchmark.
  */
 #include "demo.h"
@@ -59,10 +59,14 @@ main(void)
 	    "broker:open", &demo.broker)));
 	demo_check("no option", service_option("demo", name));
 	all = strcmp(name, "all") == 0;
+	if (all || strcmp(name, "checks") == 0)
+		demo_checks();
 	if (all || strcmp(name, "numbers") == 0)
 		demo_numbers();
 	if (all || strcmp(name, "compute") == 0)
 		demo_compute();
+	if (all || strcmp(name, "squares") == 0)
+		demo_squares();
 	service_log("end");
 	service_ready();
 	sys_exit(DEATH_EXIT, 0);

@@ -17,7 +17,7 @@ struct guest_lane {
 	struct guest_lane *next;	/* of the member */
 	uint64_t number, peer;
 	struct guest_mapping memory, pool;
-	cap_t	 bell;			/* of the other end */
+	cap_t	 bell;			/* of the other end; CAP_NONE: it left */
 	uint64_t bits;
 };
 

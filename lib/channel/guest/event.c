@@ -55,7 +55,8 @@ lane_release(struct guest *guest, struct guest_lane **link)
 	*link = lane->next;
 	guest_unmap(guest, &lane->memory);
 	guest_unmap(guest, &lane->pool);
-	sys_cap_delete(CAP_NONE, lane->bell);
+	if (lane->bell != CAP_NONE)
+		sys_cap_delete(CAP_NONE, lane->bell);
 	heap_give(&guest->heap, lane, sizeof(*lane));
 }
 

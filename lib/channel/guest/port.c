@@ -193,7 +193,8 @@ port_wake(struct channel_domain *domain, const struct lane_place *place,
 {
 	const struct guest_lane *lane = place->port_data;
 
-	sys_signal(lane->bell, lane->bits);
+	if (lane->bell != CAP_NONE)
+		sys_signal(lane->bell, lane->bits);
 }
 
 static unsigned
