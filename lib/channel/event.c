@@ -250,7 +250,10 @@ peer_left(struct channel *channel, const struct lane_place *place, bool revoked)
 	for (uint32_t i = 0; i < channel->out.count; i++) {
 		struct lane_out *lane = lane_out_at(channel, i);
 
-		lane->gone |= is_meant(&lane->place, place);
+		if (!is_meant(&lane->place, place))
+			continue;
+		lane->gone = true;
+		lane->refused |= revoked;
 	}
 	for (uint32_t i = 0; i < channel->in.count; i++) {
 		struct lane_in *lane = lane_in_at(channel, i);

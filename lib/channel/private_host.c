@@ -298,7 +298,7 @@ leave(struct private_domain *domain, struct member *member)
 	free(member);
 }
 
-/* A lane to each receiver, from each sender. */
+/* A lane to each receiver, from each sender, but not of who is revoked. */
 static status_t
 connect(struct private_domain *domain, struct member *member)
 {
@@ -306,6 +306,8 @@ connect(struct private_domain *domain, struct member *member)
 	status_t status = OK;
 
 	for (; other != NULL && status == OK; other = other->next) {
+		if (other->revoked)
+			continue;
 		if ((member->role & CHANNEL_SENDER) != 0 &&
 		    (other->role & CHANNEL_RECEIVER) != 0)
 			status = lane_create(domain, member, other);
@@ -407,7 +409,8 @@ receiver_count(const struct private_channel *channel)
 
 	for (const struct member *member = channel->members; member != NULL;
 	    member = member->next)
-		count += (member->role & CHANNEL_RECEIVER) != 0;
+		count += !member->revoked &&
+		    (member->role & CHANNEL_RECEIVER) != 0;
 	return count;
 }
 

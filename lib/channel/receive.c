@@ -155,6 +155,39 @@ look(struct channel *channel)
 	    ERR_EMPTY;
 }
 
+/* As if it had not been found; who sent it, or this end, lost the right. */
+static void
+withdraw(struct channel *channel)
+{
+	/* What lies in other rings is counted when their lane is dropped. */
+	if (channel_is_lossy(channel))
+		count_add(&channel->counters->abandoned, 1);
+	channel->shown.lane = NULL;
+	channel->asked.lane = NULL;
+	channel_sweep(channel);
+}
+
+/*
+ * The message first, then the generation: a message that was committed after a
+ * revocation brings the news of it along.
+ */
+static status_t
+look_again_if_changed(struct channel *channel)
+{
+	bool found_before = channel->shown.lane != NULL;
+	status_t status = look(channel);
+
+	while (status == OK && !found_before && channel_has_changed(channel)) {
+		status = channel_catch_up(channel);
+		if (status == OK && !channel->shown.lane->refused)
+			break;
+		withdraw(channel);
+		if (status == OK)
+			status = look(channel);
+	}
+	return status;
+}
+
 status_t
 channel_show(struct channel *channel, uint64_t deadline_ns)
 {
@@ -164,7 +197,7 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 	bool again = true;
 
 	for (;;) {
-		status_t status = look(channel);
+		status_t status = look_again_if_changed(channel);
 
 		if (channel->ending)
 			channel_sweep(channel);
@@ -221,7 +254,7 @@ take_bytes(struct channel *channel, uint8_t *to, size_t room)
 		done += n;
 		if (shown->taken == shown->length)
 			channel_done(channel);
-	} while (done < room && look(channel) == OK);
+	} while (done < room && look_again_if_changed(channel) == OK);
 	return done;
 }
 
@@ -273,8 +306,9 @@ channel_receive_until(struct channel *channel, void *message,
 	struct lane_in *lane = channel->fast_in;
 	struct ring_message found;
 
-	if (unlikely(lane == NULL || !channel_is_known(channel, receiver) ||
-	    ring_peek(&lane->messages, &found) != OK ||
+	/* In this order: see look_again_if_changed(). */
+	if (unlikely(lane == NULL || ring_peek(&lane->messages, &found) != OK ||
+	    !channel_is_known(channel, receiver) ||
 	    found.kind != channel->plain ||
 	    found.length > *length || found.length > channel->fast_max))
 		return receive_slow(channel, message, length, receiver,

@@ -33,6 +33,7 @@ struct lane_out {
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
+	bool	 refused;	/* its receiver lost the right: no answers */
 };
 
 struct lane_in {
@@ -168,14 +169,21 @@ channel_is_lossy(const struct channel *channel)
 	return channel->member.config.overflow == CHANNEL_DROP_OLDEST;
 }
 
+/* Something happened since the member caught up. */
+static inline bool
+channel_has_changed(const struct channel *channel)
+{
+	return ring_load(channel->generation, RING_ACQUIRE) !=
+	    channel->member.generation_seen;
+}
+
 /* The token is that of the open, and nothing happened since it was checked. */
 static inline bool
 channel_is_known(const struct channel *channel, const struct token *token)
 {
 	return (token == NULL ||
 	    token_difference(&channel->token, token) == 0) &&
-	    ring_load(channel->generation, RING_ACQUIRE) ==
-	    channel->member.generation_seen;
+	    !channel_has_changed(channel);
 }
 
 /* To every receiver that may have it, or to one of them? */

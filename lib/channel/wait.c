@@ -102,13 +102,6 @@ lower_flags(struct channel *channel, const struct channel_wait *wait,
 		lower_flag(channel, wait, i);
 }
 
-static bool
-has_changed(const struct channel *channel)
-{
-	return ring_load(channel->generation, RING_ACQUIRE) !=
-	    channel->member.generation_seen;
-}
-
 /* All flags up; false: there is something to do, and all are down. */
 static bool
 raise_flags(struct channel *channel, const struct channel_wait *wait)
@@ -121,7 +114,7 @@ raise_flags(struct channel *channel, const struct channel_wait *wait)
 		lower_flags(channel, wait, i);
 		return false;
 	}
-	if (!has_changed(channel))
+	if (!channel_has_changed(channel))
 		return true;
 	lower_flags(channel, wait, count);
 	return false;
@@ -191,7 +184,7 @@ is_ready(struct channel *channel, const struct channel_wait *wait)
 	for (uint32_t i = 0; i < count; i++)
 		if (lane_is_ready(channel, wait, i))
 			return true;
-	return has_changed(channel);
+	return channel_has_changed(channel);
 }
 
 /* How long this wait may spin, in ns. */
