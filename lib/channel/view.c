@@ -199,7 +199,9 @@ channel_commit(struct channel *channel, const struct channel_view *view)
 	};
 	status = offer.in_place ? channel_buffer_put(channel, made->buffer,
 	    length, &offer) : channel_put(channel, &offer);
-	if (status == OK)
+	/* What was dropped for one receiver may be with another: not again. */
+	if (status == OK || (status == ERR_FULL &&
+	    channel->member.config.overflow == CHANNEL_DROP_NEWEST))
 		end_made(channel);
 	return status;
 }
