@@ -6,6 +6,12 @@
  */
 #include "state.h"
 
+/*
+ * How often a receive that does not wait looks again, when something changed
+ * while it got ready to be told by its descriptor.
+ */
+#define LOOKS_NOW	8u
+
 /* Cuts the last 8 bytes off the message: the kind of lossy rings, the time. */
 static bool
 cut_word(struct ring_message *message, uint64_t *out_word)
@@ -194,7 +200,7 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 	struct channel_wait wait = {
 		.what = WAIT_MESSAGE, .deadline_ns = deadline_ns,
 	};
-	bool again = true;
+	uint32_t looks = 0;
 
 	for (;;) {
 		status_t status = look_again_if_changed(channel);
@@ -208,8 +214,8 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 			wait.deadline_ns = RECEIVE_NS +
 			    channel->domain->port->now_ns(channel->domain);
 		/* A lane may promise what it does not hold: not forever. */
-		status = again ? channel_wait(channel, &wait) : ERR_TIMEOUT;
-		again = deadline_ns != CHANNEL_NOW;
+		status = deadline_ns == CHANNEL_NOW && looks++ == LOOKS_NOW ?
+		    ERR_TIMEOUT : channel_wait(channel, &wait);
 		if (status == OK)
 			status = channel_catch_up(channel);
 		if (status != OK)

@@ -235,17 +235,22 @@ learn(struct channel *channel, uint64_t waited_ns)
 
 /*
  * Nobody waits here. With a descriptor the flags stay up, so that the next
- * message makes it readable.
+ * message makes it readable. That of a lane that has something does not, but
+ * those of the others do: OK, the caller looks again.
  */
 static status_t
 wait_not(struct channel *channel, const struct channel_wait *wait)
 {
 	const struct channel_port *port = channel->domain->port;
+	uint32_t count = lane_count(channel, wait);
+	bool nothing = true;
 
 	if (wait->what != WAIT_MESSAGE || !channel->member.config.pollable)
 		return ERR_TIMEOUT;
 	port->quiet(channel->domain, &channel->member);
-	return raise_flags(channel, wait) ? ERR_TIMEOUT : OK;
+	for (uint32_t i = 0; i < count; i++)
+		nothing &= raise_flag(channel, wait, i);
+	return nothing && !channel_has_changed(channel) ? ERR_TIMEOUT : OK;
 }
 
 status_t
