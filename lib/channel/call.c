@@ -132,7 +132,7 @@ static status_t
 check_answer(struct channel *channel, struct lane_out *lane, status_t status)
 {
 	status_t check = channel_has_changed(channel) ?
-	    channel_catch_up(channel) : OK;
+	    channel_go_on(channel) : OK;
 
 	if (check != OK)
 		return check;
@@ -160,7 +160,7 @@ wait_for_answer(struct channel *channel, struct channel_exchange *exchange,
 			return ERR_GONE;
 		status = channel_wait(channel, &wait);
 		if (status == OK)
-			status = channel_catch_up(channel);
+			status = channel_go_on(channel);
 		if (status != OK)
 			return status;
 	}

@@ -184,7 +184,7 @@ look_again_if_changed(struct channel *channel)
 	status_t status = look(channel);
 
 	while (status == OK && !found_before && channel_has_changed(channel)) {
-		status = channel_catch_up(channel);
+		status = channel_go_on(channel);
 		if (status == OK && !channel->shown.lane->refused)
 			break;
 		withdraw(channel);
@@ -217,7 +217,7 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 		status = deadline_ns == CHANNEL_NOW && looks++ == LOOKS_NOW ?
 		    ERR_TIMEOUT : channel_wait(channel, &wait);
 		if (status == OK)
-			status = channel_catch_up(channel);
+			status = channel_go_on(channel);
 		if (status != OK)
 			return status;
 	}

@@ -108,6 +108,9 @@ struct channel {
 	enum channel_serializer serializer;	/* asked for by this member */
 	struct known_token known[TOKENS_KNOWN];
 	uint32_t known_next;
+	/* Of the operation that runs; NULL: the token of the open. */
+	const struct token *acting;
+	unsigned acting_needs;	/* TOKEN_* */
 	bool	 revoked;
 	bool	 stale;		/* kind is weaker than some lane allows */
 	bool	 had_senders;
@@ -203,6 +206,8 @@ status_t channel_catch_up(struct channel *channel);
 /* May who acts do this? needed: TOKEN_*. Catches up first. */
 status_t channel_check(struct channel *channel, const struct token *token,
     unsigned needed);
+/* Catches up, in the middle of an operation: may it go on? ERR_RIGHT. */
+status_t channel_go_on(struct channel *channel);
 /* Decides anew what the fast path may do. */
 void channel_set_fast(struct channel *channel);
 /* From here on messages are marked with what all lanes allow. */
