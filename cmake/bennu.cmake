@@ -15,10 +15,11 @@
 #   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
 #       host presets: bin/NAME, a Linux program that people run
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
-#              [PLAIN] [THREADS])
+#              [PLAIN] [THREADS] [SLOW])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
 #       PLAIN: never with sanitizers, for tests that copy stacks or count
 #       THREADS: also of the preset host-tsan, which has no other tests
+#       SLOW: not in the tier quick
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
 #       target NAME: C from Cap'n Proto schemas of one folder, by
@@ -38,6 +39,10 @@ elseif(BENNU_PRESET STREQUAL "fuzz")
 	set(BENNU_FUZZ TRUE)
 elseif(BENNU_PRESET MATCHES "^host(-asan|-tsan)?$")
 	set(BENNU_HOST TRUE)
+elseif(BENNU_PRESET STREQUAL "package")
+	# As host; tests are targets that nobody asks for.
+	set(BENNU_HOST TRUE)
+	set(BENNU_PACKAGE TRUE)
 else()
 	message(FATAL_ERROR "unknown BENNU_PRESET '${BENNU_PRESET}'")
 endif()
@@ -86,6 +91,12 @@ elseif(BENNU_FUZZ)
 	list(APPEND BENNU_HOSTED_FLAGS -O1)
 	set(BENNU_SANITIZERS -fsanitize=fuzzer-no-link,address,undefined
 		-fno-sanitize-recover=all)
+elseif(BENNU_PACKAGE)
+	list(APPEND BENNU_HOSTED_FLAGS -O2)
+	add_compile_options(-fPIC -fstack-protector-strong
+		-fstack-clash-protection -D_FORTIFY_SOURCE=2
+		-ffunction-sections -fdata-sections)
+	add_link_options(LINKER:-z,relro LINKER:-z,now LINKER:--as-needed)
 endif()
 
 # Adds AREA if it has a CMakeLists.txt, else each component inside it that has.
@@ -423,7 +434,7 @@ function(bennu_test name)
 	if(NOT BENNU_HOST)
 		return()
 	endif()
-	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS;SLOW" ""
 		"SOURCES;DEPENDS;INCLUDES;OPTIONS")
 	if(BENNU_PRESET STREQUAL "host-tsan" AND NOT arg_THREADS)
 		return()
@@ -438,7 +449,11 @@ function(bennu_test name)
 	endif()
 	bennu_hosted_executable(test_${name} "${arg_SOURCES}"
 		"${arg_DEPENDS}" "${arg_INCLUDES}" "${arg_OPTIONS}")
-	set_property(GLOBAL APPEND PROPERTY BENNU_TESTS ${name})
+	set(listed ${name})
+	if(arg_SLOW)
+		set(listed ${name}:full)
+	endif()
+	set_property(GLOBAL APPEND PROPERTY BENNU_TESTS ${listed})
 	get_target_property(kind test_${name} TYPE)
 	if(NOT kind STREQUAL "EXECUTABLE")
 		return()
@@ -447,7 +462,8 @@ function(bennu_test name)
 	target_link_libraries(test_${name} PRIVATE pthread)
 	set_target_properties(test_${name} PROPERTIES
 		RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests
-		OUTPUT_NAME ${name})
+		OUTPUT_NAME ${name}
+		EXCLUDE_FROM_ALL "${BENNU_PACKAGE}")
 endfunction()
 
 function(bennu_fuzz name)

@@ -5,17 +5,23 @@ a reason and a plan.
 """
 
 import figures
+import ipc_bench
+import ipc_goals
 import tree
 
 
 def main():
     known = figures.load_rows()
     stored = figures.read_figures()
-    problems = list(figures.problems(stored, known,
-                                     tree.read_text("docs/performance.md")))
+    page = tree.read_text("docs/performance.md")
+    problems = list(figures.problems(stored, known, page))
+    goals = ipc_goals.load_goals()
+    messages = ipc_bench.read_json(ipc_bench.FIGURES)
+    problems += ipc_bench.problems(messages, goals, page)
     count = sum(figures.missed(row) for row in stored["rows"])
-    tree.end(problems, f"{len(known)} rows, {count} miss their goal and say "
-             f"why")
+    count += sum(goal["verdict"] != "met" for goal in messages["goals"])
+    tree.end(problems, f"{len(known)} rows and {len(goals)} goals of "
+             f"messages, {count} are missed and say why")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""The manual pages are well-formed, each system call has one, and each option at
-boot has a line.
+"""The manual pages are well-formed, each system call and each function of the
+hosted library has one, and each option at boot has a line.
 """
 
 import glob
@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 
+import check_man_functions
 import tree
 from mkarchive import OPTIONAL, ROOT
 
@@ -69,7 +70,7 @@ def option_problems(path, text, options):
 
 def boot_options():
     """What a service asks for, and what starts one."""
-    options = set(OPTIONAL)
+    options = set().union(*OPTIONAL.values())
     for path in tree.files(".c"):
         if not tree.is_test(path):
             options |= set(BOOT_OPTION.findall(tree.read_text(path)))
@@ -86,6 +87,9 @@ def main():
     problems += match(calls, {path: tree.read_text(path) for path in pages
                               if path.startswith("docs/man/")
                               and path.endswith(".2")})
+    problems += check_man_functions.problems(
+        {path: tree.read_text(path) for path in pages
+         if path.startswith("docs/man/") and path.endswith(".3")})
     boot = boot_options()
     kernel = set(KERNEL_OPTION.findall(tree.read_text(KERNEL_OPTIONS)))
     problems += option_problems(BOOT_PAGE, tree.read_text(BOOT_PAGE), boot)

@@ -21,6 +21,7 @@ PROGRAM = os.path.join(ROOT, "build", "host", "bin", "benchmark-ipc")
 FIGURES = os.path.join(ROOT, "docs", "performance-ipc.json")
 BEGIN = "<!-- begin: ./bennu bench --ipc --write-docs -->\n"
 END = "<!-- end of messages -->\n"
+MATRIX = "channel-matrix."
 SECTIONS = (
     ("round_trip_32", "Round trip, 32 bytes"),
     ("round_trip_64", "Round trip, 64 bytes"),
@@ -65,6 +66,24 @@ def row_lines(rows):
         yield "| " + " | ".join(cells) + " |"
 
 
+def matrix_lines(rows):
+    """Senders down, receivers across."""
+    cells = {tuple(int(word) for word in what(row).split("x")):
+             row["median"] for row in rows if row["name"].startswith(MATRIX)}
+    if not cells:
+        return
+    across = sorted({receivers for _, receivers in cells})
+    yield "### Many senders and receivers on one channel, ns of a message"
+    yield ""
+    yield "| senders | " + " | ".join(
+        f"{receivers} receivers" for receivers in across) + " |"
+    yield "|--:|" + "--:|" * len(across)
+    for senders in sorted({senders for senders, _ in cells}):
+        yield f"| {senders} | " + " | ".join(
+            number(cells[senders, receivers]) for receivers in across) + " |"
+    yield ""
+
+
 def limit(goal):
     if "at_least" in goal:
         return f"≥ {goal['at_least']:g}"
@@ -99,9 +118,11 @@ def page_part(results, goals):
                   *row_lines([row for row in rows if what(row) == name]), ""]
     names = {name for name, _ in SECTIONS}
     lines += ["### Single operations and totals", "",
-              *row_lines([row for row in rows if what(row) not in names]), ""]
-    lines += [f"Not measured: `{absent['name']}` ({absent['why']})."
-              for absent in results["absent"]]
+              *row_lines([row for row in rows if what(row) not in names
+                          and not row["name"].startswith(MATRIX)]), ""]
+    lines += matrix_lines(rows)
+    for absent in results["absent"]:
+        lines += [f"Not measured: `{absent['name']}` ({absent['why']}).", ""]
     lines += ["### Goals of messages", "", *goal_lines(results, goals), "",
               *miss_lines(results, goals)]
     return BEGIN + "\n".join(lines) + "\n" + END

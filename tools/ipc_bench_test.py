@@ -31,6 +31,8 @@ RESULTS = {
          "median": 8, "best": 7, "low": 7.5, "high": 8.5},
         {"name": "b.x", "text": "more beads", "unit": "cycles", "size": 0,
          "median": 12345.6, "best": 12000, "low": 12345, "high": 12346},
+        {"name": "channel-matrix.1x2", "text": "many", "unit": "ns",
+         "size": 0, "median": 55.5, "best": 55.5, "low": 55.5, "high": 55.5},
     ],
     "absent": [{"name": "sun", "why": "night"}],
     "goals": [
@@ -65,6 +67,9 @@ class IpcBenchTest(unittest.TestCase):
         self.assertIn("- `none` (not measured): not there. *Plan:* later.",
                       lines)
         self.assertIn("Not measured: `sun` (night).", lines)
+        self.assertIn("| senders | 2 receivers |", lines)
+        self.assertIn("| 1 | 55.5 |", lines)
+        self.assertNotIn("| `channel-matrix", PAGE)
         self.assertNotIn("- `fast`", PAGE)
 
     def test_missed_goal_needs_reason_and_plan(self):

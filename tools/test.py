@@ -28,11 +28,14 @@ TIERS = ("quick", "full", "nightly")
 RESULT = re.compile(r"^(ok|not ok) \d+(?: -)? ?(.*?)(?:\s+# SKIP\b(.*))?$")
 PLAN = re.compile(r"^1\.\.(\d+)")
 TAIL = 30
-SLOW_TOOLS = ("image",)
+# Of the tier full, in seconds; "install" makes a Debian first.
+SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "interfaces", "call_order")
+          "vector", "figures", "interfaces", "call_order", "messages",
+          "exports", "layouts")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
+ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 # Wrong messages for a reader, and as many for a builder: (number, seconds).
 WRONG_MESSAGES = {"full": (500000, 900), "nightly": (50000000, 14400)}
@@ -229,6 +232,7 @@ def host_jobs(tier):
     jobs = []
     for kind, preset in (("host", "host-asan"), ("threads", "host-tsan")):
         for name in listed(preset, "tests.list"):
+            name, _, slow = name.partition(":")
             jobs.append(Job(
                 f"{kind}/{name}",
                 [os.path.join(BUILD, preset, "tests", name)],
@@ -236,7 +240,8 @@ def host_jobs(tier):
                 environment={"ASAN_OPTIONS": "print_legend=0",
                              "UBSAN_OPTIONS": "print_stacktrace=1",
                              **({} if tier == "quick"
-                                else {"BENNU_TEST_MORE": "1"})}))
+                                else {"BENNU_TEST_MORE": "1"})},
+                tier=slow or "quick"))
     return jobs
 
 
@@ -245,8 +250,15 @@ def tool_jobs():
     for path in sorted(glob.glob(os.path.join(TOOLS, "*_test.py"))):
         name = os.path.basename(path)[:-8]
         jobs.append(python_job(f"tools/{name}", path,
-                               tier="full" if name in SLOW_TOOLS else "quick"))
+                               tier="full" if name in SLOW_TOOLS else "quick",
+                               timeout=SLOW_TOOLS.get(name, 120)))
     return jobs
+
+
+def package_jobs():
+    """What is in the packages, used from other languages than C."""
+    return [Job("package/python", [sys.executable, os.path.join(
+        ROOT, "hosted", "python", "bennu_ipc_test.py")], tier="full")]
 
 
 def fuzz_jobs(tier):
@@ -294,6 +306,14 @@ def applet_jobs():
                        timeout=300)]
 
 
+def attack_jobs():
+    """Live attackers, for longer than a host test may take."""
+    return [Job("attack/broker",
+                [os.path.join(BUILD, "host-asan", "tests", "broker_hostile")],
+                timeout=ATTACK_SECONDS + 120, tier="nightly",
+                environment={"BENNU_HOSTILE_SECONDS": str(ATTACK_SECONDS)})]
+
+
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
                        [str(EXCHANGED[tier])],
@@ -337,7 +357,7 @@ def unbuilt(tier):
 
 def presets(tier):
     return ["guest", "host-asan", "host-tsan"] + (
-        [] if tier == "quick" else ["guest-debug", "fuzz"])
+        [] if tier == "quick" else ["guest-debug", "fuzz", "package"])
 
 
 def build(report, processes, tier):
@@ -349,12 +369,12 @@ def build(report, processes, tier):
 
 
 def all_jobs(tier):
-    jobs = check_jobs() + tool_jobs() + host_jobs(tier)
+    jobs = check_jobs() + tool_jobs() + package_jobs() + host_jobs(tier)
     if tier != "quick":
         jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
                  + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + exchange_jobs(tier) + gate_jobs())
+            + exchange_jobs(tier) + attack_jobs() + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What is measured once, apart from the rounds: the CPU time of a member that
- * waits, many senders and receivers on one channel.
+ * waits, many senders and receivers on one channel, many channels.
  */
 #pragma once
 
@@ -17,3 +17,4 @@ extern const struct bench_extra bench_extras[];	/* up to one without a name */
 
 bool extra_idle(struct figures *figures, bool quick);
 bool extra_matrix(struct figures *figures, bool quick);
+bool extra_many(struct figures *figures, bool quick);

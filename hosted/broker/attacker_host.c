@@ -2,7 +2,8 @@
 #include "attacker_host.h"
 
 #include <lib/channel/config.h>
-#include <lib/channel/hosted/hosted.h>
+#include <lib/channel/hosted/depend.h>
+#include <lib/channel/hosted/protocol.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/statistics.h>
 

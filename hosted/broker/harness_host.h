@@ -7,7 +7,8 @@
 
 #include "server.h"
 
-#include <lib/channel/hosted/hosted.h>
+#include <lib/channel/hosted/depend.h>
+#include <lib/channel/hosted/protocol.h>
 
 #include <signal.h>
 #include <stdio.h>

@@ -32,7 +32,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/capnp/capnp.h>
+
+LINKAGE_BEGIN
 
 #define CAPNP_SEGMENT_WORDS	((size_t)(1u << 29) - 1)
 #define CAPNP_LIST_MAX		((1u << 29) - 1)	/* elements, or words */
@@ -198,3 +201,5 @@ status_t capnp_canonicalise(struct capnp_struct root, uint64_t *words,
     size_t room, size_t *out_words);
 /* Nested more than CAPNP_DEPTH levels is not. */
 bool capnp_is_canonical(const struct capnp_segment *segment, uint32_t count);
+
+LINKAGE_END

@@ -27,9 +27,12 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+LINKAGE_BEGIN
 
 #define CAPNP_TRAVERSAL_WORDS	(8ul << 20)	/* 64 MiB, as the reference */
 #define CAPNP_DEPTH		64u
@@ -166,3 +169,5 @@ struct capnp_blob capnp_list_text(struct capnp_list list, uint32_t i);
 struct capnp_blob capnp_list_data(struct capnp_list list, uint32_t i);
 bool capnp_list_capability(struct capnp_list list, uint32_t i,
     uint32_t *out_index);
+
+LINKAGE_END

@@ -15,7 +15,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/capnp/capnp.h>
+
+LINKAGE_BEGIN
 
 /* Words of the table of a framed message. */
 #define CAPNP_TABLE_WORDS(segments)	((size_t)(segments) / 2 + 1)
@@ -95,3 +98,5 @@ struct capnp_unpacked capnp_unpack(struct capnp_unpacker *unpacker,
     const uint8_t *in, size_t length, uint64_t *out, size_t room);
 /* Does no word or run lack anything? True at the end of a good input. */
 bool capnp_unpack_between(const struct capnp_unpacker *unpacker);
+
+LINKAGE_END

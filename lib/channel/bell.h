@@ -4,12 +4,12 @@
  * many words (of lanes) or for an event. 1 while it is about to sleep.
  *
  * Who sleeps raises the bell, then looks at the generation and its words; who
- * changed one of these then looks at the bell. A full barrier stands between the
- * two on either side, so at least one sees the other (model_test.c tries every
- * interleaving). There is no second word for "has events": with two, one can be
- * seen without the other, and who sleeps goes round until both are. Like the
- * rings this uses the operations of lib/ring/atomic.h, which the test stands
- * behind.
+ * changed one of these then looks at the bell. A full barrier stands between
+ * the two on either side, so at least one sees the other (model_test.c tries
+ * every interleaving). There is no second word for "has events": with two, one
+ * can be seen without the other, and who sleeps goes round until both are. Like
+ * the rings this uses the operations of lib/ring/atomic.h, which the test
+ * stands behind.
  */
 #pragma once
 

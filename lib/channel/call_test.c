@@ -127,7 +127,10 @@ test_calls_are_for_sync_channels_only(void)
 static void
 test_forged_answer_costs_its_lane_only(void)
 {
-	static const struct { uint32_t kind, length; uint64_t tag; } forged[] = {
+	static const struct {
+		uint32_t kind, length;
+		uint64_t tag;
+	} forged[] = {
 		{ LANE_RETURN, 8, 0 }, { LANE_KIND_MAX, 8, 0 },
 		{ 1, 201, 0 }, { 1, 8, 1 }, { 1, 8, ~0ul },
 	};

@@ -215,7 +215,7 @@ channel_serializer(struct channel *channel)
 	if (channel->member.config.schema == 0)
 		return CHANNEL_AUTO;
 	/* If it was revoked, sending says so. */
-	if (channel_catch_up(channel) == OK)
+	if (channel_catch_up(channel) == OK && channel->changed)
 		channel_promise(channel);
 	return lane_kind_serializer(channel->kind);
 }

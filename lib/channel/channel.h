@@ -25,7 +25,8 @@
  *	overflow	when a lane is full
  *	BLOCK		send waits for room; at its deadline ERR_TIMEOUT, and
  *			nobody got the message
- *	DROP_OLDEST	the oldest of the lane goes; the receiver learns how many
+ *	DROP_OLDEST	the oldest of the lane goes; the receiver learns how
+ *			many
  *	DROP_NEWEST	the new message goes, for the lanes that are full; then
  *			send returns ERR_FULL
  *	ERROR		ERR_FULL, and nobody got the message
@@ -33,25 +34,26 @@
  * Without a receiver (MULTICAST: of the groups) send waits, with BLOCK, and
  * returns ERR_EMPTY at its deadline; with the others it returns that at once.
  *
- * Nothing is dropped without being counted. Of one sender, and all that received
- * from it (struct channel_statistics; a broadcast counts once for each lane):
+ * Nothing is dropped without being counted. Of one sender, and all that
+ * received from it (struct channel_statistics; a broadcast counts once for each
+ * lane):
  *
  *	messages offered = sent + dropped_newest + refused
  *	sent = received + dropped_oldest + abandoned + what is in lanes
  *
- * Closing: what was sent before is received first. Then, when senders were there
- * and all are gone, receive returns ERR_GONE until another comes. The death of a
- * member is its close; buffers that it held come back; what it had not received
- * is abandoned. When the creator is gone nothing changes for members, but nobody
- * can join any more.
+ * Closing: what was sent before is received first. Then, when senders were
+ * there and all are gone, receive returns ERR_GONE until another comes. The
+ * death of a member is its close; buffers that it held come back; what it had
+ * not received is abandoned. When the creator is gone nothing changes for
+ * members, but nobody can join any more.
  *
  * Errors: ERR_RIGHT the token does not allow it or was revoked, ERR_STALE the
- * channel of that name is not the one of the token, ERR_NOENT no such name,
- * ERR_EXIST create: there is, ERR_BUSY open: a STREAM has its receiver, ERR_ARG,
- * ERR_RANGE message too long (or room too small: *length says, the message
- * stays), ERR_TYPE another schema, ERR_TIMEOUT, ERR_STATE not in this role, type
- * or order, ERR_CORRUPT the peer broke the rules: its lane is closed, others go
- * on.
+ * channel of that name is not the one of the token (and see
+ * channel_serializer), ERR_NOENT no such name, ERR_EXIST create: there is,
+ * ERR_BUSY open: a STREAM has its receiver, ERR_ARG, ERR_RANGE message too long
+ * (or room too small: *length says, the message stays), ERR_TYPE another
+ * schema, ERR_TIMEOUT, ERR_STATE not in this role, type or order, ERR_CORRUPT
+ * the peer broke the rules: its lane is closed, others go on.
  *
  * Thread safety: a struct channel belongs to one thread at a time; threads open
  * ends of their own. Ownership: out_channel until channel_close.
@@ -59,13 +61,16 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <lib/token/token.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+LINKAGE_BEGIN
+
 struct channel;
-struct channel_domain;	/* where names are looked up: port.h */
+struct channel_domain;	/* where names are looked up: domain.h */
 
 enum channel_type {
 	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
@@ -88,8 +93,8 @@ enum channel_serializer {
 	CHANNEL_AUTO, CHANNEL_RAW, CHANNEL_LITE, CHANNEL_FULL,
 };
 
-#define CHANNEL_NAME_MAX	47u	/* bytes, without NUL; no control bytes */
-#define CHANNEL_NOW		0ul	/* deadlines, ns of the monotonic clock */
+#define CHANNEL_NAME_MAX	47u	/* bytes, no control bytes */
+#define CHANNEL_NOW		0ul	/* deadlines: monotonic ns */
 #define CHANNEL_FOREVER		(~0ul)
 #define CHANNEL_DEFAULT		(~0ul - 1)	/* receive: 100 ms from now */
 
@@ -119,8 +124,8 @@ struct channel_options {
 };
 
 /*
- * The creator becomes a member with `options->role`, which may be 0. options may
- * be NULL: both roles, nothing else asked for.
+ * The creator becomes a member with `options->role`, which may be 0. options
+ * may be NULL: both roles, nothing else asked for.
  */
 status_t channel_create(const char *name, const struct channel_config *config,
     const struct channel_options *options, const struct token *owner,
@@ -162,7 +167,8 @@ struct channel_exchange {
 	const struct token *sender;
 	uint64_t deadline_ns;
 };
-status_t channel_call(struct channel *channel, struct channel_exchange *exchange);
+status_t channel_call(struct channel *channel,
+    struct channel_exchange *exchange);
 /*
  * Answers the message received last; once, and before the next receive. Never
  * waits: ERR_FULL if the caller does not take its answers.
@@ -173,11 +179,13 @@ status_t channel_answer(struct channel *channel, const void *message,
 /*
  * Without copies: the message is made and read where it lies. reserve may be
  * given up with channel_cancel; one at a time. The length may be lowered before
- * commit, which returns what send does; after ERR_FULL (but that of DROP_NEWEST:
- * the message is gone), ERR_TIMEOUT, ERR_EMPTY and ERR_ARG the reservation still
- * stands. peek again shows the same message until release; one message at a time. What peek shows of a lane whose peer has less trust
- * than 0xE can change while it is read. STREAM: what peek shows is at least one
- * byte; release takes view->length of it, which may be lowered.
+ * commit, which returns what send does. After ERR_FULL (not that of
+ * DROP_NEWEST: the message is gone), ERR_TIMEOUT, ERR_EMPTY and ERR_ARG the
+ * reservation still stands, after all else it is over. peek shows the same
+ * message until release; one message at a time. What peek shows of a lane whose
+ * peer has less trust than 0xE can change while it is read. STREAM: what peek
+ * shows is at least one byte; release takes view->length of it, which may be
+ * lowered.
  */
 struct channel_view {
 	void	*data;
@@ -233,8 +241,10 @@ struct channel_statistics {
 	uint64_t abandoned;		/* in lanes whose receiver went away */
 	uint64_t slow;			/* operations that left the fast path */
 	uint64_t slept, woken;		/* itself; others */
-	uint64_t corrupt;		/* lanes closed for breaking the rules */
+	uint64_t corrupt;		/* lanes of peers that broke a rule */
 	uint64_t latency[32];		/* 1 of 64 messages: by log2 of ns */
 };
 void channel_statistics(const struct channel *channel,
     struct channel_statistics *out_statistics);
+
+LINKAGE_END

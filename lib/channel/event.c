@@ -4,8 +4,8 @@
  *
  * The port tells it as events, and changes the generation behind them. A lane
  * that ends is only marked, because the caller may hold memory of it (a
- * reserved or shown message, a call that waits): the sweep drops it when nothing
- * does.
+ * reserved or shown message, a call that waits): the sweep drops it when
+ * nothing does.
  */
 #include "state.h"
 
@@ -194,16 +194,22 @@ has_come_to_its_end(const struct channel *channel, const struct lane_in *lane)
 	    (lane->refused || (lane->gone && lane->finished));
 }
 
+static void weigh_lanes(struct channel *channel);
+
 void
 channel_sweep(struct channel *channel)
 {
-	channel->ending = false;
+	bool waits = false;
+
 	for (uint32_t i = channel->out.count; i-- > 0;) {
 		struct lane_out *lane = lane_out_at(channel, i);
 
-		if (!lane->gone || channel->made.lane == lane ||
-		    channel->calling == lane)
+		if (!lane->gone)
 			continue;
+		if (channel->made.lane == lane || channel->calling == lane) {
+			waits = true;
+			continue;
+		}
 		count_add(&channel->counters->abandoned,
 		    channel_is_lossy(channel) ?
 		    ring_untaken(&lane->messages) :
@@ -213,7 +219,8 @@ channel_sweep(struct channel *channel)
 	for (uint32_t i = channel->in.count; i-- > 0;)
 		if (has_come_to_its_end(channel, lane_in_at(channel, i)))
 			drop_in(channel, i);
-	channel_set_fast(channel);
+	channel->ending = waits;
+	weigh_lanes(channel);
 }
 
 void
@@ -385,7 +392,7 @@ channel_promise(struct channel *channel)
 {
 	channel->kind = lane_kind(channel->member.config.schema == 0 ?
 	    CHANNEL_RAW : strictest(channel), 0);
-	channel->stale = false;
+	channel->stale = channel->changed = false;
 	channel_set_fast(channel);
 	channel_page_lanes(channel);
 }
@@ -393,8 +400,8 @@ channel_promise(struct channel *channel)
 static bool
 may_send_fast(const struct channel *channel)
 {
-	if (channel->revoked || channel->stale || (channel->role & CHANNEL_SENDER) == 0 ||
-	    channel->out.count != 1 || channel->made.where != MADE_NOT ||
+	if (channel->revoked || channel->stale ||
+	    (channel->role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
 	    lane_out_at(channel, 0)->gone || channel_is_lossy(channel))
 		return false;
 	switch (channel->member.config.type) {
@@ -423,14 +430,22 @@ may_receive_fast(const struct channel *channel)
 void
 channel_set_fast(struct channel *channel)
 {
-	const struct channel_config *config = &channel->member.config;
-
-	channel->stale = config->schema != 0 &&
-	    strictest(channel) > lane_kind_serializer(channel->kind);
 	channel->fast_out = may_send_fast(channel) ?
 	    lane_out_at(channel, 0) : NULL;
 	channel->fast_in = may_receive_fast(channel) ?
 	    lane_in_at(channel, 0) : NULL;
+}
+
+/* What follows from the lanes there are. */
+static void
+weigh_lanes(struct channel *channel)
+{
+	const struct channel_config *config = &channel->member.config;
+
+	channel->changed = true;
+	channel->stale = config->schema != 0 &&
+	    strictest(channel) > lane_kind_serializer(channel->kind);
+	channel_set_fast(channel);
 	channel->plain = channel->fast_in == NULL ? 0 :
 	    lane_kind(config->schema == 0 ? CHANNEL_RAW :
 	    lane_in_at(channel, 0)->strictness, 0);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The library as it is, in every interleaving of its accesses to shared memory
- * (lib/test/interleave.h): who waits is woken, whichever lane it is and whatever
- * happens meanwhile. Only the port is made for this test: its lanes are there
+ * (lib/test/interleave.h): who waits is woken, whichever lane it is and
+ * whatever happens meanwhile. Only the port is made for this test: its lanes are there
  * from the start, or come as an event; it sleeps and wakes by bell.h as the
  * others do. A run in which all that is left sleeps is a lost wake-up.
  *

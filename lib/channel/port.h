@@ -17,7 +17,11 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/channel/channel.h>
+#include <lib/channel/domain.h>
+
+LINKAGE_BEGIN
 
 struct lane_place {		/* one direction, from one member to another */
 	/*
@@ -128,22 +132,4 @@ struct channel_domain {
 	void	*context;
 };
 
-/* For members without an own: set once, before the first channel. */
-void channel_domain_set_default(struct channel_domain *domain);
-
-/*
- * private_host.c: threads of this process. Without an authority nobody is asked
- * for a token and all have trust 0xF. An authority is set before the first
- * channel, and made with these in its configuration, so that a revocation is
- * complete when token_revoke returns:
- *
- *	.revoked = channel_domain_private_revoked, .context = domain
- *
- * Close the domain after its last channel. ERR_NOMEM.
- */
-struct token_authority;
-status_t channel_domain_private(struct channel_domain **out_domain);
-void channel_domain_private_set_authority(struct channel_domain *domain,
-    struct token_authority *authority);
-void channel_domain_private_revoked(void *domain, uint64_t generation);
-void channel_domain_private_close(struct channel_domain *domain);
+LINKAGE_END

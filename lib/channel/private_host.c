@@ -11,110 +11,27 @@
  * there, the other side is gone), and next_event looks for what it was not. So
  * no event needs memory.
  *
- * Waking: each member has a bell (bell.h), which lives as long as the lanes that
- * lead to it.
+ * Waking: each member has a bell (bell.h), which lives as long as the lanes
+ * that lead to it.
  */
+#include "private_host.h"
+
 #include <lib/channel/bell.h>
 #include <lib/channel/config.h>
-#include <lib/channel/lane.h>
-#include <lib/channel/port.h>
 #include <lib/channel/statistics.h>
 #include <lib/token/token.h>
 
 #include <linux/futex.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-struct bell {
-	uint32_t word;
-	uint32_t references;	/* lock */
-	int	 descriptor;	/* -1: not pollable */
-};
-
-/* Buffers of a sender; others still read them when it is gone. */
-struct buffers {
-	void	*memory;
-	uint32_t references;	/* lock */
-};
-
-struct member;
-
-/* One end of a lane, as its member sees it. */
-struct side {
-	struct side *next;	/* of the member */
-	struct lane *lane;
-	struct member *member;	/* NULL: dropped */
-	struct bell *other_bell;
-	bool	 sends;
-	bool	 told;		/* that the lane is there */
-	bool	 gone, gone_told;	/* the other side */
-	bool	 revoked;	/* that is why */
-};
-
-struct lane {
-	struct side side[2];	/* sender, receiver */
-	void	*memory;
-	struct buffers *buffers;	/* of the sender, or NULL */
-	uint64_t number[2];	/* of the members */
-	unsigned trust[2];
-	uint64_t groups;
-};
-
-struct member {
-	struct member *next;	/* of the channel */
-	struct private_channel *channel;
-	struct side *sides;
-	struct bell *bell;
-	struct token token;
-	struct buffers *buffers;	/* or NULL */
-	struct statistics_page *statistics;
-	uint64_t number;
-	uint64_t groups;
-	unsigned role, trust;
-	bool	 creator;
-	bool	 revoked, revoked_told;
-	uint32_t pending;	/* events; read without the lock */
-};
-
-struct private_channel {
-	struct private_channel *next;	/* of the domain */
-	struct member *members;
-	struct channel_config config;
-	uint64_t number, object;
-	char	 name[CHANNEL_NAME_MAX + 1];
-	bool	 named;		/* until its creator leaves */
-};
-
-struct private_domain {
-	struct channel_domain base;
-	struct token_authority *authority;
-
-	pthread_mutex_t lock;		/* guards all below */
-	struct private_channel *channels;
-	uint64_t members, numbers;	/* made so far */
-	uint64_t generation;		/* read without it */
-};
 
 static struct private_domain *
 domain_of(struct channel_domain *domain)
 {
 	return domain->context;
-}
-
-static void *
-port_allocate(struct channel_domain *domain, size_t size)
-{
-	size_t rounded = (size + 63) & ~(size_t)63;
-	void *memory = aligned_alloc(64, rounded);
-
-	if (memory != NULL)
-		memset(memory, 0, rounded);
-	return memory;
 }
 
 static void
@@ -132,173 +49,7 @@ port_now(struct channel_domain *domain)
 	return (uint64_t)now.tv_sec * 1000000000ul + (uint64_t)now.tv_nsec;
 }
 
-static struct bell *
-bell_create(bool pollable)
-{
-	struct bell *bell = calloc(1, sizeof(*bell));
-
-	if (bell == NULL)
-		return NULL;
-	bell->references = 1;
-	bell->descriptor = -1;
-	if (pollable) {
-		bell->descriptor = eventfd(1, EFD_NONBLOCK | EFD_CLOEXEC);
-		if (bell->descriptor < 0) {
-			free(bell);
-			return NULL;
-		}
-	}
-	return bell;
-}
-
-static void
-bell_release(struct bell *bell)
-{
-	if (--bell->references != 0)
-		return;
-	if (bell->descriptor >= 0)
-		close(bell->descriptor);
-	free(bell);
-}
-
-static void
-bell_ring(struct bell *bell)
-{
-	static const uint64_t one = 1;
-
-	if (bell_must_ring(&bell->word))
-		syscall(SYS_futex, &bell->word, FUTEX_WAKE_PRIVATE, 1, NULL,
-		    NULL, 0);
-	/* It fails when it is readable beyond measure. */
-	if (bell->descriptor >= 0 &&
-	    write(bell->descriptor, &one, sizeof(one)) < 0)
-		return;
-}
-
-/* With the lock held: something happened to the member. */
-static void
-post(struct private_domain *domain, struct member *member)
-{
-	/* In this order: who sees the generation sees that it is meant. */
-	__atomic_store_n(&member->pending, 1, __ATOMIC_RELAXED);
-	__atomic_fetch_add(&domain->generation, 1, __ATOMIC_RELEASE);
-	bell_ring(member->bell);
-}
-
-static struct buffers *
-buffers_create(struct private_domain *domain,
-    const struct channel_config *config)
-{
-	struct buffers *buffers = calloc(1, sizeof(*buffers));
-
-	if (buffers == NULL)
-		return NULL;
-	buffers->references = 1;
-	buffers->memory = port_allocate(&domain->base,
-	    lane_pool_size(config));
-	if (buffers->memory == NULL) {
-		free(buffers);
-		return NULL;
-	}
-	return buffers;
-}
-
-static void
-buffers_release(struct buffers *buffers)
-{
-	if (buffers == NULL || --buffers->references != 0)
-		return;
-	free(buffers->memory);
-	free(buffers);
-}
-
-static void
-side_unlink(struct side *side)
-{
-	struct side **at = &side->member->sides;
-
-	while (*at != side)
-		at = &(*at)->next;
-	*at = side->next;
-	side->member = NULL;
-}
-
-/* This side is done with it; the lane goes with the second one. */
-static void
-side_drop(struct private_domain *domain, struct side *side)
-{
-	struct lane *lane = side->lane;
-	struct side *other = &lane->side[side == &lane->side[0]];
-
-	side_unlink(side);
-	if (other->member != NULL) {
-		other->gone = true;
-		post(domain, other->member);
-		return;
-	}
-	bell_release(lane->side[0].other_bell);
-	bell_release(lane->side[1].other_bell);
-	buffers_release(lane->buffers);
-	free(lane->memory);
-	free(lane);
-}
-
-static void
-side_link(struct side *side, struct lane *lane, struct member *member,
-    struct member *other)
-{
-	side->lane = lane;
-	side->member = member;
-	side->other_bell = other->bell;
-	side->next = member->sides;
-	member->sides = side;
-	other->bell->references++;
-}
-
-static status_t
-lane_create(struct private_domain *domain, struct member *sender,
-    struct member *receiver)
-{
-	const struct channel_config *config = &sender->channel->config;
-	struct lane *lane = calloc(1, sizeof(*lane));
-
-	if (lane == NULL)
-		return ERR_NOMEM;
-	lane->memory = port_allocate(&domain->base, lane_size(config));
-	if (lane->memory == NULL) {
-		free(lane);
-		return ERR_NOMEM;
-	}
-	lane_format(lane->memory, config);
-	lane->number[0] = sender->number;
-	lane->number[1] = receiver->number;
-	lane->trust[0] = sender->trust;
-	lane->trust[1] = receiver->trust;
-	lane->groups = config->type == CHANNEL_MULTICAST ?
-	    receiver->groups : ~0ul;
-	lane->side[0].sends = true;
-	lane->buffers = sender->buffers;
-	if (lane->buffers != NULL)
-		lane->buffers->references++;
-	side_link(&lane->side[0], lane, sender, receiver);
-	side_link(&lane->side[1], lane, receiver, sender);
-	post(domain, sender);
-	post(domain, receiver);
-	return OK;
-}
-
-static void
-leave(struct private_domain *domain, struct member *member)
-{
-	while (member->sides != NULL)
-		side_drop(domain, member->sides);
-	bell_release(member->bell);
-	buffers_release(member->buffers);
-	free(member->statistics);
-	free(member);
-}
-
-/* A lane to each receiver, from each sender, but not of who is revoked. */
+/* A lane to each receiver, from each sender. */
 static status_t
 connect(struct private_domain *domain, struct member *member)
 {
@@ -310,10 +61,10 @@ connect(struct private_domain *domain, struct member *member)
 			continue;
 		if ((member->role & CHANNEL_SENDER) != 0 &&
 		    (other->role & CHANNEL_RECEIVER) != 0)
-			status = lane_create(domain, member, other);
+			status = private_lane_create(domain, member, other);
 		if (status == OK && (member->role & CHANNEL_RECEIVER) != 0 &&
 		    (other->role & CHANNEL_SENDER) != 0)
-			status = lane_create(domain, other, member);
+			status = private_lane_create(domain, other, member);
 	}
 	return status;
 }
@@ -345,7 +96,7 @@ member_create(struct private_domain *domain,
 		return ERR_NOMEM;
 	member->role = options->role;
 	member->groups = options->groups;
-	member->bell = bell_create(pollable);
+	member->bell = private_bell_create(pollable);
 	member->statistics = calloc(1, STATISTICS_PAGE);
 	if (member->bell != NULL && member->statistics != NULL) {
 		member->number = ++domain->members;
@@ -353,7 +104,7 @@ member_create(struct private_domain *domain,
 		return OK;
 	}
 	if (member->bell != NULL)
-		bell_release(member->bell);
+		private_bell_release(member->bell);
 	free(member->statistics);
 	free(member);
 	return ERR_NOMEM;
@@ -365,7 +116,8 @@ join(struct private_domain *domain, struct private_channel *channel,
 {
 	member->channel = channel;
 	if (channel->config.zero_copy && (member->role & CHANNEL_SENDER)) {
-		member->buffers = buffers_create(domain, &channel->config);
+		member->buffers = private_buffers_create(domain,
+		    &channel->config);
 		if (member->buffers == NULL)
 			return ERR_NOMEM;
 	}
@@ -464,7 +216,7 @@ port_create(struct channel_domain *base, const char *name,
 		status = create_locked(domain, channel, member, owner,
 		    out_member);
 	if (status != OK && member != NULL)
-		leave(domain, member);
+		private_member_leave(domain, member);
 	pthread_mutex_unlock(&domain->lock);
 	if (status != OK)
 		free(channel);
@@ -493,7 +245,7 @@ open_locked(struct private_domain *domain, struct private_channel *channel,
 	if (status == OK)
 		status = join(domain, channel, member, out_member);
 	if (status != OK)
-		leave(domain, member);
+		private_member_leave(domain, member);
 	return status;
 }
 
@@ -540,7 +292,7 @@ port_close(struct channel_domain *base, struct channel_member *own)
 	*at = member->next;
 	if (member->creator)
 		channel->named = false;
-	leave(domain, member);
+	private_member_leave(domain, member);
 	channel_left(domain, channel);
 	pthread_mutex_unlock(&domain->lock);
 }
@@ -625,7 +377,7 @@ port_drop_lane(struct channel_domain *base, struct channel_member *own,
 	struct private_domain *domain = domain_of(base);
 
 	pthread_mutex_lock(&domain->lock);
-	side_drop(domain, place->port_data);
+	private_side_drop(domain, place->port_data);
 	pthread_mutex_unlock(&domain->lock);
 }
 
@@ -655,7 +407,7 @@ port_wake(struct channel_domain *base, const struct lane_place *place,
 {
 	const struct side *side = place->port_data;
 
-	bell_ring(side->other_bell);
+	private_bell_ring(side->other_bell);
 }
 
 static unsigned
@@ -698,7 +450,7 @@ static void
 revoke_member(struct private_domain *domain, struct member *member)
 {
 	member->revoked = true;
-	post(domain, member);
+	private_post(domain, member);
 	for (struct side *side = member->sides; side != NULL;
 	    side = side->next) {
 		struct lane *lane = side->lane;
@@ -707,7 +459,7 @@ revoke_member(struct private_domain *domain, struct member *member)
 		if (other->member == NULL || other->gone)
 			continue;
 		other->gone = other->revoked = true;
-		post(domain, other->member);
+		private_post(domain, other->member);
 	}
 }
 
@@ -737,7 +489,7 @@ channel_domain_private(struct channel_domain **out_domain)
 		.next_event = port_next_event, .drop_lane = port_drop_lane,
 		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
 		.descriptor = port_descriptor, .quiet = port_quiet,
-		.now_ns = port_now, .allocate = port_allocate,
+		.now_ns = port_now, .allocate = private_allocate,
 		.release = port_release,
 	};
 	struct private_domain *domain = calloc(1, sizeof(*domain));

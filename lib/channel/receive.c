@@ -104,6 +104,7 @@ look_in(struct channel *channel, struct lane_in *lane)
 	if (status != OK || !understand(channel, lane, &message))
 		return ERR_CORRUPT;
 	count_add(&channel->counters->dropped_oldest, shown->lost);
+	lane->promises = 0;
 	shown->lane = lane;
 	shown->taken = 0;
 	channel->asked = (struct channel_asked){
@@ -309,24 +310,9 @@ status_t
 channel_receive_until(struct channel *channel, void *message,
     size_t *length, const struct token *receiver, uint64_t deadline_ns)
 {
-	struct lane_in *lane = channel->fast_in;
-	struct ring_message found;
-
-	/* In this order: see look_again_if_changed(). */
-	if (unlikely(lane == NULL || ring_peek(&lane->messages, &found) != OK ||
-	    !channel_is_known(channel, receiver) ||
-	    found.kind != channel->plain ||
-	    found.length > *length || found.length > channel->fast_max))
-		return receive_slow(channel, message, length, receiver,
-		    deadline_ns);
-	ring_copy_out(message, found.data, found.length);
-	*length = found.length;
-	ring_release(&lane->messages);
-	count_add(&channel->counters->received, 1);
-	count_add(&channel->counters->bytes_received, found.length);
-	count_add(&channel->counters->bytes_copied, found.length);
-	lane_wake_sender(channel, lane);
-	return OK;
+	if (channel_receive_fast(channel, message, length, receiver))
+		return OK;
+	return receive_slow(channel, message, length, receiver, deadline_ns);
 }
 
 status_t

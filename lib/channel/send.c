@@ -197,7 +197,7 @@ find_room_in(struct channel *channel, struct lane_out *lane,
 	return OK;
 }
 
-/* First pass. ERR_EMPTY, ERR_CORRUPT: there is no lane; ERR_FULL: the offer's. */
+/* First pass. ERR_EMPTY, ERR_CORRUPT: no lane; ERR_FULL: offer->lane is. */
 static status_t
 find_rooms(struct channel *channel, struct channel_offer *offer,
     uint32_t *out_missed)

@@ -20,6 +20,7 @@
 
 #define LANE_SHARE	16u	/* messages of a lane before the next's turn */
 #define RECEIVE_NS	100000000ul	/* CHANNEL_DEFAULT */
+#define PROMISES_MAX	100u	/* in a row: the peer keeps us awake */
 #define POOL_LANES	256u	/* receivers of a sender with buffers */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
 
@@ -32,6 +33,7 @@ struct lane_out {
 	uint64_t answered;	/* SYNC: requests before this one */
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
+	uint32_t promises;	/* something on the ring back, not found */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
 	bool	 refused;	/* its receiver lost the right: no answers */
 };
@@ -42,6 +44,7 @@ struct lane_in {
 	struct lane_place place;
 	enum channel_serializer strictness;
 	unsigned trust;		/* the lower one of both ends */
+	uint32_t promises;	/* of a message, not found */
 	bool	 gone;		/* sender went away: drain, then drop */
 	bool	 refused;	/* is dropped as soon as nothing shows it */
 	bool	 finished;	/* closed and drained; waits for its end */
@@ -115,6 +118,7 @@ struct channel {
 	bool	 stale;		/* kind is weaker than some lane allows */
 	bool	 had_senders;
 	bool	 ending;	/* some lane waits for the sweep */
+	bool	 changed;	/* lanes, since the last promise */
 	uint32_t inline_max;	/* bytes of a message in a ring */
 	uint64_t groups;	/* MULTICAST: of what is sent */
 	uint32_t batched;	/* messages staged */
@@ -125,7 +129,7 @@ struct channel {
 	struct channel_made made;
 	struct channel_shown shown;
 	struct channel_asked asked;
-	/* A message outside of lanes, apart_size bytes; NULL: not needed yet. */
+	/* A message outside of lanes, apart_size bytes; NULL: not yet. */
 	uint8_t	*apart;		/* to send: lossy, reserve */
 	uint8_t	*taken;		/* received: lossy */
 	size_t	 apart_size;
@@ -311,6 +315,33 @@ status_t channel_buffer_send(struct channel *channel, const void *message,
     struct channel_offer *offer);
 /* The shown one, to its sender. false: there should have been room. */
 bool channel_buffer_give_back(struct channel *channel, struct lane_in *lane);
+
+/*
+ * The fast way of a receive; false: not this way. The lane is the only one, and
+ * what lies there is in the serializer that its trust asks for, no other.
+ */
+static inline bool
+channel_receive_fast(struct channel *channel, void *message, size_t *length,
+    const struct token *receiver)
+{
+	struct lane_in *lane = channel->fast_in;
+	struct ring_message found;
+
+	/* In this order: a message brings the news of a revocation along. */
+	if (unlikely(lane == NULL || ring_peek(&lane->messages, &found) != OK ||
+	    !channel_is_known(channel, receiver) ||
+	    found.kind != channel->plain ||
+	    found.length > *length || found.length > channel->fast_max))
+		return false;
+	ring_copy_out(message, found.data, found.length);
+	*length = found.length;
+	ring_release(&lane->messages);
+	count_add(&channel->counters->received, 1);
+	count_add(&channel->counters->bytes_received, found.length);
+	count_add(&channel->counters->bytes_copied, found.length);
+	lane_wake_sender(channel, lane);
+	return true;
+}
 
 /* receive.c */
 /*

@@ -12,17 +12,20 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/channel/channel.h>
 
+LINKAGE_BEGIN
+
 #define STATISTICS_MAGIC	0x3130544154534e42ul	/* "BNSTAT01" */
-#define STATISTICS_SAMPLE	64u	/* one in so many has its latency taken */
+#define STATISTICS_SAMPLE	64u	/* one in so many is timed */
 #define STATISTICS_PAGE		1024u	/* bytes a port sets aside */
 
 struct statistics_page {
 	uint64_t magic;
 	uint64_t size;		/* sizeof(struct statistics_page) */
 	uint64_t channel, member;	/* numbers of the domain */
-	uint64_t type, overflow;	/* enum channel_type, channel_overflow */
+	uint64_t type, overflow;	/* enums of channel.h */
 	uint64_t role;		/* CHANNEL_SENDER, CHANNEL_RECEIVER */
 	char	 name[48];	/* of the channel */
 	/* From here on they change. */
@@ -34,3 +37,5 @@ struct statistics_page {
 _Static_assert(sizeof(struct statistics_page) <= STATISTICS_PAGE,
     "room that ports set aside");
 _Static_assert(CHANNEL_NAME_MAX < 48, "the name and its end");
+
+LINKAGE_END

@@ -179,8 +179,12 @@ channel_typed_receive(const struct channel_type_info *type,
     uint64_t deadline_ns)
 {
 	struct channel *channel = typed->channel;
-	status_t status = channel_check(channel, receiver, TOKEN_RECEIVE);
+	size_t length = type->size;
 
+	if (channel->plain == lane_kind(CHANNEL_RAW, 0) &&
+	    channel_receive_fast(channel, value, &length, receiver))
+		return length == type->size ? OK : ERR_CORRUPT;
+	status_t status = channel_check(channel, receiver, TOKEN_RECEIVE);
 	if (status == OK)
 		status = show(type, typed, deadline_ns, value);
 	if (status != OK)

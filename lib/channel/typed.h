@@ -34,7 +34,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/channel/channel.h>
+
+LINKAGE_BEGIN
 
 struct channel_type_info {
 	uint64_t schema;
@@ -79,7 +82,7 @@ status_t channel_typed_peek(const struct channel_type_info *type,
 		struct channel_typed typed; \
 	}; \
 	static const struct channel_type_info name##_type = { \
-		.schema = (schema_id), .size = sizeof(type), \
+		(schema_id), sizeof(type), \
 	}; \
 	_Static_assert((schema_id) != 0, "a type has a schema"); \
 	static inline status_t \
@@ -145,7 +148,7 @@ status_t channel_typed_peek(const struct channel_type_info *type,
 		void *value = NULL; \
 		status_t status = channel_typed_reserve(&name##_type, \
 		    &channel->typed, deadline_ns, &value); \
-		*out_value = value; \
+		*out_value = (type *)value; \
 		return status; \
 	} \
 	static inline status_t \
@@ -161,7 +164,7 @@ status_t channel_typed_peek(const struct channel_type_info *type,
 		const void *value = NULL; \
 		status_t status = channel_typed_peek(&name##_type, \
 		    &channel->typed, deadline_ns, copy, &value); \
-		*out_value = value; \
+		*out_value = (const type *)value; \
 		return status; \
 	} \
 	static inline status_t \
@@ -170,3 +173,5 @@ status_t channel_typed_peek(const struct channel_type_info *type,
 		return channel_release(channel->typed.channel, \
 		    &channel->typed.view); \
 	}
+
+LINKAGE_END

@@ -149,7 +149,10 @@ end_made(struct channel *channel)
 	if (channel->made.where == MADE_IN_POOL)
 		pool_release(channel->pool, channel->made.buffer);
 	channel->made = (struct channel_made){ .where = MADE_NOT };
-	channel_sweep(channel);
+	if (channel->ending)
+		channel_sweep(channel);
+	else
+		channel_set_fast(channel);
 }
 
 static status_t
@@ -200,7 +203,8 @@ channel_commit(struct channel *channel, const struct channel_view *view)
 	status = offer.in_place ? channel_buffer_put(channel, made->buffer,
 	    length, &offer) : channel_put(channel, &offer);
 	/* What was dropped for one receiver may be with another: not again. */
-	if (status == OK || (status == ERR_FULL &&
+	if ((status != ERR_FULL && status != ERR_TIMEOUT &&
+	    status != ERR_EMPTY) || (status == ERR_FULL &&
 	    channel->member.config.overflow == CHANNEL_DROP_NEWEST))
 		end_made(channel);
 	return status;

@@ -13,7 +13,10 @@
  */
 #pragma once
 
+#include <lib/base/linkage.h>
 #include <lib/token/token.h>
+
+LINKAGE_BEGIN
 
 #define TOKEN_AUDIT_ENTRIES	512u
 #define TOKEN_AUDIT_LINE	128u	/* bytes of text are always enough */
@@ -66,3 +69,5 @@ uint64_t token_audit_left_out(const struct token_audit *audit);
 /* One line without its end; returns the length. */
 size_t token_audit_format(const struct token_audit_entry *entry, char *buffer,
     size_t size);
+
+LINKAGE_END

@@ -24,9 +24,12 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+LINKAGE_BEGIN
 
 #define TOKEN_SEND	0x01u
 #define TOKEN_RECEIVE	0x02u
@@ -87,7 +90,19 @@ status_t token_authority_create(void *memory, size_t size,
 void token_authority_destroy(struct token_authority *authority);
 
 /*
- * Objects are what tokens name; a number is never 0 and never used again.
+ * For objects that outlive this memory: the caller keeps the word of each
+ * (incarnation and epoch) where it lasts, and puts all back into an authority
+ * that was just created with the same key. Tokens count as before; those that
+ * were revoked alone count again. nonce: no token of this key had one so large.
+ */
+uint64_t token_object_word(const struct token_authority *authority,
+    uint32_t index);
+void token_authority_restore(struct token_authority *authority,
+    const uint64_t *words, uint64_t nonce);
+
+/*
+ * Objects are what tokens name; a number is never 0 and never used again. Its
+ * lower half is the index of its word, less than the configured objects.
  * ERR_FULL: as many as configured exist. Close revokes; ERR_NOENT.
  */
 status_t token_object_create(struct token_authority *authority,
@@ -189,7 +204,9 @@ static inline void
 token_make_hot(struct token_hot *hot, const struct token *token,
     uint64_t generation)
 {
-	*hot = (struct token_hot){ *token, generation, 1 };
+	hot->token = *token;
+	hot->generation = generation;
+	hot->valid = 1;
 }
 
 /* Zero iff equal; no branch: the time does not tell where they differ. */
@@ -215,3 +232,5 @@ token_is_hot(const struct token_hot *hot, const struct token *token,
 	bad |= (uint64_t)(rights & ~hot->token.rights);
 	return bad == 0;
 }
+
+LINKAGE_END

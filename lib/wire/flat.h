@@ -9,8 +9,8 @@
  *	16	the struct, filled up to a multiple of 8 with zeros
  *
  * That is what writing makes. Reading takes any message whose root has data, as
- * Cap'n Proto lets a type grow: what a shorter one lacks is 0, what a longer one
- * has more is left out. Any thread.
+ * Cap'n Proto lets a type grow: what a shorter one lacks is 0, what a longer
+ * one has more is left out. Any thread.
  */
 #pragma once
 

@@ -25,9 +25,12 @@
 #pragma once
 
 #include <abi/status.h>
+#include <lib/base/linkage.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+LINKAGE_BEGIN
 
 #define LITE_HEADER	16u
 #define LITE_ALIGN	8u
@@ -62,7 +65,7 @@ struct lite_type {
 /* Checks everything. message: aligned to 8, nobody changes it meanwhile. */
 status_t lite_check(const struct lite_type *type, const void *message,
     size_t length);
-/* Copies to `to`, which has room for `room` bytes, aligned to 8; then checks. */
+/* Copies to `to`, of `room` bytes and aligned to 8; then checks. */
 status_t lite_take(const struct lite_type *type, const void *message,
     size_t length, void *to, size_t room);
 
@@ -88,7 +91,7 @@ struct lite_builder {
 	status_t status;
 };
 
-/* message: aligned to 8. The struct is copied; its tails are set by lite_add. */
+/* message: aligned to 8. The struct is copied; lite_add sets its tails. */
 void lite_begin(struct lite_builder *builder, const struct lite_type *type,
     void *message, size_t room, const void *fixed);
 /* The next tail of the type's list. length 0 is a tail without bytes. */
@@ -104,3 +107,5 @@ void lite_seal(void *message, uint32_t length, uint64_t schema);
 /* Takes such a struct out; copies, then checks. */
 status_t lite_open(const void *message, size_t length, uint64_t schema,
     void *fixed, uint32_t size);
+
+LINKAGE_END

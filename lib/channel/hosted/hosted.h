@@ -19,8 +19,13 @@
  */
 #pragma once
 
-#include <lib/channel/hosted/protocol.h>
-#include <lib/channel/port.h>
+#include <lib/base/linkage.h>
+#include <lib/channel/domain.h>
+#include <lib/channel/hosted/list.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+LINKAGE_BEGIN
 
 /*
  * path: of the broker's socket; NULL: $BENNU_BROKER or BROKER_SOCKET. ERR_GONE
@@ -53,14 +58,6 @@ status_t channel_hosted_revoke(struct channel_domain *domain,
 status_t channel_hosted_list(struct channel_domain *domain, uint32_t from,
     struct broker_list *out_list);
 /*
- * Whoever handles a message of the parent may wait for an answer of the child:
- * both are members of this process, as receiver and as sender. ERR_STATE if
- * somebody could wait in a circle then. Until the parent closes.
- */
-status_t channel_hosted_depend(struct channel_domain *domain,
-    const struct channel_member *parent, const struct channel_member *child);
-
-/*
  * Statistics pages of a process that this one may see, from `from` on. When
  * out_watched->found, *out_file is a descriptor to map them read-only; of the
  * caller.
@@ -70,3 +67,5 @@ status_t channel_hosted_watch(struct channel_domain *domain, uint32_t from,
 /* What the broker holds; ERR_RIGHT for who is no observer. */
 status_t channel_hosted_totals(struct channel_domain *domain,
     struct broker_totals *out_totals);
+
+LINKAGE_END

@@ -26,11 +26,10 @@
 #pragma once
 
 #include <lib/channel/channel.h>
+#include <lib/channel/hosted/list.h>
 
 #define BROKER_VERSION		1u
-#define BROKER_SOCKET		"/run/bennu/broker"
 #define BROKER_WINDOW		32u
-#define BROKER_LISTED		8u	/* channels in an answer to LIST */
 #define BROKER_DESCRIPTORS	3u	/* beside a packet, at most */
 
 /* Limits of what any policy can allow. */
@@ -130,36 +129,7 @@ struct broker_lane {
 	uint8_t	 zero;
 };
 
-struct broker_listed {
-	char	 name[CHANNEL_NAME_MAX + 1];
-	uint64_t channel;
-	uint32_t uid, pid;		/* of the creator */
-	uint32_t members, lanes;
-	uint8_t	 type, linked;
-	uint16_t zero[3];
-};
-
-struct broker_list {
-	uint32_t next;			/* where to go on; 0: that was all */
-	uint32_t count;
-	struct broker_listed channel[BROKER_LISTED];
-};
-
 /* Pages of STATISTICS_PAGE bytes (lib/channel/statistics.h), to be read. */
-struct broker_watched {
-	uint32_t next;			/* where to go on; 0: that was all */
-	uint32_t found;			/* 1: this is one, and has a descriptor */
-	uint64_t segment, segment_size;
-};
-
-struct broker_totals {
-	uint64_t processes, channels, members, lanes, segments, pools;
-	uint64_t bytes;			/* of segments and pools */
-	uint64_t accounts, edges;
-	uint64_t descriptors;		/* open in the broker */
-	uint64_t refused, malformed;	/* requests, since its start */
-};
-
 struct broker_packet {
 	struct broker_head head;
 	union {
