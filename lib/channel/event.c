@@ -260,7 +260,7 @@ peer_left(struct channel *channel, const struct lane_place *place, bool revoked)
 		if (!is_meant(&lane->place, place))
 			continue;
 		lane->gone = true;
-		lane->refused |= revoked;
+		lane->refused = lane->refused || revoked;
 	}
 	for (uint32_t i = 0; i < channel->in.count; i++) {
 		struct lane_in *lane = lane_in_at(channel, i);
