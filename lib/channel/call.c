@@ -128,6 +128,18 @@ find_answer(struct channel *channel, struct lane_out *lane,
 	}
 }
 
+/* The answer first, then the generation: as with messages (receive.c). */
+static status_t
+check_answer(struct channel *channel, struct lane_out *lane, status_t status)
+{
+	status_t check = channel_has_changed(channel) ?
+	    channel_go_on(channel) : OK;
+
+	if (check != OK)
+		return check;
+	return lane->refused ? ERR_GONE : status;
+}
+
 static status_t
 wait_for_answer(struct channel *channel, struct channel_exchange *exchange,
     struct lane_out *lane, uint64_t request)
@@ -144,12 +156,12 @@ wait_for_answer(struct channel *channel, struct channel_exchange *exchange,
 		    request);
 
 		if (status != ERR_EMPTY)
-			return status;
+			return check_answer(channel, lane, status);
 		if (gone)
 			return ERR_GONE;
 		status = channel_wait(channel, &wait);
 		if (status == OK)
-			status = channel_catch_up(channel);
+			status = channel_go_on(channel);
 		if (status != OK)
 			return status;
 	}

@@ -179,12 +179,13 @@ status_t channel_answer(struct channel *channel, const void *message,
 /*
  * Without copies: the message is made and read where it lies. reserve may be
  * given up with channel_cancel; one at a time. The length may be lowered before
- * commit, which returns what send does; after ERR_FULL, ERR_TIMEOUT, ERR_EMPTY
- * and ERR_ARG the reservation still stands, after all else it is over. peek
- * shows the same message until release; one message at a time. What peek shows
- * of a lane whose peer has less trust than 0xE can change while it is read.
- * STREAM: what peek shows is at least one byte; release takes view->length of
- * it, which may be lowered.
+ * commit, which returns what send does. After ERR_FULL (not that of
+ * DROP_NEWEST: the message is gone), ERR_TIMEOUT, ERR_EMPTY and ERR_ARG the
+ * reservation still stands, after all else it is over. peek shows the same
+ * message until release; one message at a time. What peek shows of a lane whose
+ * peer has less trust than 0xE can change while it is read. STREAM: what peek
+ * shows is at least one byte; release takes view->length of it, which may be
+ * lowered.
  */
 struct channel_view {
 	void	*data;

@@ -257,7 +257,10 @@ peer_left(struct channel *channel, const struct lane_place *place, bool revoked)
 	for (uint32_t i = 0; i < channel->out.count; i++) {
 		struct lane_out *lane = lane_out_at(channel, i);
 
-		lane->gone |= is_meant(&lane->place, place);
+		if (!is_meant(&lane->place, place))
+			continue;
+		lane->gone = true;
+		lane->refused = lane->refused || revoked;
 	}
 	for (uint32_t i = 0; i < channel->in.count; i++) {
 		struct lane_in *lane = lane_in_at(channel, i);
@@ -333,22 +336,36 @@ rights_of(struct channel *channel, const struct token *token)
 	return rights;
 }
 
+/* What waited goes on only with a right that it still has. */
+status_t
+channel_go_on(struct channel *channel)
+{
+	status_t status = channel_catch_up(channel);
+	unsigned needs = channel->acting_needs;
+
+	if (status == OK && channel->acting != NULL &&
+	    (rights_of(channel, channel->acting) & needs) != needs)
+		status = ERR_RIGHT;
+	return status;
+}
+
 status_t
 channel_check(struct channel *channel, const struct token *token,
     unsigned needed)
 {
 	unsigned role = needed == TOKEN_SEND ? CHANNEL_SENDER :
 	    CHANNEL_RECEIVER;
-	status_t status = channel_catch_up(channel);
+	bool own = token == NULL ||
+	    token_difference(&channel->token, token) == 0;
 
+	channel->acting = own ? NULL : token;
+	channel->acting_needs = needed;
+	status_t status = channel_go_on(channel);
 	count_add(&channel->counters->slow, 1);
 	if (status != OK)
 		return status;
 	if ((channel->role & role) == 0)
 		return ERR_STATE;
-	if (token != NULL && token_difference(&channel->token, token) != 0 &&
-	    (rights_of(channel, token) & needed) != needed)
-		return ERR_RIGHT;
 	if (needed != TOKEN_SEND || !channel->stale)
 		return OK;
 	channel_promise(channel);

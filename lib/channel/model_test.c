@@ -38,6 +38,7 @@ static struct {
 	uint32_t lanes;
 	uint32_t late;		/* the lane that comes later; LANES: none */
 	uint32_t messages;	/* of each sender */
+	bool	 revokes;	/* generation 2: member 0 lost its right */
 	enum channel_type type;
 } plan;
 
@@ -47,6 +48,7 @@ static struct {
 	size_t	 used;
 	struct channel *member[MEMBERS];
 	bool	 told[MEMBERS][LANES];
+	bool	 told_revoked[MEMBERS];
 	uint64_t received, sum;
 } world;
 
@@ -64,6 +66,8 @@ model_open(struct channel_domain *domain, const char *name,
 	struct channel_config config = tiny;
 
 	config.type = plan.type;
+	if (plan.revokes)
+		config.overflow = CHANNEL_ERROR;
 	*out_member = (struct channel_member){
 		.number = options->groups, .trust = TOKEN_TRUST_MAX,
 	};
@@ -73,6 +77,19 @@ model_open(struct channel_domain *domain, const char *name,
 static void
 model_close(struct channel_domain *domain, struct channel_member *member)
 {
+}
+
+/* Only lane 0 leads to or from member 0 then. */
+static status_t
+model_revocation(uint32_t own, struct channel_event *out_event)
+{
+	if (own == 0 || world.told_revoked[own])
+		return ERR_EMPTY;
+	world.told_revoked[own] = true;
+	*out_event = (struct channel_event){
+		.kind = CHANNEL_PEER_REVOKED, .place = { .peer = 0 },
+	};
+	return OK;
 }
 
 /* The late lane is there for its receiver from generation 2 on. */
@@ -102,7 +119,8 @@ model_next_event(struct channel_domain *domain,
 		};
 		return OK;
 	}
-	return ERR_EMPTY;
+	return plan.revokes && posted ? model_revocation(own, out_event) :
+	    ERR_EMPTY;
 }
 
 static void
@@ -251,6 +269,76 @@ join_and_send_1(void)
 }
 
 static void
+revoke_0(void)
+{
+	ring_store(&generation, 2, RING_RELEASE);
+	if (bell_must_ring(&bell[2]))
+		interleave_wake(&bell[2]);
+}
+
+#define LATE_MESSAGE	99u	/* written after the revocation */
+
+/* Sends, loses its right, and does not care. */
+static void
+send_revoked_0(void)
+{
+	const uint64_t number = LATE_MESSAGE;
+
+	send_as(0);
+	revoke_0();
+	(void)ring_send(&lane_out_at(world.member[0], 0)->messages, &number,
+	    sizeof(number), 0);
+}
+
+static void
+receive_no_late(void)
+{
+	for (uint32_t i = 0; i <= plan.messages; i++) {
+		uint64_t number[4] = { 0 };
+		size_t length = sizeof(number);
+
+		if (channel_receive_until(world.member[2], number, &length,
+		    NULL, CHANNEL_NOW) != OK)
+			continue;
+		for (uint32_t n = 0; n < length / 8; n++)
+			INTERLEAVE_EXPECT(number[n] != LATE_MESSAGE);
+	}
+}
+
+/* A receiver without its right answers all the same. */
+static void
+answer_revoked_0(void)
+{
+	const uint64_t number = LATE_MESSAGE;
+	struct ring_producer *back = &lane_in_at(world.member[0], 0)->back;
+
+	revoke_0();
+	(void)ring_send(back, &number, sizeof(number), 0);
+	if (ring_producer_must_wake(back))
+		model_wake(&domain, &lane_in_at(world.member[0], 0)->place,
+		    NULL);
+}
+
+static void
+call_no_late(void)
+{
+	uint64_t answer = 0, question = 1;
+	struct channel_exchange exchange = {
+		.request = &question, .request_length = sizeof(question),
+		.answer = &answer, .answer_length = sizeof(answer),
+		.deadline_ns = CHANNEL_FOREVER,
+	};
+
+	INTERLEAVE_EXPECT(channel_call(world.member[2], &exchange) != OK ||
+	    answer != LATE_MESSAGE);
+}
+
+static void
+check_nothing(void)
+{
+}
+
+static void
 check_all(void)
 {
 	uint64_t each = plan.messages * (plan.messages + 1) / 2;
@@ -265,7 +353,8 @@ explore(const char *name, unsigned threads, unsigned preemptions,
 {
 	struct interleave_program program = {
 		.name = name, .threads = threads, .start = start,
-		.check = check_all, .world = &world,
+		.check = plan.revokes ? check_nothing : check_all,
+		.world = &world,
 		.world_size = sizeof(world),
 		.preemptions = preemptions +
 		    (getenv("BENNU_TEST_MORE") != NULL ? 1 : 0),
@@ -325,6 +414,41 @@ TEST(test_sleeping_receiver_hears_of_a_new_lane)
 	explore("new lane", 3, 1,
 	    (void (*const[])(void)){ send_0, join_and_send_1,
 	    receive_all_2 });
+}
+
+static void
+explore_revocation(const char *name, enum channel_type type)
+{
+	plan.lanes = 1;
+	plan.late = LANES;
+	plan.messages = 2;
+	plan.lane[0] = (struct lane_plan){ 0, 2 };
+	plan.revokes = true;
+	plan.type = type;
+	explore(name, 2, 2, (void (*const[])(void)){ send_revoked_0,
+	    receive_no_late });
+	plan.revokes = false;
+	plan.type = CHANNEL_ASYNC;
+}
+
+TEST(test_nothing_committed_after_a_revocation_is_received)
+{
+	explore_revocation("revoked, fast", CHANNEL_ASYNC);
+	explore_revocation("revoked, stream", CHANNEL_STREAM);
+	explore_revocation("revoked, batch", CHANNEL_BATCH);
+}
+
+TEST(test_no_answer_after_a_revocation_is_taken)
+{
+	plan.lanes = 1;
+	plan.late = LANES;
+	plan.lane[0] = (struct lane_plan){ 2, 0 };
+	plan.revokes = true;
+	plan.type = CHANNEL_SYNC;
+	explore("revoked, answer", 2, 2,
+	    (void (*const[])(void)){ answer_revoked_0, call_no_late });
+	plan.revokes = false;
+	plan.type = CHANNEL_ASYNC;
 }
 
 TEST_MAIN(0)

@@ -57,6 +57,8 @@ connect(struct private_domain *domain, struct member *member)
 	status_t status = OK;
 
 	for (; other != NULL && status == OK; other = other->next) {
+		if (other->revoked)
+			continue;
 		if ((member->role & CHANNEL_SENDER) != 0 &&
 		    (other->role & CHANNEL_RECEIVER) != 0)
 			status = private_lane_create(domain, member, other);
@@ -159,7 +161,8 @@ receiver_count(const struct private_channel *channel)
 
 	for (const struct member *member = channel->members; member != NULL;
 	    member = member->next)
-		count += (member->role & CHANNEL_RECEIVER) != 0;
+		count += !member->revoked &&
+		    (member->role & CHANNEL_RECEIVER) != 0;
 	return count;
 }
 

@@ -6,6 +6,12 @@
  */
 #include "state.h"
 
+/*
+ * How often a receive that does not wait looks again, when something changed
+ * while it got ready to be told by its descriptor.
+ */
+#define LOOKS_NOW	8u
+
 /* Cuts the last 8 bytes off the message: the kind of lossy rings, the time. */
 static bool
 cut_word(struct ring_message *message, uint64_t *out_word)
@@ -156,16 +162,49 @@ look(struct channel *channel)
 	    ERR_EMPTY;
 }
 
+/* As if it had not been found; who sent it, or this end, lost the right. */
+static void
+withdraw(struct channel *channel)
+{
+	/* What lies in other rings is counted when their lane is dropped. */
+	if (channel_is_lossy(channel))
+		count_add(&channel->counters->abandoned, 1);
+	channel->shown.lane = NULL;
+	channel->asked.lane = NULL;
+	channel_sweep(channel);
+}
+
+/*
+ * The message first, then the generation: a message that was committed after a
+ * revocation brings the news of it along.
+ */
+static status_t
+look_again_if_changed(struct channel *channel)
+{
+	bool found_before = channel->shown.lane != NULL;
+	status_t status = look(channel);
+
+	while (status == OK && !found_before && channel_has_changed(channel)) {
+		status = channel_go_on(channel);
+		if (status == OK && !channel->shown.lane->refused)
+			break;
+		withdraw(channel);
+		if (status == OK)
+			status = look(channel);
+	}
+	return status;
+}
+
 status_t
 channel_show(struct channel *channel, uint64_t deadline_ns)
 {
 	struct channel_wait wait = {
 		.what = WAIT_MESSAGE, .deadline_ns = deadline_ns,
 	};
-	bool again = true;
+	uint32_t looks = 0;
 
 	for (;;) {
-		status_t status = look(channel);
+		status_t status = look_again_if_changed(channel);
 
 		if (channel->ending)
 			channel_sweep(channel);
@@ -176,10 +215,10 @@ channel_show(struct channel *channel, uint64_t deadline_ns)
 			wait.deadline_ns = RECEIVE_NS +
 			    channel->domain->port->now_ns(channel->domain);
 		/* A lane may promise what it does not hold: not forever. */
-		status = again ? channel_wait(channel, &wait) : ERR_TIMEOUT;
-		again = deadline_ns != CHANNEL_NOW;
+		status = deadline_ns == CHANNEL_NOW && looks++ == LOOKS_NOW ?
+		    ERR_TIMEOUT : channel_wait(channel, &wait);
 		if (status == OK)
-			status = channel_catch_up(channel);
+			status = channel_go_on(channel);
 		if (status != OK)
 			return status;
 	}
@@ -222,7 +261,7 @@ take_bytes(struct channel *channel, uint8_t *to, size_t room)
 		done += n;
 		if (shown->taken == shown->length)
 			channel_done(channel);
-	} while (done < room && look(channel) == OK);
+	} while (done < room && look_again_if_changed(channel) == OK);
 	return done;
 }
 

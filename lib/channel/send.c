@@ -265,7 +265,7 @@ channel_blocked(struct channel *channel, status_t status,
 	}
 	if (channel->member.config.overflow == CHANNEL_BLOCK) {
 		if (channel_wait(channel, &wanted) == OK) {
-			status = channel_catch_up(channel);
+			status = channel_go_on(channel);
 			if (status == OK && !channel->stale)
 				return OK;
 			end = status != OK ? status : ERR_STALE;

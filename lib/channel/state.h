@@ -35,6 +35,7 @@ struct lane_out {
 	void	*room;		/* between the two passes of a send to many */
 	uint32_t promises;	/* something on the ring back, not found */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
+	bool	 refused;	/* its receiver lost the right: no answers */
 };
 
 struct lane_in {
@@ -110,6 +111,9 @@ struct channel {
 	enum channel_serializer serializer;	/* asked for by this member */
 	struct known_token known[TOKENS_KNOWN];
 	uint32_t known_next;
+	/* Of the operation that runs; NULL: the token of the open. */
+	const struct token *acting;
+	unsigned acting_needs;	/* TOKEN_* */
 	bool	 revoked;
 	bool	 stale;		/* kind is weaker than some lane allows */
 	bool	 had_senders;
@@ -172,14 +176,21 @@ channel_is_lossy(const struct channel *channel)
 	return channel->member.config.overflow == CHANNEL_DROP_OLDEST;
 }
 
+/* Something happened since the member caught up. */
+static inline bool
+channel_has_changed(const struct channel *channel)
+{
+	return ring_load(channel->generation, RING_ACQUIRE) !=
+	    channel->member.generation_seen;
+}
+
 /* The token is that of the open, and nothing happened since it was checked. */
 static inline bool
 channel_is_known(const struct channel *channel, const struct token *token)
 {
 	return (token == NULL ||
 	    token_difference(&channel->token, token) == 0) &&
-	    ring_load(channel->generation, RING_ACQUIRE) ==
-	    channel->member.generation_seen;
+	    !channel_has_changed(channel);
 }
 
 /* To every receiver that may have it, or to one of them? */
@@ -199,6 +210,8 @@ status_t channel_catch_up(struct channel *channel);
 /* May who acts do this? needed: TOKEN_*. Catches up first. */
 status_t channel_check(struct channel *channel, const struct token *token,
     unsigned needed);
+/* Catches up, in the middle of an operation: may it go on? ERR_RIGHT. */
+status_t channel_go_on(struct channel *channel);
 /* Decides anew what the fast path may do. */
 void channel_set_fast(struct channel *channel);
 /* From here on messages are marked with what all lanes allow. */
@@ -314,8 +327,9 @@ channel_receive_fast(struct channel *channel, void *message, size_t *length,
 	struct lane_in *lane = channel->fast_in;
 	struct ring_message found;
 
-	if (unlikely(lane == NULL || !channel_is_known(channel, receiver) ||
-	    ring_peek(&lane->messages, &found) != OK ||
+	/* In this order: a message brings the news of a revocation along. */
+	if (unlikely(lane == NULL || ring_peek(&lane->messages, &found) != OK ||
+	    !channel_is_known(channel, receiver) ||
 	    found.kind != channel->plain ||
 	    found.length > *length || found.length > channel->fast_max))
 		return false;

@@ -279,6 +279,72 @@ test_descriptor_is_readable_when_there_is_a_message(void)
 	pair_close(&pair);
 }
 
+/* Calls of quiet, and what changes the generation for others meanwhile. */
+static const struct channel_port *plain;
+static unsigned quiets;
+
+static void
+quiet_while_others_come(struct channel_domain *in,
+    struct channel_member *member)
+{
+	plain->quiet(in, member);
+	if (quiets++ < 3) {
+		struct channel *one = create("other", CHANNEL_SENDER,
+		    &(struct channel_config){ 0 });
+
+		channel_close(join("other", CHANNEL_RECEIVER, 0));
+		channel_close(one);
+	}
+}
+
+static void
+test_descriptor_is_readable_whatever_others_do(void)
+{
+	struct pair pair = pair_open(&(struct channel_config){
+		.pollable = true,
+	});
+	struct pollfd wait = { .events = POLLIN };
+	struct channel_port noisy = *domain->port;
+
+	plain = domain->port;
+	noisy.quiet = quiet_while_others_come;
+	KTAP_REQUIRE(channel_descriptor(pair.receiver, &wait.fd) == OK);
+	domain->port = &noisy;
+	quiets = 0;
+	KTAP_EQUAL(receive_number(pair.receiver), NOTHING);
+	domain->port = plain;
+	KTAP_CHECK(quiets > 0);
+	KTAP_EQUAL(poll(&wait, 1, 0), 0);
+	KTAP_EQUAL(send_number(pair.sender, 5), OK);
+	KTAP_EQUAL(poll(&wait, 1, 0), 1);
+	KTAP_EQUAL(receive_number(pair.receiver), 5);
+	pair_close(&pair);
+}
+
+/* It looks as if there were something, and there is nothing. */
+static void
+test_lane_that_lies_keeps_no_other_from_the_descriptor(void)
+{
+	struct pair pair = pair_open(&(struct channel_config){
+		.pollable = true,
+	});
+	struct channel *liar = join("pair", CHANNEL_SENDER, 0);
+	struct pollfd wait = { .events = POLLIN };
+
+	KTAP_REQUIRE(channel_descriptor(pair.receiver, &wait.fd) == OK);
+	KTAP_EQUAL(send_number(liar, 1), OK);
+	KTAP_EQUAL(receive_number(pair.receiver), 1);
+	struct ring_memory *memory = lane_out_at(liar, 0)->place.memory;
+	memory->oldest = 1ul << 40;
+	KTAP_EQUAL(receive_number(pair.receiver), NOTHING);
+	KTAP_EQUAL(poll(&wait, 1, 0), 0);
+	KTAP_EQUAL(send_number(pair.sender, 5), OK);
+	KTAP_EQUAL(poll(&wait, 1, 0), 1);
+	KTAP_EQUAL(receive_number(pair.receiver), 5);
+	channel_close(liar);
+	pair_close(&pair);
+}
+
 static void *
 open_late(void *argument)
 {
@@ -366,6 +432,8 @@ main(void)
 		KTAP_TEST(test_a_call_gets_its_own_answer),
 		KTAP_TEST(test_a_call_ends_when_its_receiver_goes_away),
 		KTAP_TEST(test_descriptor_is_readable_when_there_is_a_message),
+		KTAP_TEST(test_descriptor_is_readable_whatever_others_do),
+		KTAP_TEST(test_lane_that_lies_keeps_no_other_from_the_descriptor),
 		KTAP_TEST(test_sender_waits_for_a_receiver),
 		KTAP_TEST(test_members_come_and_go_under_load),
 	};

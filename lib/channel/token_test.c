@@ -238,6 +238,128 @@ test_revocation_reaches_members_of_a_channel_without_a_name(void)
 	channel_close(receiver);
 }
 
+/* What happens while a member sleeps. */
+static const struct channel_port *plain;
+static struct {
+	const struct token *revoke;
+	struct channel *receiver, *sender;
+} meanwhile;
+
+static status_t
+sleep_meanwhile(struct channel_domain *in, struct channel_member *member,
+    uint32_t *const *words, uint32_t count, uint64_t deadline_ns)
+{
+	if (meanwhile.revoke != NULL)
+		must(token_revoke_one(authority, meanwhile.revoke), "revoke");
+	meanwhile.revoke = NULL;
+	if (meanwhile.receiver != NULL)
+		receive_number(meanwhile.receiver);
+	if (meanwhile.sender != NULL)
+		send_number(meanwhile.sender, 8);
+	return OK;
+}
+
+/* It was right when the operation began, and is not when it could end. */
+static void
+test_token_revoked_while_it_waits_does_nothing_more(void)
+{
+	uint64_t object = new_object(), number = 7;
+	struct token owner = mint(object, TOKEN_ALL, 15);
+	struct token first = mint(object, TOKEN_ALL, 15);
+	struct token second = mint(object, TOKEN_ALL, 15);
+	struct channel_config config = {
+		.message_max = 8, .buffer_size = 256, .spin_ns = 1,
+	};
+	struct channel *channel = create_as(&config, &owner);
+	struct channel *receiver = open_as(CHANNEL_RECEIVER, &owner);
+	struct channel *sender = open_as(CHANNEL_SENDER, &owner);
+	struct channel_port port = *domain->port;
+	unsigned sent = 0;
+	size_t length = 8;
+
+	port.sleep = sleep_meanwhile;
+	plain = domain->port;
+	while (send_number(sender, 1) == OK)
+		sent++;
+	domain->port = &port;
+	meanwhile.revoke = &first;
+	meanwhile.receiver = receiver;
+	KTAP_EQUAL(channel_send_until(sender, &number, 8, &first,
+	    CHANNEL_FOREVER), ERR_RIGHT);
+	while (receive_number(receiver) != NOTHING)
+		;
+	KTAP_EQUAL(statistic(receiver).received, sent);
+	meanwhile.revoke = &second;
+	meanwhile.receiver = NULL;
+	meanwhile.sender = sender;
+	KTAP_EQUAL(channel_receive_until(receiver, &number, &length, &second,
+	    CHANNEL_FOREVER), ERR_RIGHT);
+	meanwhile.sender = NULL;
+	domain->port = plain;
+	KTAP_EQUAL(receive_number(receiver), 8);
+	channel_close(sender);
+	channel_close(receiver);
+	channel_close(channel);
+}
+
+/* It is a member until it closes, but nobody's peer any more. */
+static void
+test_revoked_members_get_no_new_lanes(void)
+{
+	uint64_t object = new_object();
+	struct token owner = mint(object, TOKEN_ALL, 15);
+	struct token deaf = mint(object, TOKEN_RECEIVE, 15);
+	struct token mute = mint(object, TOKEN_SEND, 15);
+	struct channel_config config = { 0 };
+	struct channel_options none = { .domain = domain };
+	struct channel *channel, *receiver, *sender;
+
+	must(channel_create("pair", &config, &none, &owner, &channel),
+	    "create");
+	struct channel *no_receiver = open_as(CHANNEL_RECEIVER, &deaf);
+	struct channel *no_sender = open_as(CHANNEL_SENDER, &mute);
+	KTAP_EQUAL(token_revoke_one(authority, &deaf), OK);
+	KTAP_EQUAL(token_revoke_one(authority, &mute), OK);
+	sender = open_as(CHANNEL_SENDER, &owner);
+	KTAP_EQUAL(send_number(sender, 1), ERR_EMPTY);
+	receiver = open_as(CHANNEL_RECEIVER, &owner);
+	KTAP_EQUAL(send_number(no_sender, 2), ERR_RIGHT);
+	KTAP_EQUAL(no_sender->out.count, 0);
+	KTAP_EQUAL(send_number(sender, 3), OK);
+	KTAP_EQUAL(receive_number(receiver), 3);
+	KTAP_EQUAL(receiver->in.count, 1);
+	channel_close(sender);
+	channel_close(receiver);
+	channel_close(no_sender);
+	channel_close(no_receiver);
+	channel_close(channel);
+}
+
+/* A revoked receiver does not keep a stream from getting another. */
+static void
+test_stream_of_a_revoked_receiver_takes_another(void)
+{
+	uint64_t object = new_object();
+	struct token owner = mint(object, TOKEN_ALL, 15);
+	struct token bad = mint(object, TOKEN_RECEIVE, 15);
+	struct channel_config config = { .type = CHANNEL_STREAM };
+	struct channel_options sends = {
+		.domain = domain, .role = CHANNEL_SENDER,
+	};
+	struct channel *channel;
+
+	must(channel_create("pair", &config, &sends, &owner, &channel),
+	    "create");
+	struct channel *revoked = open_as(CHANNEL_RECEIVER, &bad);
+	KTAP_EQUAL(token_revoke_one(authority, &bad), OK);
+	struct channel *receiver = open_as(CHANNEL_RECEIVER, &owner);
+	KTAP_EQUAL(send_number(channel, 4), OK);
+	KTAP_EQUAL(receive_number(receiver), 4);
+	channel_close(receiver);
+	channel_close(revoked);
+	channel_close(channel);
+}
+
 /* What members with these trusts agree on, for typed messages. */
 static enum channel_serializer
 agreed(unsigned sender_trust, unsigned receiver_trust)
@@ -408,6 +530,9 @@ main(void)
 		KTAP_TEST(test_nothing_of_a_revoked_sender_is_received),
 		KTAP_TEST(test_revoked_receiver_gets_nothing_more),
 		KTAP_TEST(test_revocation_reaches_members_of_a_channel_without_a_name),
+		KTAP_TEST(test_token_revoked_while_it_waits_does_nothing_more),
+		KTAP_TEST(test_revoked_members_get_no_new_lanes),
+		KTAP_TEST(test_stream_of_a_revoked_receiver_takes_another),
 		KTAP_TEST(test_lower_trust_picks_the_serializer),
 		KTAP_TEST(test_weaker_serializer_than_the_trust_allows_is_refused),
 		KTAP_TEST(test_message_in_a_weaker_serializer_is_corrupt),

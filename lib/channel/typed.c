@@ -91,10 +91,14 @@ channel_typed_commit(const struct channel_type_info *type,
 	return channel_commit(typed->channel, &typed->view);
 }
 
-/* Reserved, filled, committed; given up if that does not go. */
+/*
+ * Reserved, filled, committed; given up if that does not go. Who acts is asked
+ * for the right once more: reserving may have taken long.
+ */
 static status_t
 send_in_place(const struct channel_type_info *type,
-    struct channel_typed *typed, const void *value, uint64_t deadline_ns)
+    struct channel_typed *typed, const void *value,
+    const struct token *sender, uint64_t deadline_ns)
 {
 	void *place;
 	status_t status = channel_typed_reserve(type, typed, deadline_ns,
@@ -103,8 +107,10 @@ send_in_place(const struct channel_type_info *type,
 	if (status != OK)
 		return status;
 	memcpy(place, value, type->size);
-	status = channel_typed_commit(type, typed);
-	if (status != OK && status != ERR_STALE)
+	status = channel_check(typed->channel, sender, TOKEN_SEND);
+	if (status == OK)
+		status = channel_typed_commit(type, typed);
+	if (status != OK)
 		channel_cancel(typed->channel, &typed->view);
 	return status;
 }
@@ -126,7 +132,7 @@ channel_typed_send(const struct channel_type_info *type,
 		}
 		status = channel_check(channel, sender, TOKEN_SEND);
 		if (status == OK)
-			status = send_in_place(type, typed, value,
+			status = send_in_place(type, typed, value, sender,
 			    deadline_ns);
 	} while (status == ERR_STALE);
 	return status;
@@ -183,6 +189,12 @@ channel_typed_receive(const struct channel_type_info *type,
 		status = show(type, typed, deadline_ns, value);
 	if (status != OK)
 		return status;
+	/* Showing may have taken long. */
+	status = channel_check(channel, receiver, TOKEN_RECEIVE);
+	if (status != OK) {
+		memset(value, 0, type->size);
+		return status;
+	}
 	/* Taken out: that was the copy. */
 	channel_count_copy(channel, type->size);
 	return channel_release(channel, &typed->view);

@@ -202,7 +202,10 @@ channel_commit(struct channel *channel, const struct channel_view *view)
 	};
 	status = offer.in_place ? channel_buffer_put(channel, made->buffer,
 	    length, &offer) : channel_put(channel, &offer);
-	if (status != ERR_FULL && status != ERR_TIMEOUT && status != ERR_EMPTY)
+	/* What was dropped for one receiver may be with another: not again. */
+	if ((status != ERR_FULL && status != ERR_TIMEOUT &&
+	    status != ERR_EMPTY) || (status == ERR_FULL &&
+	    channel->member.config.overflow == CHANNEL_DROP_NEWEST))
 		end_made(channel);
 	return status;
 }

@@ -166,6 +166,40 @@ test_lent_out_pool_blocks_or_drops(void)
 	pair_close(&pair);
 }
 
+/* One receiver has it, the other does not: it is not to be sent again. */
+static void
+test_message_that_was_dropped_for_one_is_no_longer_reserved(void)
+{
+	struct channel_config config = large_as(CHANNEL_BROADCAST,
+	    CHANNEL_DROP_NEWEST);
+	struct channel *sender = create("pair", CHANNEL_SENDER, &config);
+	struct channel *slow = join("pair", CHANNEL_RECEIVER, 0);
+	struct channel *quick = join("pair", CHANNEL_RECEIVER, 0);
+	struct channel_view view;
+
+	for (uint64_t i = 0; i < 100; i++) {
+		send_number(sender, i);
+		KTAP_EQUAL(receive_number(quick), i);
+	}
+	KTAP_EQUAL(channel_reserve(sender, 5000, &view, CHANNEL_NOW), OK);
+	fill(view.data, 5000, 7);
+	KTAP_EQUAL(channel_commit(sender, &view), ERR_FULL);
+	KTAP_EQUAL(channel_commit(sender, &view), ERR_STATE);
+	channel_cancel(sender, &view);
+	KTAP_CHECK(read_made(quick, 5000, 7));
+	KTAP_EQUAL(receive_number(quick), NOTHING);
+	while (receive_number(slow) != NOTHING)
+		;
+	KTAP_EQUAL(make(sender, 5000, 8), OK);
+	KTAP_CHECK(read_made(quick, 5000, 8));
+	KTAP_CHECK(read_made(slow, 5000, 8));
+	KTAP_EQUAL(free_buffers(sender), 4);
+	KTAP_EQUAL(statistic(sender).corrupt, 0);
+	channel_close(slow);
+	channel_close(quick);
+	channel_close(sender);
+}
+
 static void
 test_reservation_is_one_and_can_be_given_up(void)
 {
@@ -455,6 +489,8 @@ main(void)
 		KTAP_TEST(test_one_buffer_serves_every_receiver),
 		KTAP_TEST(test_send_copies_what_is_long_into_a_buffer),
 		KTAP_TEST(test_lent_out_pool_blocks_or_drops),
+		KTAP_TEST(
+		    test_message_that_was_dropped_for_one_is_no_longer_reserved),
 		KTAP_TEST(test_reservation_is_one_and_can_be_given_up),
 		KTAP_TEST(test_length_may_be_lowered_before_commit),
 		KTAP_TEST(test_reserve_without_a_pool_works_for_many),

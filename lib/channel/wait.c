@@ -127,13 +127,6 @@ lower_flags(struct channel *channel, const struct channel_wait *wait,
 		lower_flag(channel, wait, i);
 }
 
-static bool
-has_changed(const struct channel *channel)
-{
-	return ring_load(channel->generation, RING_ACQUIRE) !=
-	    channel->member.generation_seen;
-}
-
 /* All flags up; false: there is something to do, and all are down. */
 static bool
 raise_flags(struct channel *channel, const struct channel_wait *wait)
@@ -146,7 +139,7 @@ raise_flags(struct channel *channel, const struct channel_wait *wait)
 		lower_flags(channel, wait, i);
 		return false;
 	}
-	if (!has_changed(channel))
+	if (!channel_has_changed(channel))
 		return true;
 	lower_flags(channel, wait, count);
 	return false;
@@ -216,7 +209,7 @@ is_ready(struct channel *channel, const struct channel_wait *wait)
 	for (uint32_t i = 0; i < count; i++)
 		if (lane_is_ready(channel, wait, i))
 			return true;
-	return has_changed(channel);
+	return channel_has_changed(channel);
 }
 
 /* How long this wait may spin, in ns. */
@@ -267,17 +260,22 @@ learn(struct channel *channel, uint64_t waited_ns)
 
 /*
  * Nobody waits here. With a descriptor the flags stay up, so that the next
- * message makes it readable.
+ * message makes it readable. That of a lane that has something does not, but
+ * those of the others do: OK, the caller looks again.
  */
 static status_t
 wait_not(struct channel *channel, const struct channel_wait *wait)
 {
 	const struct channel_port *port = channel->domain->port;
+	uint32_t count = lane_count(channel, wait);
+	bool nothing = true;
 
 	if (wait->what != WAIT_MESSAGE || !channel->member.config.pollable)
 		return ERR_TIMEOUT;
 	port->quiet(channel->domain, &channel->member);
-	return raise_flags(channel, wait) ? ERR_TIMEOUT : OK;
+	for (uint32_t i = 0; i < count; i++)
+		nothing &= raise_flag(channel, wait, i);
+	return nothing && !channel_has_changed(channel) ? ERR_TIMEOUT : OK;
 }
 
 status_t

@@ -274,6 +274,25 @@ TEST(test_a_thief_that_lowers_the_bit_loses_no_item)
 	    .body = { put_one_at_0, steal_at_1 } }));
 }
 
+/* What it put before, and one thief did not take, it finds. */
+static void
+put_two_at_0_and_steal_one(void)
+{
+	(void)tier_put_one(0, 0);
+	(void)tier_put_one(0, 0);
+	INTERLEAVE_EXPECT(tier_get_one(0, 1));
+}
+
+TEST(test_a_thief_that_lowers_the_bit_hides_no_other_item)
+{
+	order_flags = TIER_ANY_ORDER;
+	per_producer = 3;
+	per_consumer = 1;
+	EXPECT(explore((struct interleave_program){ .name = "two thieves",
+	    .start = start_with_stale_bit, .check = check_tiers,
+	    .body = { put_two_at_0_and_steal_one, steal_at_1 } }));
+}
+
 /* The producer wanders between CPUs while a thief takes what it put. */
 static void
 wander(void)

@@ -232,7 +232,7 @@ uint64_t ring_room(struct ring_producer *producer);
  * Messages, staged ones included, that the consumer has not released; in lossy
  * use (untaken), that it has neither taken nor counted as lost. For the books
  * of a producer whose consumer is gone: a hostile one can make the number wrong,
- * but not larger than what was sent.
+ * but ring_unread never larger than the lines, ring_untaken than what was sent.
  */
 uint64_t ring_unread(struct ring_producer *producer);
 uint64_t ring_untaken(const struct ring_producer *producer);

@@ -8,9 +8,12 @@
 #include <lib/ring/atomic.h>
 
 struct tier_memory {
-	uint64_t may_hold[TIER_LEVELS];		/* a bit per queue */
-	uint64_t unused[8 - TIER_LEVELS];
+	/* A bit per queue each. */
+	uint64_t may_hold[TIER_LEVELS];
+	uint64_t in_doubt[TIER_LEVELS];		/* a thief may lower the other */
 };
+
+_Static_assert(sizeof(struct tier_memory) == 64, "one line");
 
 /* One queue among the tiers. */
 struct spot {
@@ -228,26 +231,59 @@ tier_put(struct tier_producer *producer, uint32_t cpu,
 	return status;
 }
 
-/* Takes from a queue of others; lowers its bit if it is empty. */
+/* By the one thief that has the queue in doubt: lowers its bit if it is empty. */
+static status_t
+take_or_lower_bit(const struct tiers *tiers, struct spot spot,
+    const struct queue *queue, struct queue_item *out_item)
+{
+	uint64_t *word = &tiers->memory->may_hold[spot.level];
+	status_t status = queue_get(queue, out_item);
+
+	if (status == OK)
+		return OK;
+	/* Release: who sees it low sees the doubt. */
+	ring_and(word, ~(1ul << spot.unit), RING_RELEASE);
+	/* What was put before is found now, or raises the bit. */
+	ring_fence(RING_FULL);
+	status = queue_get(queue, out_item);
+	if (status == OK)
+		raise_bit(tiers, spot);
+	return status;
+}
+
+/* Takes from a queue of others. */
 static status_t
 steal(struct tier_consumer *consumer, struct spot spot,
     struct queue_item *out_item)
 {
 	const struct tiers *tiers = consumer->tiers;
 	struct queue queue = queue_at(tiers, spot);
-	uint64_t *word = &tiers->memory->may_hold[spot.level];
+	uint64_t *doubt = &tiers->memory->in_doubt[spot.level];
+	uint64_t bit = 1ul << spot.unit;
 	status_t status = queue_get(&queue, out_item);
 
-	if (status != OK) {
-		ring_and(word, ~(1ul << spot.unit), RING_RELAXED);
-		/* What was put before is found now, or raises the bit. */
-		ring_fence(RING_FULL);
-		status = queue_get(&queue, out_item);
-		if (status == OK)
-			raise_bit(tiers, spot);
+	if (status != OK && (ring_or(doubt, bit, RING_ACQUIRE) & bit) == 0) {
+		status = take_or_lower_bit(tiers, spot, &queue, out_item);
+		/* Release: who sees no doubt sees the bit that was raised. */
+		ring_and(doubt, ~bit, RING_RELEASE);
 	}
 	consumer->stolen[spot.level] += status == OK;
 	return status;
+}
+
+/*
+ * The queues of a level that may hold items. A bit can be low for a moment
+ * though there are some: while that is so the queue is in doubt, and after it
+ * the bit is up again.
+ */
+static uint64_t
+look_at_level(const struct tiers *tiers, enum tier_level level)
+{
+	const struct tier_memory *memory = tiers->memory;
+	uint64_t queues = ring_load(&memory->may_hold[level], RING_ACQUIRE);
+
+	queues |= ring_load(&memory->in_doubt[level], RING_ACQUIRE);
+	return queues | ring_load(&memory->may_hold[level], RING_RELAXED);
 }
 
 /* Tries the queues of `units`, the next after `from` first. */
@@ -275,8 +311,7 @@ steal_level(struct tier_consumer *consumer, struct spot own, uint32_t cpu,
 {
 	const struct tiers *tiers = consumer->tiers;
 	const struct tier_place *place = &tiers->places[cpu];
-	uint64_t all = ring_load(&tiers->memory->may_hold[own.level],
-	    RING_RELAXED) & ~(1ul << own.unit);
+	uint64_t all = look_at_level(tiers, own.level) & ~(1ul << own.unit);
 
 	if (all == 0)
 		return ERR_EMPTY;

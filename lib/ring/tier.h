@@ -25,8 +25,8 @@
  *
  * Looking costs little when there is nothing: stealing goes by one word of bits
  * per level, all in one line, with a bit for each queue that may hold items.
- * put raises the bit behind a full barrier; who finds a queue empty lowers it
- * and looks again. An idle get reads this line and its own four queues, and
+ * put raises the bit behind a full barrier; who finds a queue empty marks it as
+ * in doubt, lowers the bit and looks again. An idle get reads this line and its own four queues, and
  * writes nothing.
  *
  * Which CPU is where is the caller's knowledge (a table); which one it runs on

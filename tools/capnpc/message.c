@@ -410,9 +410,14 @@ emit_get(const struct method *method)
 		out("\t(void)windows;\n");
 	if (!reads_words(method))
 		out("\t(void)message;\n");
+	/* First: the dispatcher drops them whatever the error. */
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form == FORM_CAP)
+			emit_argument_get(method, &method->in[i]);
 	emit_window_check(method);
 	for (unsigned i = 0; i < method->in_count; i++)
-		emit_argument_get(method, &method->in[i]);
+		if (method->in[i].form != FORM_CAP)
+			emit_argument_get(method, &method->in[i]);
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_BYTES ||
 		    method->out[i].form == FORM_STRUCT)

@@ -559,6 +559,20 @@ TEST(test_an_error_drops_the_capabilities_of_the_call)
 	    kernel.dropped[1] == 105 && kernel.call.reply_caps == 0);
 }
 
+/* What the dispatcher drops then is its own memory otherwise, at random. */
+TEST(test_a_refused_request_names_no_capability)
+{
+	struct message message = { { SAMPLE_RENAME } };
+	struct sample_rename_args in = { .new_base = 77 };
+
+	EXPECT_EQ(sample_rename_get(&message, 1, &in), E_INVAL);
+	EXPECT_EQ(in.new_base, CAP_NONE);
+	in.new_base = 77;
+	message.word[6] = 4096;
+	EXPECT_EQ(sample_rename_get(&message, 2, &in), E_NAMETOOLONG);
+	EXPECT_EQ(in.new_base, CAP_NONE);
+}
+
 TEST(test_capabilities_that_are_missing_are_refused)
 {
 	struct message message = { { SAMPLE_BOTH } };
