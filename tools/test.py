@@ -33,6 +33,7 @@ SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures", "interfaces", "call_order")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
+ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
 # Wrong messages for a reader, and as many for a builder: (number, seconds).
 WRONG_MESSAGES = {"full": (500000, 900), "nightly": (50000000, 14400)}
@@ -294,6 +295,14 @@ def applet_jobs():
                        timeout=300)]
 
 
+def attack_jobs():
+    """Live attackers, for longer than a host test may take."""
+    return [Job("attack/broker",
+                [os.path.join(BUILD, "host-asan", "tests", "broker_hostile")],
+                timeout=ATTACK_SECONDS + 120, tier="nightly",
+                environment={"BENNU_HOSTILE_SECONDS": str(ATTACK_SECONDS)})]
+
+
 def exchange_jobs(tier):
     return [python_job("exchange/capnp", "capnp_exchange.py",
                        [str(EXCHANGED[tier])],
@@ -354,7 +363,7 @@ def all_jobs(tier):
         jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
                  + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + exchange_jobs(tier) + gate_jobs())
+            + exchange_jobs(tier) + attack_jobs() + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -10,10 +10,11 @@
 #include <lib/channel/statistics.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/mman.h>
 
-TEST(test_zeroes_are_an_empty_lane)
+TEST(test_zeroed_memory_becomes_the_same_lane_as_any_memory)
 {
 	static const enum channel_type types[] = {
 		CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_STREAM,
@@ -22,17 +23,20 @@ TEST(test_zeroes_are_an_empty_lane)
 	for (unsigned i = 0; i < 3; i++) {
 		struct channel_config config = small, filled;
 		size_t size;
-		uint8_t *memory;
+		uint8_t *memory, *zeroed;
 
 		config.type = types[i];
 		EXPECT_EQ(channel_config_fill(&config, &filled), OK);
 		size = lane_size(&filled);
 		memory = aligned_alloc(64, size);
-		memset(memory, 0, size);
+		zeroed = aligned_alloc(64, size);
+		memset(memory, 0x5a, size);
+		memset(zeroed, 0, size);
 		lane_format(memory, &filled);
-		for (size_t j = 0; j < size; j++)
-			EXPECT_EQ(memory[j], 0);
+		lane_format_zeroed(zeroed, &filled);
+		EXPECT(memcmp(memory, zeroed, size) == 0);
 		free(memory);
+		free(zeroed);
 	}
 }
 
@@ -118,39 +122,46 @@ TEST(test_small_lanes_share_segments_and_descriptors)
 	finish();
 }
 
-/* A slot that was used comes back as zeroes, whatever was left in it. */
+/* A lane whose whole memory is written over when it was looked at. */
+static void
+spoil_lane(const struct channel_config *config)
+{
+	struct channel_config filled;
+	uint8_t *memory, *fresh;
+
+	EXPECT_EQ(channel_config_fill(config, &filled), OK);
+	fresh = aligned_alloc(64, lane_size(&filled));
+	lane_format(fresh, &filled);
+	EXPECT_EQ(end_create(&left, "a", config, &sends), OK);
+	EXPECT_EQ(end_open(&right, "a", &receives), OK);
+	EXPECT_EQ(end_await(&left), OK);
+	memory = left.event.place.memory;
+	EXPECT(memcmp(memory, fresh, lane_size(&filled)) == 0);
+	memset(memory, 0xa5, lane_size(&filled));
+	end_close(&left);
+	end_close(&right);
+	free(fresh);
+}
+
+/* Another lane keeps the segment, so that the slot is used again. */
 TEST(test_lane_memory_is_new_for_the_next_lane)
 {
 	struct channel_config large = small;
+	const struct channel_config *configs[] = { &small, &large };
 
-	large.buffer_size = 65536;
+	/* Of whole pages, and several in the first segment. */
+	large.buffer_size = 8192;
 	start(NULL);
-	for (unsigned i = 0; i < 40; i++) {
-		const struct channel_config *config = i % 2 ? &large : &small;
-		struct end other = { .domain = left.domain };
-		uint64_t *words;
+	for (unsigned i = 0; i < 2; i++) {
+		struct end keep = { .domain = left.domain };
+		struct end kept = { .domain = right.domain };
 
-		EXPECT_EQ(end_create(&other, "keep", config, &sends), OK);
-		EXPECT_EQ(end_create(&left, "a", config, &sends), OK);
-		EXPECT_EQ(end_open(&right, "keep", &receives), OK);
-		struct channel_member keep = right.member;
-		EXPECT_EQ(end_open(&right, "a", &receives), OK);
-		EXPECT_EQ(end_await(&left), OK);
-		words = left.event.place.memory;
-		for (unsigned j = 0; j < config->buffer_size / 8; j++)
-			EXPECT_EQ(words[j], 0);
-		memset(words, 0xa5, config->buffer_size);
-		end_close(&left);
-		end_close(&right);
-		right.member = keep;
-		if (i % 4 != 0) {
-			end_close(&other);
-			end_close(&right);
-			continue;
-		}
-		/* The segment lives on. */
-		end_close(&right);
-		end_close(&other);
+		EXPECT_EQ(end_create(&keep, "keep", configs[i], &sends), OK);
+		EXPECT_EQ(end_open(&kept, "keep", &receives), OK);
+		for (unsigned j = 0; j < 10; j++)
+			spoil_lane(configs[i]);
+		end_close(&keep);
+		end_close(&kept);
 	}
 	finish();
 }
@@ -251,6 +262,47 @@ TEST(test_event_ends_a_sleep)
 	EXPECT_EQ(left.event.kind, CHANNEL_PEER_GONE);
 	end_drop(&left);
 	waitpid(child, &status, 0);
+	end_close(&left);
+	finish();
+}
+
+/* A child that was forked holds everything open that its parent had. */
+TEST(test_death_is_seen_though_a_child_lives_on)
+{
+	pid_t child;
+	int alive[2];
+	char byte;
+
+	start(NULL);
+	EXPECT_EQ(pipe(alive), 0);
+	EXPECT_EQ(end_create(&left, "a", &small, &receives), OK);
+	child = fork();
+	if (child == 0) {
+		struct end own = { .domain = harness_connect(&harness) };
+
+		if (end_open(&own, "a", &sends) != OK)
+			_exit(1);
+		close(alive[0]);
+		if (fork() == 0) {
+			(void)!write(alive[1], "", 1);
+			harness_pause_ms(5000);
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	close(alive[1]);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(left.event.kind, CHANNEL_LANE_IN);
+	EXPECT_EQ(read(alive[0], &byte, 1), 1);
+	kill(child, SIGKILL);
+	EXPECT_EQ(end_await(&left), OK);
+	EXPECT_EQ(left.event.kind, CHANNEL_PEER_GONE);
+	/* It lives: nothing, not the end, is there to be read. */
+	fcntl(alive[0], F_SETFL, O_NONBLOCK);
+	EXPECT(read(alive[0], &byte, 1) < 0 && errno == EAGAIN);
+	close(alive[0]);
+	waitpid(child, NULL, 0);
 	end_close(&left);
 	finish();
 }

@@ -66,12 +66,43 @@ find_subject(struct client *client)
 	if (getsockopt(client->socket, SOL_SOCKET, SO_PEERGROUPS,
 	    client->subject.group, &groups) == 0)
 		client->subject.group_count = groups / sizeof(gid_t);
-	/* Beyond the array there are too many: only the first group counts. */
-	else
+	else	/* more than the array holds: only the main one counts */
 		client->subject.group_count = 0;
 	if (client->subject.group_count < POLICY_GROUPS_MAX)
 		client->subject.group[client->subject.group_count++] = peer.gid;
 	return true;
+}
+
+/* Clients are aligned: the lowest bit is free. */
+void *
+client_end_mark(struct client *client)
+{
+	return (char *)client + 1;
+}
+
+struct client *
+client_ended(void *what)
+{
+	return ((uintptr_t)what & 1) == 0 ? NULL :
+	    (struct client *)(void *)((char *)what - 1);
+}
+
+/*
+ * A child of fork may hold the socket open when the process is dead. Without
+ * such a descriptor (another name space of processes) only the socket tells.
+ */
+static void
+watch_process(struct client *client)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN, .data.ptr = client_end_mark(client),
+	};
+
+	client->process = client->pid == 0 ? -1 :
+	    (int)syscall(SYS_pidfd_open, client->pid, 0);
+	if (client->process >= 0)
+		(void)epoll_ctl(client->broker->epoll, EPOLL_CTL_ADD,
+		    client->process, &event);
 }
 
 static bool
@@ -127,6 +158,7 @@ client_make(struct broker *broker, int socket)
 		free(client);
 		return NULL;
 	}
+	watch_process(client);
 	client->number = ++broker->last_client;
 	list_append(&broker->clients, &client->in_broker);
 	broker->client_count++;
@@ -152,6 +184,8 @@ client_free(struct client *client)
 		    in_client));
 	/* Closing also takes it out of epoll. */
 	close(client->socket);
+	if (client->process >= 0)
+		close(client->process);
 	munmap(client->page, sizeof(*client->page));
 	if (client->page_file >= 0)
 		close(client->page_file);

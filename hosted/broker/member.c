@@ -232,6 +232,19 @@ lane_memory(struct lane *lane, const struct member *sender,
 }
 
 static status_t
+lane_begin(struct lane *lane, const struct channel_config *config)
+{
+	struct slot_view view;
+	void *memory = slot_map(lane->segment, lane->slot, &view);
+
+	if (memory == NULL)
+		return ERR_NOMEM;
+	lane_format_zeroed(memory, config);
+	slot_unmap(&view);
+	return OK;
+}
+
+static status_t
 lane_bells(struct lane *lane, const struct channel_config *config)
 {
 	int bell[2] = { -1, -1 };
@@ -256,7 +269,9 @@ lane_fill(struct lane *lane, struct member *sender, struct member *receiver,
 	status = lane_memory(lane, sender, receiver, payer);
 	if (status != OK)
 		goto fail_charge;
-	status = lane_bells(lane, &sender->channel->config);
+	status = lane_begin(lane, &sender->channel->config);
+	if (status == OK)
+		status = lane_bells(lane, &sender->channel->config);
 	if (status != OK)
 		goto fail_memory;
 	status = ERR_FULL;

@@ -344,6 +344,52 @@ TEST(test_stream_carries_bytes_in_order)
 	finish();
 }
 
+/* It sends as long as it may. */
+static void
+send_until_refused(void)
+{
+	struct channel *own = join("revoke", CHANNEL_SENDER);
+	status_t status = OK;
+
+	for (uint64_t i = 0; status == OK || status == ERR_TIMEOUT; i++)
+		status = channel_send_until(own, &i, sizeof(i), NULL,
+		    in_seconds(5));
+	_exit(status == ERR_RIGHT ? 0 : 1);
+}
+
+TEST(test_nothing_of_a_revoked_sender_arrives_after_the_revocation)
+{
+	struct channel *channel;
+	struct token token;
+	status_t status = OK;
+	pid_t child;
+
+	start();
+	for (unsigned i = 0; i < 20; i++) {
+		uint64_t number;
+		size_t length = sizeof(number);
+
+		channel = create("revoke", &kinds[1], CHANNEL_RECEIVER);
+		child = fork();
+		if (child == 0)
+			send_until_refused();
+		for (uint64_t j = 0; j < 50 + i; j++) {
+			EXPECT_EQ(channel_receive_until(channel, &number,
+			    &length, NULL, in_seconds(5)), OK);
+			EXPECT_EQ(number, j);
+		}
+		EXPECT_EQ(channel_hosted_mint(domain, "revoke", TOKEN_ALL, 0,
+		    &token), OK);
+		EXPECT_EQ(channel_hosted_revoke(domain, &token), OK);
+		status = channel_receive_until(channel, &number, &length,
+		    NULL, in_seconds(5));
+		EXPECT_EQ(status, ERR_GONE);
+		EXPECT(ends_well(child));
+		channel_close(channel);
+	}
+	finish();
+}
+
 static uint64_t
 cpu_ns(void)
 {

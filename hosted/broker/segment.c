@@ -5,9 +5,9 @@
  * its descriptor. So many small lanes need few mappings: the next segment for
  * slots of a size is twice as large as the one before.
  *
- * A free slot holds zeroes, which is the format of an empty lane (the law is
- * tested in broker_test.c). One of whole pages is punched out when it becomes
- * free, which gives its memory back; a smaller one is cleared.
+ * A free slot holds zeroes, so making a lane of it touches little. One of whole
+ * pages is punched out when it becomes free, which gives its memory back; a
+ * smaller one is cleared.
  */
 #include "state.h"
 
@@ -220,7 +220,7 @@ static void
 slot_clear(struct segment *segment, uint32_t slot)
 {
 	static const uint8_t zeroes[PAGE_BYTES];
-	off_t offset = (off_t)slot * segment->slot_size;
+	off_t offset = (off_t)((uint64_t)slot * segment->slot_size);
 
 	if (segment->slot_size % PAGE_BYTES == 0) {
 		if (fallocate(segment->file,
@@ -234,6 +234,26 @@ slot_clear(struct segment *segment, uint32_t slot)
 	log_line("a slot could not be cleared; it is not used again");
 	segment->map[slot / 64] |= 1ul << slot % 64;
 	segment->used++;
+}
+
+void *
+slot_map(const struct segment *segment, uint32_t slot, struct slot_view *view)
+{
+	uint64_t offset = (uint64_t)slot * segment->slot_size;
+	uint64_t start = offset & ~(uint64_t)(PAGE_BYTES - 1);
+
+	view->size = offset + segment->slot_size - start;
+	view->base = mmap(NULL, view->size, PROT_READ | PROT_WRITE,
+	    MAP_SHARED, segment->file, (off_t)start);
+	if (view->base == MAP_FAILED)
+		return NULL;
+	return (uint8_t *)view->base + (offset - start);
+}
+
+void
+slot_unmap(const struct slot_view *view)
+{
+	munmap(view->base, view->size);
 }
 
 void

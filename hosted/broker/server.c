@@ -393,6 +393,8 @@ turn(struct server *server)
 			take_connection(server);
 		else if (what == &server->signals)
 			server->ending = true;
+		else if (client_ended(what) != NULL)
+			client_kill(client_ended(what));
 		else
 			serve_client(what, event[i].events);
 	}

@@ -68,6 +68,7 @@ struct client {
 	struct broker *broker;
 	uint64_t number;	/* never used again */
 	int	 socket;
+	int	 process;	/* descriptor that tells its end; -1: unknown */
 	uint32_t pid;
 	struct policy_subject subject;
 	struct policy_limits limits;
@@ -192,6 +193,14 @@ void pair_put(struct pair *pair);
  */
 status_t segment_carve(struct pair *pair, uint32_t slot_size,
     struct client *payer, struct segment **out_segment, uint32_t *out_slot);
+/* For a moment, to write to it. NULL: cannot be mapped. */
+struct slot_view {
+	void	*base;
+	uint64_t size;
+};
+void *slot_map(const struct segment *segment, uint32_t slot,
+    struct slot_view *view);
+void slot_unmap(const struct slot_view *view);
 /* Zeroes the slot; frees segment and pair behind the last one. */
 void segment_release(struct segment *segment, uint32_t slot);
 
@@ -219,6 +228,10 @@ void member_revoke(struct member *member);
 
 /* client.c */
 struct client *client_make(struct broker *broker, int socket);
+/* In epoll, for the end of the process, beside the client itself. */
+void *client_end_mark(struct client *client);
+/* The client, if `what` is its mark; else NULL. */
+struct client *client_ended(void *what);
 void client_kill(struct client *client);	/* freed by clients_bury */
 void clients_bury(struct broker *broker);
 /* Something is to be told to the client. */

@@ -86,6 +86,16 @@ lane_format(void *memory, const struct channel_config *config)
 	    lane_return_lines(config));
 }
 
+void
+lane_format_zeroed(void *memory, const struct channel_config *config)
+{
+	uint8_t *bytes = memory;
+
+	ring_format_zeroed(bytes, lane_lines(config));
+	ring_format_zeroed(bytes + ring_size(lane_lines(config)),
+	    lane_return_lines(config));
+}
+
 static uint32_t
 overhead(const struct channel_config *config)
 {

@@ -63,6 +63,8 @@ uint32_t lane_return_lines(const struct channel_config *config);
 size_t lane_size(const struct channel_config *config);
 /* By who makes the memory, before anybody knows of it. Aligned to 64. */
 void lane_format(void *memory, const struct channel_config *config);
+/* The same for memory that is all zero; touches only a little of it. */
+void lane_format_zeroed(void *memory, const struct channel_config *config);
 /* The pool of a sender: what is where, and bytes of shared memory. */
 void lane_pool_layout(const struct channel_config *config,
     struct pool_layout *out_layout);

@@ -40,10 +40,16 @@ ring_length_max(uint32_t lines)
 void
 ring_format(void *memory, uint32_t lines)
 {
+	memset(memory, 0, ring_size(lines));
+	ring_format_zeroed(memory, lines);
+}
+
+void
+ring_format_zeroed(void *memory, uint32_t lines)
+{
 	struct ring_memory *ring = memory;
 
 	/* Other lines are cleared when due. */
-	memset(memory, 0, ring_size(lines));
 	ring_store(&ring->lines[0].sequence, ring_empty_of(0), RING_RELAXED);
 	ring_store(&ring->lines[lines].sequence, ring_empty_of(0),
 	    RING_RELAXED);

@@ -132,6 +132,8 @@ uint32_t ring_length_max(uint32_t lines);
  * memory: ring_size(lines) bytes, aligned to a line.
  */
 void ring_format(void *memory, uint32_t lines);
+/* The same for memory that is all zero; touches only a few lines of it. */
+void ring_format_zeroed(void *memory, uint32_t lines);
 
 /*
  * `lines` is what the opener was told by somebody it trusts, not what the

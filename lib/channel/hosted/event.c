@@ -33,6 +33,8 @@ lane_release(struct hosted_member *member, struct hosted_lane *lane)
 	struct hosted_lane **link = lane_find(member, lane->number);
 
 	*link = lane->next;
+	if (lane->bell >= 0)
+		wait_remove_bell(member, lane->bell);
 	lane_free(member->hosted, lane);
 }
 

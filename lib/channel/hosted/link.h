@@ -134,6 +134,7 @@ void hosted_quiet(struct channel_domain *domain,
 uint64_t hosted_now_ns(struct channel_domain *domain);
 bool wait_has_waitv(void);
 void wait_add_bell(struct hosted_member *member, int bell);
+void wait_remove_bell(struct hosted_member *member, int bell);
 
 /* event.c */
 status_t hosted_next_event(struct channel_domain *domain,

@@ -159,7 +159,7 @@ static status_t
 join(struct hosted *hosted, struct broker_packet *packet,
     struct channel_member *out_member)
 {
-	struct hosted_member *member;
+	struct hosted_member *member = NULL;
 	struct link_files files = { 0 };
 	struct broker_joined joined;
 	status_t status;
@@ -320,6 +320,8 @@ connect_to(struct hosted *hosted, const char *path)
 	return connect(hosted->socket, (struct sockaddr *)&address,
 	    sizeof(address)) == 0 &&
 	    setsockopt(hosted->socket, SOL_SOCKET, SO_RCVTIMEO, &limit,
+	    sizeof(limit)) == 0 &&
+	    setsockopt(hosted->socket, SOL_SOCKET, SO_SNDTIMEO, &limit,
 	    sizeof(limit)) == 0;
 }
 

@@ -146,6 +146,14 @@ wait_add_bell(struct hosted_member *member, int bell)
 		    sizeof(uint64_t));
 }
 
+/* Closing it is not enough when a child of fork has it, too. */
+void
+wait_remove_bell(struct hosted_member *member, int bell)
+{
+	if (member->poll >= 0)
+		(void)epoll_ctl(member->poll, EPOLL_CTL_DEL, bell, NULL);
+}
+
 static bool
 watch_all(struct hosted_member *member)
 {
@@ -206,7 +214,7 @@ still(struct hosted_member *member, int bell)
 		length = recv(bell, bytes, sizeof(bytes), MSG_DONTWAIT);
 	while (length == (ssize_t)sizeof(bytes));
 	if (length == 0)
-		(void)epoll_ctl(member->poll, EPOLL_CTL_DEL, bell, NULL);
+		wait_remove_bell(member, bell);
 }
 
 void
