@@ -15,10 +15,11 @@
 #   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
 #       host presets: bin/NAME, a Linux program that people run
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
-#              [PLAIN] [THREADS])
+#              [PLAIN] [THREADS] [SLOW])
 #       host presets: a KTAP test, listed in build/PRESET/tests.list
 #       PLAIN: never with sanitizers, for tests that copy stacks or count
 #       THREADS: also of the preset host-tsan, which has no other tests
+#       SLOW: not in the tier quick
 #   bennu_fuzz(NAME SOURCES ... [DEPENDS ...])       fuzz: listed in fuzz.list
 #   bennu_interfaces(NAME SCHEMAS ... [FOLDER ...])
 #       target NAME: C from Cap'n Proto schemas of one folder, by
@@ -423,7 +424,7 @@ function(bennu_test name)
 	if(NOT BENNU_HOST)
 		return()
 	endif()
-	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "KERNEL_HOST;PLAIN;THREADS;SLOW" ""
 		"SOURCES;DEPENDS;INCLUDES;OPTIONS")
 	if(BENNU_PRESET STREQUAL "host-tsan" AND NOT arg_THREADS)
 		return()
@@ -438,7 +439,11 @@ function(bennu_test name)
 	endif()
 	bennu_hosted_executable(test_${name} "${arg_SOURCES}"
 		"${arg_DEPENDS}" "${arg_INCLUDES}" "${arg_OPTIONS}")
-	set_property(GLOBAL APPEND PROPERTY BENNU_TESTS ${name})
+	set(listed ${name})
+	if(arg_SLOW)
+		set(listed ${name}:full)
+	endif()
+	set_property(GLOBAL APPEND PROPERTY BENNU_TESTS ${listed})
 	get_target_property(kind test_${name} TYPE)
 	if(NOT kind STREQUAL "EXECUTABLE")
 		return()

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The first bytes of the libOS image, at LIBOS_BASE (idl/proc.h).
+ * The first bytes of the libOS image, at LIBOS_BASE (idl/process.h).
  *
  * proc maps the image, reads this header and sets up each thread with it:
  *
@@ -15,14 +15,14 @@
  *
  * proc maps the stack, [LIBOS_STACK_TOP - LIBOS_STACK_SIZE, LIBOS_STACK_TOP),
  * anonymous, readable and writable, cloned by fork. Everything else in
- * [LIBOS_BASE, LIBOS_END) that idl/proc.h does not name stays unmapped.
+ * [LIBOS_BASE, LIBOS_END) that idl/process.h does not name stays unmapped.
  * The first LIBOS_HOT_SIZE bytes of the writable segment are a memory object of
  * their own: fork copies few pages at once, and shares many.
  * All addresses are absolute.
  */
 #pragma once
 
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <stdint.h>
 
 #define LIBOS_HEADER_MAGIC	0x534f42494c4e4542ul	/* "BENLIBOS" */

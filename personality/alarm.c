@@ -8,7 +8,7 @@
 #include "service.h"
 #include "user.h"
 
-#include <idl/proc.h>
+#include <idl/proc_client.h>
 
 #define NS		1000000000ul
 #define ITIMER_REAL	0
@@ -44,17 +44,17 @@ valid(const struct linux_timeval *t)
 	    t->microseconds < 1000000;
 }
 
-/* set: 0 only asks. */
+/* Without set it only asks. */
 static long
-request(uint64_t set, const struct timer *wanted, struct timer *out_before)
+request(bool set, const struct timer *wanted, struct timer *out_before)
 {
-	struct message m = { { PROC_ALARM, set, to_ns(&wanted->value),
-	    to_ns(&wanted->interval) } };
-	long error = service_request(PROCESS_PROC, &m);
+	struct proc_alarm_results before;
+	long error = proc_alarm(PROCESS_PROC, set, to_ns(&wanted->value),
+	    to_ns(&wanted->interval), &before);
 
 	if (error == 0)
-		*out_before = (struct timer){ to_timeval(m.word[2]),
-		    to_timeval(m.word[1]) };
+		*out_before = (struct timer){ to_timeval(before.interval_ns),
+		    to_timeval(before.left_ns) };
 	return error;
 }
 
@@ -69,7 +69,7 @@ linux_setitimer(int which, const void *new, void *old)
 		return -E_INVAL;
 	if (which != ITIMER_REAL)
 		return which < 0 || which > ITIMER_LAST ? -E_INVAL : -E_NOSYS;
-	long error = request(1, &wanted, &before);
+	long error = request(true, &wanted, &before);
 	if (error != 0 || old == NULL)
 		return error;
 	return user_write(old, &before, sizeof(before));
@@ -84,7 +84,7 @@ linux_getitimer(int which, void *out)
 		return -E_INVAL;
 	if (which != ITIMER_REAL)
 		return -E_NOSYS;
-	long error = request(0, &(struct timer){ 0 }, &now);
+	long error = request(false, &(struct timer){ 0 }, &now);
 	return error != 0 ? error : user_write(out, &now, sizeof(now));
 }
 
@@ -93,7 +93,7 @@ long
 linux_alarm(unsigned seconds)
 {
 	struct timer before, wanted = { .value.seconds = seconds };
-	long error = request(1, &wanted, &before);
+	long error = request(true, &wanted, &before);
 
 	if (error != 0)
 		return error;

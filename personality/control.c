@@ -15,7 +15,7 @@
 
 #include <abi/utcb.h>
 #include <idl/phoenix_client.h>
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 

@@ -35,7 +35,7 @@ init_terminal(void)
 
 	*f = (struct file){ .can_read = true, .can_write = true,
 	    .flags = L_O_RDWR };
-	if (terminal_open(f, DEVICE_CONSOLE, L_O_RDWR) != 0) {
+	if (terminal_file_open(f, DEVICE_CONSOLE, L_O_RDWR) != 0) {
 		*f = (struct file){ .kind = FILE_FREE };
 		process_log("libos: the console is no terminal\n");
 		return false;

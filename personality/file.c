@@ -9,7 +9,7 @@
 #include "user.h"
 
 #include <idl/console.h>
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <idl/storage_client.h>
 #include <abi/utcb.h>
 #include <lib/sys/sys.h>
@@ -48,7 +48,7 @@ open_terminal(struct file *file, uint64_t device, unsigned flags)
 {
 	sys_cap_delete(0, file->cap);
 	file->cap = CAP_NONE;
-	return terminal_open(file, device, flags);
+	return terminal_file_open(file, device, flags);
 }
 
 /* A device node: the number says who serves it. */

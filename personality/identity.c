@@ -11,7 +11,7 @@
 #include "thread.h"
 #include "user.h"
 
-#include <idl/proc.h>
+#include <idl/process.h>
 
 #define SAME	UINT32_MAX	/* an id that shall stay */
 

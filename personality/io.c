@@ -15,7 +15,7 @@
 
 #include <abi/utcb.h>
 #include <idl/console_client.h>
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <idl/storage_client.h>
 #include <lib/base/string.h>
 
@@ -194,7 +194,7 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	case FILE_PIPE:
 		return pipe_read(file, buffer, size);
 	case FILE_TERMINAL:
-		return terminal_read(file, buffer, size);
+		return terminal_file_read(file, buffer, size);
 	default:
 		return -E_BADF;
 	}
@@ -217,7 +217,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);
 	case FILE_TERMINAL:
-		return terminal_write(file, buffer, size);
+		return terminal_file_write(file, buffer, size);
 	default:
 		return -E_BADF;
 	}

@@ -13,6 +13,8 @@
 #include "thread.h"
 #include "user.h"
 
+#include <idl/proc_client.h>
+
 uint64_t
 limit_of(unsigned resource)
 {
@@ -55,13 +57,16 @@ linux_prlimit64(int pid, unsigned resource, const uint64_t *in, uint64_t *out)
 		return -E_INVAL;
 	if (in != NULL && user_read(new, in, sizeof(new)) != 0)
 		return -E_FAULT;
-	struct message m = { { PROC_LIMIT, (uint64_t)(int64_t)pid, resource,
-	    in != NULL, new[0], new[1] } };
-	long error = service_request(PROCESS_PROC, &m);
+	const struct proc_limit_args wanted = {
+		.pid = pid, .resource = resource, .set = in != NULL,
+		.soft = new[0], .hard = new[1],
+	};
+	struct proc_limit_results before;
+	long error = proc_limit(PROCESS_PROC, &wanted, &before);
 
 	if (error != 0)
 		return error;
-	uint64_t old[2] = { m.word[1], m.word[2] };
+	uint64_t old[2] = { before.soft, before.hard };
 	return out != NULL && user_write(out, old, sizeof(old)) != 0 ?
 	    -E_FAULT : 0;
 }

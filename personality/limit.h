@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Resource limits of the process, LIMIT_* of idl/proc.h. */
+/* Resource limits of the process, LIMIT_* of idl/proc.capnp. */
 #pragma once
 
 #include <idl/proc.h>

@@ -25,6 +25,7 @@
 #include "user.h"
 #include "view.h"
 
+#include <idl/proc_client.h>
 #include <idl/storage_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -327,9 +328,9 @@ tell_names(const char *name, const struct args *args)
 	names[used++] = 0;
 	used = append(names, used, from, (size_t)(to - from));
 	names[used - 1] = 0;
-	struct message done = { { PROC_EXEC_DONE, used } };
-	service_window(0, names, used, WINDOW_READ);
-	service_insist(PROCESS_PROC, &done, 1);
+	service_insist_begin();
+	proc_exec_done(PROCESS_PROC, names, used);
+	service_insist_end();
 }
 
 /* "name" of the process, and what /proc/self/exe says. */

@@ -12,7 +12,7 @@
 #include "user.h"
 #include "view.h"
 
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <idl/storage_client.h>
 #include <lib/base/string.h>
 #include <abi/utcb.h>

@@ -34,7 +34,7 @@ state_of(struct file *file)
 	if (file->kind == FILE_PIPE)
 		return pipe_poll(file);
 	if (file->kind == FILE_TERMINAL)
-		return terminal_poll(file);
+		return terminal_file_poll(file);
 	if (file->kind != FILE_CONSOLE)
 		return ready | L_POLLIN | L_POLLRDNORM;
 	if (!file->can_read)

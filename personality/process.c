@@ -21,6 +21,7 @@
 #include "window.h"
 
 #include <idl/console_client.h>
+#include <idl/proc_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -46,25 +47,25 @@ process_log(const char *text)
 }
 
 static _Noreturn void
-leave(uint64_t wait_status)
+leave(uint32_t wait_status)
 {
-	struct message m = { { PROC_EXIT, wait_status } };
-
 	table_report_unmapped();
-	service_insist(PROCESS_PROC, &m, 0);
+	service_insist_begin();
+	proc_exit(PROCESS_PROC, wait_status);
+	service_insist_end();
 	sys_exit(DEATH_EXIT, wait_status);
 }
 
 void
 process_exit_code(int code)
 {
-	leave((uint64_t)(code & 0xff) << 8);
+	leave((uint32_t)(code & 0xff) << 8);
 }
 
 void
 process_exit_signal(int number)
 {
-	leave((uint64_t)number);
+	leave((uint32_t)number);
 }
 
 long
@@ -160,7 +161,7 @@ fork_error(long error)
 
 static long
 do_fork(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
-    uint64_t fork_flags)
+    uint32_t fork_flags)
 {
 	thread_frame(0, &child_frame);
 	thread_vector_save(child_vectors);
@@ -171,12 +172,14 @@ do_fork(uint64_t flags, uint64_t stack, int *parent_id, int *child_id,
 	child_id_address = (flags & L_CLONE_CHILD_SETTID) != 0 ? child_id :
 	    NULL;
 	file_share_all();
-	struct message m = { { PROC_FORK, (uint64_t)child_entry,
-	    LIBOS_STACK_TOP, 0, fork_flags } };
-	long error = service_request(PROCESS_PROC, &m);
+	const struct proc_fork_args in = {
+		.rip = (uint64_t)child_entry, .rsp = LIBOS_STACK_TOP,
+		.flags = fork_flags,
+	};
+	uint32_t id;
+	long error = proc_fork(PROCESS_PROC, &in, &id);
 	if (error != 0)
 		return fork_error(error);
-	int id = (int)m.word[1];
 	if ((flags & L_CLONE_PARENT_SETTID) != 0)
 		user_write(parent_id, &id, sizeof(id));
 	return id;
@@ -225,42 +228,45 @@ long linux_getegid(void) { return INFO->egid; }
 long linux_getpgrp(void) { return *(const volatile uint32_t *)&INFO->pgid; }
 
 static long
-ask_about(int pid, unsigned word)
+ask_about(int pid, struct proc_get_results *out)
 {
-	struct message m = { { PROC_GET, (uint64_t)(int64_t)pid } };
-	long error = pid < 0 ? -E_SRCH : service_request(PROCESS_PROC, &m);
-
-	return error != 0 ? error : (long)m.word[word];
+	return pid < 0 ? -E_SRCH : proc_get(PROCESS_PROC, pid, out);
 }
 
 long
 linux_getpgid(int pid)
 {
-	return pid == 0 ? linux_getpgrp() : ask_about(pid, 3);
+	struct proc_get_results of;
+	long error;
+
+	if (pid == 0)
+		return linux_getpgrp();
+	error = ask_about(pid, &of);
+	return error != 0 ? error : (long)of.pgid;
 }
 
 long
 linux_getsid(int pid)
 {
-	return ask_about(pid, 4);
+	struct proc_get_results of;
+	long error = ask_about(pid, &of);
+
+	return error != 0 ? error : (long)of.sid;
 }
 
 long
 linux_setpgid(int pid, int group)
 {
-	struct message m = { { PROC_SETPGID, (uint64_t)(int64_t)pid,
-	    (uint64_t)(int64_t)group } };
-
-	return group < 0 ? -E_INVAL : service_request(PROCESS_PROC, &m);
+	return group < 0 ? -E_INVAL : proc_setpgid(PROCESS_PROC, pid, group);
 }
 
 long
 linux_setsid(void)
 {
-	struct message m = { { PROC_SETSID } };
-	long error = service_request(PROCESS_PROC, &m);
+	uint32_t sid;
+	long error = proc_setsid(PROCESS_PROC, &sid);
 
-	return error != 0 ? error : (long)m.word[1];
+	return error != 0 ? error : (long)sid;
 }
 
 long

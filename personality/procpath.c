@@ -14,7 +14,8 @@
 #include "service.h"
 
 #include <idl/errno.h>
-#include <idl/proc.h>
+#include <idl/proc_client.h>
+#include <idl/process.h>
 #include <idl/storage_client.h>
 #include <abi/utcb.h>
 #include <lib/base/string.h>
@@ -84,17 +85,18 @@ path_enter_proc(struct path *path)
 long
 path_leave_proc(struct path *path)
 {
-	struct message m = { { PROC_LEAVE, path->length,
-	    STORAGE_PATH_MAX - 1 } };
+	const struct proc_leave_args in = {
+		.path = { path->text, path->length, 0 },
+		.target = { path->text, STORAGE_PATH_MAX - 1, 0 },
+	};
+	uint64_t length;
+	long error = proc_leave(PROCESS_PROC, &in, &length);
 
-	service_window(0, path->text, STORAGE_PATH_MAX - 1,
-	    WINDOW_READ | WINDOW_WRITE);
-	long error = service_call(PROCESS_PROC, &m, 1, 0, NULL);
 	if (error != 0)
 		return error;
-	if (m.word[1] == 0 || m.word[1] >= STORAGE_PATH_MAX)
+	if (length == 0 || length >= STORAGE_PATH_MAX)
 		return -E_IO;
-	path->length = m.word[1];
+	path->length = length;
 	path->text[path->length] = 0;
 	/* A pipe, say: it has no path. */
 	if (path->text[0] != '/')

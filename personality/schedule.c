@@ -12,33 +12,35 @@
 #include "thread.h"
 #include "user.h"
 
-#include <idl/proc.h>
+#include <idl/proc_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
 static long
-nice_request(uint64_t set, int kind, int id, int64_t value)
+nice_request(bool set, int kind, int id, int nice)
 {
-	struct message m = { { PROC_NICE, set, (uint64_t)(int64_t)kind,
-	    (uint64_t)(int64_t)id, (uint64_t)value } };
+	const struct proc_nice_args in = {
+		.set = set, .kind = (uint32_t)kind, .id = id, .value = nice,
+	};
+	int32_t value;
 
 	if (kind < 0)
 		return -E_INVAL;
-	long error = service_request(PROCESS_PROC, &m);
+	long error = proc_nice(PROCESS_PROC, &in, &value);
 	/* Linux tells 40 to 1, for a negative number would be an error. */
-	return error != 0 ? error : 20 - (long)m.word[1];
+	return error != 0 ? error : 20 - value;
 }
 
 long
 linux_getpriority(int kind, int id)
 {
-	return nice_request(0, kind, id, 0);
+	return nice_request(false, kind, id, 0);
 }
 
 long
 linux_setpriority(int kind, int id, int nice)
 {
-	long result = nice_request(1, kind, id, nice);
+	long result = nice_request(true, kind, id, nice);
 
 	return result < 0 ? result : 0;
 }
@@ -70,14 +72,14 @@ cpus(void)
 long
 linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask)
 {
-	struct message m = { { PROC_AFFINITY, (uint64_t)(int64_t)pid } };
+	uint64_t allowed;
 
 	if (size < sizeof(uint64_t) || size % 8 != 0)
 		return -E_INVAL;
-	long error = service_request(PROCESS_PROC, &m);
+	long error = proc_affinity(PROCESS_PROC, pid, false, 0, &allowed);
 	if (error != 0)
 		return error;
-	uint64_t allowed = m.word[1] & cpus();
+	allowed &= cpus();
 	return user_write(mask, &allowed, sizeof(allowed)) != 0 ? -E_FAULT :
 	    (long)sizeof(allowed);
 }
@@ -85,15 +87,13 @@ linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask)
 long
 linux_sched_setaffinity(int pid, unsigned size, const uint8_t *mask)
 {
-	uint64_t wanted = 0, all = cpus();
+	uint64_t wanted = 0, all = cpus(), before;
 
 	if (size > sizeof(wanted))
 		size = sizeof(wanted);
 	if (user_read(&wanted, mask, size) != 0)
 		return -E_FAULT;
-	struct message m = { { PROC_AFFINITY, (uint64_t)(int64_t)pid, 1,
-	    wanted & all } };
-	return service_request(PROCESS_PROC, &m);
+	return proc_affinity(PROCESS_PROC, pid, true, wanted & all, &before);
 }
 
 /* Classes */

@@ -8,6 +8,7 @@
 #include "thread.h"
 #include "user.h"
 
+#include <idl/proc_client.h>
 #include <lib/sys/sys.h>
 
 #define MASK_SIZE	8u
@@ -75,14 +76,14 @@ linux_rt_sigprocmask(int how, const uint64_t *new, uint64_t *old, size_t size)
 long
 linux_rt_sigpending(uint64_t *out, size_t size)
 {
-	struct message m = { { PROC_SIGNAL_PENDING } };
+	uint64_t pending;
 
 	if (size > MASK_SIZE)
 		return -E_INVAL;
-	long error = service_request(PROCESS_PROC, &m);
+	long error = proc_signal_pending(PROCESS_PROC, &pending);
 	if (error != 0)
 		return error;
-	uint64_t set = (m.word[1] | signal_state.pending) &
+	uint64_t set = (pending | signal_state.pending) &
 	    signal_state.blocked;
 	return user_write(out, &set, size);
 }
@@ -91,10 +92,8 @@ linux_rt_sigpending(uint64_t *out, size_t size)
 static long
 wait_for_signal(uint64_t blocked)
 {
-	struct message m = { { PROC_SIGNAL_WAIT, blocked } };
-
 	if (!signal_waiting())
-		service_request(PROCESS_PROC, &m);
+		proc_signal_wait(PROCESS_PROC, blocked);
 	signal_look_again();
 	return -RESTART_NO_HANDLER;
 }
@@ -208,9 +207,7 @@ linux_sigaltstack(const struct linux_stack *new, struct linux_stack *old)
 static long
 send(int pid, int number, int code)
 {
-	struct message m = { { PROC_KILL, (uint64_t)(int64_t)pid,
-	    (uint64_t)(int64_t)number, (uint64_t)(int64_t)code } };
-	long error = service_request(PROCESS_PROC, &m);
+	long error = proc_kill(PROCESS_PROC, pid, (uint32_t)number, code);
 
 	/* One to itself is delivered before the call returns. */
 	if (error == 0)
@@ -271,11 +268,13 @@ linux_rt_sigqueueinfo(int pid, int number, const struct linux_siginfo *from)
 
 	if (user_read(&info, from, sizeof(info)) != 0)
 		return -E_FAULT;
-	struct message m = { { PROC_QUEUE, (uint64_t)(int64_t)pid,
-	    (uint64_t)(int64_t)number, (uint64_t)(int64_t)info.code,
-	    info.sender.value, (uint32_t)info.sender.pid |
-	    (uint64_t)info.sender.uid << 32 } };
-	long error = service_request(PROCESS_PROC, &m);
+	const struct proc_queue_args in = {
+		.pid = pid, .signal = (uint32_t)number, .code = info.code,
+		.value = info.sender.value,
+		.tell_pid = (uint32_t)info.sender.pid,
+		.tell_uid = info.sender.uid,
+	};
+	long error = proc_queue(PROCESS_PROC, &in);
 
 	if (error == 0)
 		signal_look_again();

@@ -20,6 +20,7 @@
 #include "thread.h"
 #include "user.h"
 
+#include <idl/proc_client.h>
 #include <lib/base/string.h>
 
 #define DEFAULT_IGNORED	(SIGNAL_BIT(L_SIGCHLD) | SIGNAL_BIT(L_SIGURG) | \
@@ -119,31 +120,27 @@ static bool
 fetch(uint64_t blocked, struct linux_siginfo *out)
 {
 	struct signal_state *s = &signal_state;
-	struct message m = { { PROC_SIGNAL_FETCH, blocked } };
+	struct proc_signal_fetch_results got;
 	long error;
 
-	for (;;) {
+	do {
 		__atomic_store_n(kick_word(), 0, __ATOMIC_SEQ_CST);
-		error = service_request(PROCESS_PROC, &m);
-		if (error != -RESTART_ALWAYS)
-			break;
-		m = (struct message){ { PROC_SIGNAL_FETCH, blocked } };
-	}
+		error = proc_signal_fetch(PROCESS_PROC, blocked, &got);
+	} while (error == -RESTART_ALWAYS);
 	s->ask = false;
 	if (error != 0)
 		return false;
-	s->remote = m.word[6];
-	if (m.word[1] == 0 || m.word[1] > L_NSIG)
+	s->remote = got.left;
+	if (got.signal == 0 || got.signal > L_NSIG)
 		return false;
 	*out = (struct linux_siginfo){
-		.signo = (int32_t)m.word[1], .code = (int32_t)m.word[2],
-		.sender = { (int32_t)m.word[3], (uint32_t)m.word[4],
-		    m.word[5] },
+		.signo = (int32_t)got.signal, .code = got.code,
+		.sender = { (int32_t)got.pid, got.uid, got.value },
 	};
 	if (out->signo == L_SIGCHLD && out->code > 0) {
-		out->child.status = (int32_t)m.word[5];
+		out->child.status = (int32_t)got.value;
 		out->child.pad = 0;
-		out->child.user_ticks = (int64_t)(m.word[5] >> 32);
+		out->child.user_ticks = (int64_t)(got.value >> 32);
 	}
 	if (s->remote != 0)
 		s->ask = (s->remote & ~blocked) != 0;
@@ -197,13 +194,9 @@ is_ignored(const struct linux_siginfo *info)
 static void
 stop(int number)
 {
-	long error = -RESTART_ALWAYS;
-
-	while (error == -RESTART_ALWAYS) {
-		struct message m = { { PROC_STOP, (uint64_t)number } };
+	do
 		__atomic_store_n(kick_word(), 0, __ATOMIC_SEQ_CST);
-		error = service_request(PROCESS_PROC, &m);
-	}
+	while (proc_stop(PROCESS_PROC, (uint32_t)number) == -RESTART_ALWAYS);
 	signal_state.ask = true;
 }
 
@@ -389,7 +382,7 @@ upcall_program(void)
 
 /* Changes of state */
 
-uint64_t
+uint32_t
 signal_child_flags(const struct linux_sigaction *act)
 {
 	bool ignored = act->handler == L_SIG_IGN;
@@ -411,9 +404,10 @@ signal_publish_ignored(void)
 		    (DEFAULT_IGNORED & SIGNAL_BIT(i)) != 0))
 			set |= SIGNAL_BIT(i);
 	}
-	struct message m = { { PROC_SIGNAL_IGNORE, set & ~s->wanted,
-	    signal_child_flags(&s->action[L_SIGCHLD]) } };
-	service_insist(PROCESS_PROC, &m, 0);
+	service_insist_begin();
+	proc_signal_ignore(PROCESS_PROC, set & ~s->wanted,
+	    signal_child_flags(&s->action[L_SIGCHLD]));
+	service_insist_end();
 }
 
 /*

@@ -56,7 +56,7 @@ void signal_after_exec(void);
 void signal_after_fork(void);
 /* Tells proc what is ignored, and what the process wants of its children. */
 void signal_publish_ignored(void);
-uint64_t signal_child_flags(const struct linux_sigaction *act);
+uint32_t signal_child_flags(const struct linux_sigaction *act);
 /* The program blocks signals for good: they stay pending, ignored or not. */
 void signal_keep_blocked(void);
 

@@ -6,7 +6,7 @@
 #include "service.h"
 
 #include <idl/errno.h>
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <idl/storage_client.h>
 #include <lib/sys/sys.h>
 

@@ -10,6 +10,7 @@
 #include "user.h"
 #include "view.h"
 
+#include <idl/proc_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -54,15 +55,17 @@ linux_sysinfo(void *out)
 		uint64_t high[2];
 		uint32_t unit, pad2;
 	} info = { .unit = PAGE_SIZE };
-	struct message m = { { PROC_MACHINE } };
+	struct proc_machine_results machine;
 
 	_Static_assert(sizeof(info) == 112, "struct sysinfo");
-	long error = service_insist(PROCESS_PROC, &m, 0);
+	service_insist_begin();
+	long error = proc_machine(PROCESS_PROC, &machine);
+	service_insist_end();
 	if (error != 0)
 		return error;
-	info.total = m.word[1];
-	info.free = m.word[2];
-	info.processes = (uint16_t)m.word[3];
+	info.total = machine.pages;
+	info.free = machine.free_pages;
+	info.processes = (uint16_t)machine.processes;
 	info.uptime = (int64_t)(time_now_ns() / NS);
 	return user_write(out, &info, sizeof(info));
 }

@@ -15,8 +15,9 @@
 #include "signals.h"
 #include "thread.h"
 
-#include <idl/proc.h>
-#include <idl/terminal.h>
+#include <idl/process.h>
+#include <idl/terminal_client.h>
+#include <idl/terminals_client.h>
 #include <lib/base/string.h>
 
 #define MAJOR_SLAVE	(DEVICE_PTS(0) >> 8)
@@ -36,31 +37,34 @@ terminal_is_node(uint64_t device)
 }
 
 long
-terminal_open_what(struct file *file, uint64_t what, uint64_t slave,
+terminal_open_what(struct file *file, uint32_t what, uint32_t slave,
     unsigned flags)
 {
 	unsigned access = flags & L_O_ACCMODE;
-	uint64_t how = (access != L_O_WRONLY ? TERMINAL_OPEN_READ : 0) |
-	    (access != 0 ? TERMINAL_OPEN_WRITE : 0) |
-	    ((flags & L_O_NOCTTY) != 0 ? TERMINAL_OPEN_NOCTTY : 0);
-	struct message m = { { TERMINAL_OPEN, what, slave, how } };
-	cap_t caps[4];
-	long error = service_call(PROCESS_PROC, &m, 0, 0, caps);
+	const struct terminals_open_args in = {
+		.what = what, .slave = slave,
+		.how = (access != L_O_WRONLY ? TERMINALS_OPEN_READ : 0) |
+		    (access != 0 ? TERMINALS_OPEN_WRITE : 0) |
+		    ((flags & L_O_NOCTTY) != 0 ? TERMINALS_OPEN_NOCTTY : 0),
+	};
+	struct terminals_open_results opened;
+	cap_t description;
+	long error = terminals_open(PROCESS_PROC, &in, &opened, &description);
 
 	if (error != 0)
 		return service_waits(error);
 	file->kind = FILE_TERMINAL;
 	file->node = KIND_CHARACTER;
-	file->cap = caps[0];
-	file->terminal = (uint16_t)m.word[1];
-	if (what == TERMINAL_CONSOLE)
+	file->cap = description;
+	file->terminal = (uint16_t)opened.number;
+	if (what == TERMINALS_CONSOLE)
 		file->device = DEVICE_CONSOLE;
-	else if (what == TERMINAL_CONTROLLING)
+	else if (what == TERMINALS_CONTROLLING)
 		file->device = DEVICE_TTY;
-	else if (what == TERMINAL_MASTER)
+	else if (what == TERMINALS_MASTER)
 		file->device = DEVICE_PTMX;
 	else
-		file->device = DEVICE_PTS((uint32_t)slave);
+		file->device = DEVICE_PTS(slave);
 	return 0;
 }
 
@@ -90,29 +94,30 @@ terminal_path(const struct file *file, char out[TERMINAL_PATH_MAX])
 }
 
 long
-terminal_open(struct file *file, uint64_t device, unsigned flags)
+terminal_file_open(struct file *file, uint64_t device, unsigned flags)
 {
 	switch (device) {
 	case DEVICE_TTY:
-		return terminal_open_what(file, TERMINAL_CONTROLLING, 0, flags);
-	case DEVICE_CONSOLE:
-		return terminal_open_what(file, TERMINAL_CONSOLE, 0, flags);
-	case DEVICE_PTMX:
-		return terminal_open_what(file, TERMINAL_MASTER, 0, flags);
-	default:
-		return terminal_open_what(file, TERMINAL_SLAVE, device & 0xff,
+		return terminal_open_what(file, TERMINALS_CONTROLLING, 0,
 		    flags);
+	case DEVICE_CONSOLE:
+		return terminal_open_what(file, TERMINALS_CONSOLE, 0, flags);
+	case DEVICE_PTMX:
+		return terminal_open_what(file, TERMINALS_MASTER, 0, flags);
+	default:
+		return terminal_open_what(file, TERMINALS_SLAVE,
+		    (uint32_t)device & 0xff, flags);
 	}
 }
 
 /* Background */
 
-uint64_t
+struct terminal_who
 terminal_who(void)
 {
 	const volatile struct process_info *info = INFO;
 
-	return (uint64_t)info->pgid << 32 | info->sid;
+	return (struct terminal_who){ info->sid, info->pgid };
 }
 
 static bool
@@ -127,11 +132,9 @@ is_held_off(int signal)
 long
 terminal_background(int signal)
 {
-	struct message m = { { TERMINAL_STOP_GROUP, (uint64_t)signal } };
-
 	if (is_held_off(signal))
 		return signal == L_SIGTTIN ? -E_IO : 0;
-	long error = service_request(PROCESS_PROC, &m);
+	long error = terminals_stop_group(PROCESS_PROC, (uint32_t)signal);
 	if (error != 0 && error != -RESTART_ALWAYS)
 		return error;
 	/* The signal is for this process too: take it before trying again. */
@@ -139,55 +142,68 @@ terminal_background(int signal)
 	return -RESTART_SYS;
 }
 
+bool
+terminal_once_more(struct terminal_who *who, long *error)
+{
+	if (*error != -(long)TERMINAL_E_BACKGROUND || who->session == 0) {
+		*error = service_waits(*error);
+		return false;
+	}
+	*error = terminal_background(L_SIGTTOU);
+	*who = (struct terminal_who){ 0 };
+	return *error == 0;
+}
+
 /* Reading and writing */
 
-static uint64_t
+static uint32_t
 nonblock_of(const struct file *file)
 {
 	return (file->flags & L_O_NONBLOCK) != 0 ? TERMINAL_NONBLOCK : 0;
 }
 
 long
-terminal_read(struct file *file, void *buffer, uint64_t size)
+terminal_file_read(struct file *file, void *buffer, uint64_t size)
 {
-	struct message m = { { TERMINAL_READ, size, nonblock_of(file),
-	    terminal_who() } };
-
-	service_window(0, buffer, size, WINDOW_WRITE);
-	long error = service_call(file->cap, &m, 1, 0, NULL);
+	const struct terminal_who who = terminal_who();
+	const struct terminal_read_args in = {
+		.flags = nonblock_of(file), .sid = who.session,
+		.pgid = who.group, .data = { buffer, size, 0 },
+	};
+	uint64_t done;
+	long error = terminal_read(file->cap, &in, &done);
 	if (error == -(long)TERMINAL_E_BACKGROUND)
 		return terminal_background(L_SIGTTIN);
 	if (error != 0)
 		return service_waits(error);
-	return m.word[1] <= size ? (long)m.word[1] : -E_IO;
+	return done <= size ? (long)done : -E_IO;
 }
 
 /* Bytes taken of this piece, at least one, or -E_*. */
 static long
 write_some(struct file *file, const uint8_t *from, uint64_t size,
-    uint64_t *who)
+    struct terminal_who *who)
 {
-	struct message m = { { TERMINAL_WRITE, size, nonblock_of(file),
-	    *who } };
+	uint64_t done;
+	long error;
 
-	service_window(0, from, size, WINDOW_READ);
-	long error = service_call(file->cap, &m, 1, 0, NULL);
-	if (error == -(long)TERMINAL_E_BACKGROUND && *who != 0) {
-		error = terminal_background(L_SIGTTOU);
-		if (error != 0)
-			return error;
-		*who = 0;
-		return write_some(file, from, size, who);
-	}
+	do {
+		const struct terminal_write_args in = {
+			.flags = nonblock_of(file), .sid = who->session,
+			.pgid = who->group, .data = { from, size, 0 },
+		};
+		error = terminal_write(file->cap, &in, &done);
+	} while (terminal_once_more(who, &error));
 	if (error != 0)
-		return service_waits(error);
-	return m.word[1] != 0 && m.word[1] <= size ? (long)m.word[1] : -E_IO;
+		return error;
+	return done != 0 && done <= size ? (long)done : -E_IO;
 }
 
 long
-terminal_write(struct file *file, const void *buffer, uint64_t size)
+terminal_file_write(struct file *file, const void *buffer, uint64_t size)
 {
-	uint64_t done = 0, who = terminal_who();
+	struct terminal_who who = terminal_who();
+	uint64_t done = 0;
 
 	while (done < size) {
 		long step = write_some(file, (const uint8_t *)buffer + done,
@@ -200,18 +216,21 @@ terminal_write(struct file *file, const void *buffer, uint64_t size)
 }
 
 unsigned
-terminal_poll(const struct file *file)
+terminal_file_poll(const struct file *file)
 {
-	struct message m = { { TERMINAL_POLL } };
+	struct terminal_poll_results state;
 	unsigned ready = 0;
 
-	if (service_insist(file->cap, &m, 0) != 0)
+	service_insist_begin();
+	long error = terminal_poll(file->cap, &state);
+	service_insist_end();
+	if (error != 0)
 		return L_POLLERR;
-	if ((m.word[1] & TERMINAL_READY_IN) != 0)
+	if ((state.ready & TERMINAL_READY_IN) != 0)
 		ready |= L_POLLIN | L_POLLRDNORM;
-	if ((m.word[1] & TERMINAL_READY_OUT) != 0)
+	if ((state.ready & TERMINAL_READY_OUT) != 0)
 		ready |= L_POLLOUT | L_POLLWRNORM;
-	if ((m.word[1] & TERMINAL_READY_HANGUP) != 0)
+	if ((state.ready & TERMINAL_READY_HANGUP) != 0)
 		ready |= L_POLLHUP;
 	return ready;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Terminals: proc runs them (idl/terminal.h), this is the side of the program.
+ * Terminals: proc runs them (idl/terminal.capnp), this is the side of the program.
  *
  * A file of kind FILE_TERMINAL holds the open description in cap, the number
  * of the terminal in terminal, and in device the number of the node it was
@@ -15,24 +15,33 @@
 /* Whether a device node with that number is a terminal. */
 bool terminal_is_node(uint64_t device);
 /* Fills what concerns the terminal into *file; flags are those of open. */
-long terminal_open(struct file *file, uint64_t device, unsigned flags);
-long terminal_read(struct file *file, void *buffer, uint64_t size);
-long terminal_write(struct file *file, const void *buffer, uint64_t size);
+long terminal_file_open(struct file *file, uint64_t device, unsigned flags);
+long terminal_file_read(struct file *file, void *buffer, uint64_t size);
+long terminal_file_write(struct file *file, const void *buffer, uint64_t size);
 /* POLL* bits that hold now. */
-unsigned terminal_poll(const struct file *file);
+unsigned terminal_file_poll(const struct file *file);
 /* The path of the node; its length. */
 size_t terminal_path(const struct file *file, char out[TERMINAL_PATH_MAX]);
 
-/* The process's group and session, as requests name them. */
-uint64_t terminal_who(void);
+/* Who asks, as requests name it; all 0: who may go on in the background. */
+struct terminal_who {
+	uint32_t session, group;
+};
+
+struct terminal_who terminal_who(void);
 /*
  * A request was refused because the caller is in the background. Returns 0 if
  * it may be made once more, without saying who asks; else the result of the
  * call: -RESTART_SYS after the group was stopped, or -E_IO.
  */
 long terminal_background(int signal);
-/* A new description of that terminal through the session: TERMINAL_OPEN. */
-long terminal_open_what(struct file *file, uint64_t what, uint64_t slave,
+/*
+ * Whether a request that changes the terminal, or writes, is to be made once
+ * more, by *who; if not, *error is the result of the call.
+ */
+bool terminal_once_more(struct terminal_who *who, long *error);
+/* A new description of that terminal; what is TERMINALS_CONSOLE ... */
+long terminal_open_what(struct file *file, uint32_t what, uint32_t slave,
     unsigned flags);
 
 /* terminal_ioctl.c. argument is whatever the request makes of it. */

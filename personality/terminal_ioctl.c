@@ -10,11 +10,11 @@
 #include "terminal.h"
 
 #include "calls.h"
-#include "service.h"
 #include "thread.h"
 #include "user.h"
 
-#include <idl/terminal.h>
+#include <idl/terminal_client.h>
+#include <idl/terminals_client.h>
 #include <lib/sys/sys.h>
 
 #define L_TCGETS	0x5401u
@@ -52,14 +52,6 @@
 #define SPEED_MASK	0x100fu	/* CBAUD */
 #define SPEED_EXTENDED	0x1000u
 
-#define INFO_MASTER	1u
-#define INFO_LOCKED	2u
-#define INFO_PACKET	4u
-
-struct info {
-	uint64_t number, group, session, flags;
-};
-
 struct window_size {
 	uint16_t rows, columns, width, height;
 };
@@ -76,43 +68,6 @@ static long
 give_int(void *out, uint64_t value)
 {
 	return user_write(out, &(int){ (int)value }, sizeof(int));
-}
-
-static long
-get_info(const struct file *file, struct info *out)
-{
-	struct message m = { { TERMINAL_GET_INFO } };
-	long error = service_request(file->cap, &m);
-
-	*out = (struct info){ m.word[1], m.word[2], m.word[3], m.word[4] };
-	return error;
-}
-
-/*
- * A change of the terminal: word who of the request says who asks, and is 0
- * when the caller may go on from the background.
- */
-static long
-change(const struct file *file, const uint64_t words[4], unsigned who,
-    const struct terminal_modes *modes)
-{
-	uint64_t asks = terminal_who();
-
-	for (;;) {
-		struct message m = { { words[0], words[1], words[2],
-		    words[3] } };
-		m.word[who] = asks;
-		if (modes != NULL)
-			service_window(0, modes, sizeof(*modes), WINDOW_READ);
-		long error = service_call(file->cap, &m, modes != NULL, 0,
-		    NULL);
-		if (error != -(long)TERMINAL_E_BACKGROUND || asks == 0)
-			return service_waits(error);
-		error = terminal_background(L_SIGTTOU);
-		if (error != 0)
-			return error;
-		asks = 0;
-	}
 }
 
 /* Modes */
@@ -133,11 +88,9 @@ speed_of(uint32_t control)
 static long
 get_modes(const struct file *file, bool second, void *out)
 {
-	struct message m = { { TERMINAL_GET_MODES } };
 	struct modes_2 got;
+	long error = terminal_get_modes(file->cap, &got.modes);
 
-	service_window(0, &got.modes, sizeof(got.modes), WINDOW_WRITE);
-	long error = service_call(file->cap, &m, 1, 0, NULL);
 	if (error != 0)
 		return error;
 	got.input_speed = got.output_speed = speed_of(got.modes.control);
@@ -149,24 +102,29 @@ get_modes(const struct file *file, bool second, void *out)
 static long
 set_modes(const struct file *file, unsigned when, const void *from)
 {
+	struct terminal_who who = terminal_who();
 	struct terminal_modes modes;
+	long error;
 
 	if (user_read(&modes, from, sizeof(modes)) != 0)
 		return -E_FAULT;
-	return change(file, (uint64_t[4]){ TERMINAL_SET_MODES, when }, 2,
-	    &modes);
+	do
+		error = terminal_set_modes(file->cap, when, who.session,
+		    who.group, &modes);
+	while (terminal_once_more(&who, &error));
+	return error;
 }
 
 static long
 get_size(const struct file *file, void *out)
 {
-	struct message m = { { TERMINAL_GET_SIZE } };
-	long error = service_request(file->cap, &m);
+	struct terminal_get_size_results size;
+	long error = terminal_get_size(file->cap, &size);
 
 	if (error != 0)
 		return error;
-	return user_write(out, &(struct window_size){ (uint16_t)m.word[1],
-	    (uint16_t)m.word[2], 0, 0 }, sizeof(struct window_size));
+	return user_write(out, &(struct window_size){ size.rows, size.columns,
+	    0, 0 }, sizeof(struct window_size));
 }
 
 static long
@@ -176,71 +134,97 @@ set_size(const struct file *file, const void *from)
 
 	if (user_read(&size, from, sizeof(size)) != 0)
 		return -E_FAULT;
-	struct message m = { { TERMINAL_SET_SIZE, size.rows, size.columns } };
-	return service_request(file->cap, &m);
+	return terminal_set_size(file->cap, size.rows, size.columns);
 }
 
 static long
 drain(const struct file *file)
 {
-	return change(file, (uint64_t[4]){ TERMINAL_DRAIN }, 1, NULL);
+	struct terminal_who who = terminal_who();
+	long error;
+
+	do
+		error = terminal_drain(file->cap, who.session, who.group);
+	while (terminal_once_more(&who, &error));
+	return error;
+}
+
+static long
+flow(const struct file *file, uint64_t action)
+{
+	struct terminal_who who = terminal_who();
+	long error;
+
+	if (action > TERMINAL_FLOW_IN_ON)
+		return -E_INVAL;
+	do
+		error = terminal_flow(file->cap, (uint32_t)action,
+		    who.session, who.group);
+	while (terminal_once_more(&who, &error));
+	return error;
+}
+
+static long
+flush(const struct file *file, uint64_t which)
+{
+	struct terminal_who who = terminal_who();
+	long error;
+
+	if (which > TERMINAL_FLUSH_BOTH)
+		return -E_INVAL;
+	do
+		error = terminal_flush(file->cap, (uint32_t)which,
+		    who.session, who.group);
+	while (terminal_once_more(&who, &error));
+	return error;
 }
 
 /* Groups and sessions */
 
 /* Whether it is the controlling terminal of the caller. */
 static bool
-is_own(const struct info *info)
+is_own(const struct terminal_get_info_results *info)
 {
 	const volatile struct process_info *self = INFO;
 
-	return info->session != 0 && info->session == self->sid;
+	return info->sid != 0 && info->sid == self->sid;
 }
 
 static long
 get_group(const struct file *file, void *out, bool session)
 {
-	struct info info;
-	long error = get_info(file, &info);
+	struct terminal_get_info_results info;
+	long error = terminal_get_info(file->cap, &info);
 
 	if (error != 0)
 		return error;
-	if (!is_own(&info) && ((info.flags & INFO_MASTER) == 0 ||
-	    (session && info.session == 0)))
+	if (!is_own(&info) && (!info.master || (session && info.sid == 0)))
 		return -E_NOTTY;
-	return give_int(out, session ? info.session : info.group);
+	return give_int(out, session ? info.sid : info.foreground);
 }
 
 static long
 set_group(const struct file *file, const void *from)
 {
 	const volatile struct process_info *self = INFO;
-	struct info info;
+	struct terminal_get_info_results info;
 	int group;
 
 	if (user_read(&group, from, sizeof(group)) != 0)
 		return -E_FAULT;
 	if (group < 0)
 		return -E_INVAL;
-	long error = get_info(file, &info);
+	long error = terminal_get_info(file->cap, &info);
 	if (error != 0)		/* hung up: the one request that says so */
 		return error == -E_IO ? -E_NOTTY : error;
-	if (is_own(&info) && info.group != 0 && info.group != self->pgid) {
+	if (is_own(&info) && info.foreground != 0 &&
+	    info.foreground != self->pgid) {
 		error = terminal_background(L_SIGTTOU);
 		if (error != 0)
 			return error;
 	}
-	struct message m = { { TERMINAL_SET_GROUP, file->terminal,
-	    (uint64_t)group } };
-	return service_request(PROCESS_PROC, &m);
-}
-
-static long
-of_session(const struct file *file, uint64_t tag, bool steal)
-{
-	struct message m = { { tag, file->terminal, steal } };
-
-	return service_request(PROCESS_PROC, &m);
+	return terminals_set_group(PROCESS_PROC, file->terminal,
+	    (uint32_t)group);
 }
 
 /* Pseudo-terminals */
@@ -248,43 +232,42 @@ of_session(const struct file *file, uint64_t tag, bool steal)
 static long
 get_pty(const struct file *file, unsigned request, void *out)
 {
-	struct info info;
-	long error = get_info(file, &info);
+	struct terminal_get_info_results info;
+	long error = terminal_get_info(file->cap, &info);
 
 	if (error != 0)
 		return error;
-	if ((info.flags & INFO_MASTER) == 0)
+	if (!info.master)
 		return -E_NOTTY;
 	switch (request) {
 	case L_TIOCGPTN:
 		return give_int(out, info.number - 1);
 	case L_TIOCGPKT:
-		return give_int(out, (info.flags & INFO_PACKET) != 0);
+		return give_int(out, info.packet);
 	default:
-		return give_int(out, (info.flags & INFO_LOCKED) != 0);
+		return give_int(out, info.locked);
 	}
 }
 
 static long
-set_pty(const struct file *file, uint64_t what, const void *from)
+set_pty(const struct file *file, uint32_t what, const void *from)
 {
 	int value;
 
 	if (user_read(&value, from, sizeof(value)) != 0)
 		return -E_FAULT;
-	struct message m = { { TERMINAL_SET_PTY, what, value != 0 } };
-	return service_request(file->cap, &m);
+	return terminal_set_pty(file->cap, what, value != 0);
 }
 
 static long
 open_peer(const struct file *master, unsigned flags)
 {
-	struct info info;
-	long error = get_info(master, &info);
+	struct terminal_get_info_results info;
+	long error = terminal_get_info(master->cap, &info);
 
 	if (error != 0)
 		return error;
-	if ((info.flags & INFO_MASTER) == 0)
+	if (!info.master)
 		return -E_NOTTY;
 	if (!fd_may_open())
 		return -E_MFILE;
@@ -294,7 +277,7 @@ open_peer(const struct file *master, unsigned flags)
 		.can_write = (flags & L_O_ACCMODE) != 0,
 		.flags = flags & (L_O_ACCMODE | L_O_NONBLOCK),
 	};
-	error = terminal_open_what(file, TERMINAL_SLAVE, info.number - 1,
+	error = terminal_open_what(file, TERMINALS_SLAVE, info.number - 1,
 	    flags);
 	if (error != 0) {
 		*file = (struct file){ .kind = FILE_FREE };
@@ -306,12 +289,13 @@ open_peer(const struct file *master, unsigned flags)
 /* The rest */
 
 static long
-bytes(const struct file *file, unsigned word, void *out)
+bytes(const struct file *file, bool input, void *out)
 {
-	struct message m = { { TERMINAL_POLL } };
-	long error = service_request(file->cap, &m);
+	struct terminal_poll_results state;
+	long error = terminal_poll(file->cap, &state);
 
-	return error != 0 ? error : give_int(out, m.word[word]);
+	return error != 0 ? error : give_int(out, input ? state.readable :
+	    state.pending);
 }
 
 static long
@@ -321,8 +305,7 @@ insert(const struct file *file, const void *from)
 
 	if (user_read(&byte, from, 1) != 0)
 		return -E_FAULT;
-	struct message m = { { TERMINAL_INSERT, byte } };
-	return service_request(file->cap, &m);
+	return terminal_insert(file->cap, byte);
 }
 
 static long
@@ -345,9 +328,10 @@ group_request(struct file *file, unsigned request, void *argument)
 	case L_TIOCSPGRP:
 		return set_group(file, argument);
 	case L_TIOCSCTTY:
-		return of_session(file, TERMINAL_ACQUIRE, argument == (void *)1);
+		return terminals_acquire(PROCESS_PROC, file->terminal,
+		    argument == (void *)1);
 	case L_TIOCNOTTY:
-		return of_session(file, TERMINAL_RELEASE, false);
+		return terminals_release(PROCESS_PROC, file->terminal);
 	case L_TIOCGPTN:
 	case L_TIOCGPKT:
 	case L_TIOCGPTLCK:
@@ -373,16 +357,13 @@ line_request(struct file *file, unsigned request, void *argument)
 	case L_TCSBRKP:
 		return drain(file);
 	case L_TCXONC:
-		return value > TERMINAL_FLOW_IN_ON ? -E_INVAL :
-		    change(file, (uint64_t[4]){ TERMINAL_FLOW, value }, 2,
-		    NULL);
+		return flow(file, value);
 	case L_TCFLSH:
-		return value > 2 ? -E_INVAL : change(file, (uint64_t[4]){
-		    TERMINAL_FLUSH, value }, 2, NULL);
+		return flush(file, value);
 	case L_TIOCINQ:
-		return bytes(file, 2, argument);
+		return bytes(file, true, argument);
 	case L_TIOCOUTQ:
-		return bytes(file, 3, argument);
+		return bytes(file, false, argument);
 	case L_TIOCSTI:
 		return insert(file, argument);
 	case L_TIOCEXCL:

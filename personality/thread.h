@@ -30,7 +30,7 @@
 #ifndef __ASSEMBLER__
 
 #include <abi/utcb.h>
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <stddef.h>
 #include <stdint.h>
 

@@ -10,7 +10,7 @@
 #include "service.h"
 #include "user.h"
 
-#include <idl/proc.h>
+#include <idl/proc_client.h>
 #include <lib/sys/sys.h>
 
 #define NS		1000000000ul
@@ -32,16 +32,6 @@ usage_write(void *usage, uint64_t user_ns)
 	return user_write(usage, &user, sizeof(user));
 }
 
-static long
-children_ns(uint64_t *out_ns)
-{
-	struct message m = { { PROC_TIMES } };
-	long error = service_request(PROCESS_PROC, &m);
-
-	*out_ns = m.word[1];
-	return error;
-}
-
 uint64_t
 usage_own_ns(void)
 {
@@ -59,7 +49,7 @@ linux_getrusage(int who, void *out)
 	if (who < USAGE_CHILDREN || who > USAGE_THREAD)
 		return -E_INVAL;
 	if (who == USAGE_CHILDREN)
-		error = children_ns(&ns);
+		error = proc_times(PROCESS_PROC, &ns);
 	return error != 0 ? error : usage_write(out, ns);
 }
 
@@ -68,7 +58,7 @@ linux_times(int64_t *out)
 {
 	int64_t ticks[4] = { 0 };
 	uint64_t children;
-	long error = children_ns(&children);
+	long error = proc_times(PROCESS_PROC, &children);
 
 	if (error != 0)
 		return error;

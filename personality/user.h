@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include <idl/proc.h>
+#include <idl/process.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -9,7 +9,7 @@
 #include "thread.h"
 #include "user.h"
 
-#include <idl/proc.h>
+#include <idl/proc_client.h>
 
 #define W_NOHANG	1u
 #define W_STOPPED	2u
@@ -25,29 +25,20 @@
 #define STATUS_CONTINUED	0xffffu
 #define STATUS_STOPPED		0x7fu	/* low byte */
 
-struct waited {
-	uint32_t status, uid;
-	uint64_t spent_ns;
-};
-
 /* Returns the pid, 0 for none, or -E_*. */
 static long
-wait_child(int64_t selector, unsigned options, struct waited *out)
+wait_child(int64_t selector, unsigned options,
+    struct proc_wait_results *out)
 {
-	struct message m = { { PROC_WAIT, (uint64_t)selector, options } };
-	long error = service_request(PROCESS_PROC, &m);
+	long error = proc_wait(PROCESS_PROC, selector, options, out);
 
-	if (error != 0)
-		return service_waits(error);
-	*out = (struct waited){ (uint32_t)m.word[2],
-	    (uint32_t)(m.word[2] >> 32), m.word[3] };
-	return (long)m.word[1];
+	return error != 0 ? service_waits(error) : (long)out->pid;
 }
 
 long
 linux_wait4(int selector, int *status, unsigned options, void *usage)
 {
-	struct waited waited;
+	struct proc_wait_results waited;
 
 	if ((options & ~(W_NOHANG | W_STOPPED | W_CONTINUED | W_IGNORED)) != 0)
 		return -E_INVAL;
@@ -64,12 +55,12 @@ linux_wait4(int selector, int *status, unsigned options, void *usage)
 }
 
 static void
-describe(long pid, const struct waited *waited, struct linux_siginfo *out)
+describe(const struct proc_wait_results *waited, struct linux_siginfo *out)
 {
 	uint32_t status = waited->status, number = status & 0x7f;
 
 	out->signo = L_SIGCHLD;
-	out->child.pid = (int32_t)pid;
+	out->child.pid = (int32_t)waited->pid;
 	out->child.uid = waited->uid;
 	if (status == STATUS_CONTINUED) {
 		out->code = L_CLD_CONTINUED;
@@ -93,7 +84,7 @@ linux_waitid(int type, int id, struct linux_siginfo *out, unsigned options,
 {
 	const unsigned what = W_EXITED | W_STOPPED | W_CONTINUED;
 	struct linux_siginfo info = { 0 };
-	struct waited waited;
+	struct proc_wait_results waited;
 	int64_t selector = type == P_ALL ? -1 : type == P_PID ? id :
 	    -(int64_t)id;
 
@@ -108,7 +99,7 @@ linux_waitid(int type, int id, struct linux_siginfo *out, unsigned options,
 	if (pid < 0)
 		return pid;
 	if (pid > 0)
-		describe(pid, &waited, &info);
+		describe(&waited, &info);
 	if (out != NULL && user_write(out, &info, sizeof(info)) != 0)
 		return -E_FAULT;
 	return pid == 0 || usage == NULL ? 0 :

@@ -31,7 +31,7 @@ TAIL = 30
 SLOW_TOOLS = ("image",)
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
-          "vector", "figures", "interfaces", "call_order")
+          "vector", "figures", "interfaces", "call_order", "messages")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 2000, "full": 100000, "nightly": 1000000}
@@ -230,6 +230,7 @@ def host_jobs(tier):
     jobs = []
     for kind, preset in (("host", "host-asan"), ("threads", "host-tsan")):
         for name in listed(preset, "tests.list"):
+            name, _, slow = name.partition(":")
             jobs.append(Job(
                 f"{kind}/{name}",
                 [os.path.join(BUILD, preset, "tests", name)],
@@ -237,7 +238,8 @@ def host_jobs(tier):
                 environment={"ASAN_OPTIONS": "print_legend=0",
                              "UBSAN_OPTIONS": "print_stacktrace=1",
                              **({} if tier == "quick"
-                                else {"BENNU_TEST_MORE": "1"})}))
+                                else {"BENNU_TEST_MORE": "1"})},
+                tier=slow or "quick"))
     return jobs
 
 

@@ -51,6 +51,15 @@ class NamesTest(unittest.TestCase):
         self.assertIn("host/one_test\nhost/two_test\nthreads/two_test\n",
                       out)
 
+    def test_a_slow_test_is_none_of_quick(self):
+        self.built("host-asan", "tests.list", "one_test", "two_test:full")
+        self.built("host-tsan", "tests.list")
+        self.built("fuzz", "fuzz.list")
+        _, quick, _ = self.main("--list", "quick", "_test")
+        _, full, _ = self.main("--list", "full", "_test")
+        self.assertNotIn("two_test", quick)
+        self.assertIn("host/one_test\nhost/two_test\n", full)
+
     def test_a_list_says_what_is_known_after_a_build(self):
         code, out, error = self.main("--list", "full", "kernel_table")
         self.assertEqual((code, out), (0, ""))

@@ -82,14 +82,16 @@ resume(struct proc *proc, struct process *process)
 int
 job_resumed(struct proc *proc, struct process *process)
 {
-	static const uint64_t nothing[3];
+	struct proc_answer answer = {
+		.call = process->call, .what = PARK_STOP,
+	};
 
 	/* Ended or stopped again meanwhile. */
 	if (process->state != PROCESS_RUNNING)
 		return 0;
 	if (process->park == PARK_STOP) {
 		process->park = PARK_NONE;
-		proc->answer(proc->context, process->call, 0, nothing);
+		proc->answer(proc->context, &answer);
 	}
 	return tell_parent(proc, process, CHILD_CONTINUED, SIGNAL_CONT);
 }

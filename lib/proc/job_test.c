@@ -40,8 +40,8 @@ test_stop_and_continue_are_told_to_the_parent_once(void)
 	    PARKED);
 	struct proc_call call = stop(init, job, SIGNAL_TSTP);
 	KTAP_REQUIRE(answer_of(wait) != NULL);
-	KTAP_EQUAL(answer_of(wait)->value[0], job->pid);
-	KTAP_EQUAL(answer_of(wait)->value[1], 0x147f);
+	KTAP_EQUAL(answer_of(wait)->waited.pid, job->pid);
+	KTAP_EQUAL(answer_of(wait)->waited.status, 0x147f);
 	struct proc_fetched child = fetch(shell, 0);
 	KTAP_EQUAL(child.signal, SIGNAL_CHLD);
 	KTAP_EQUAL(child.code, CHILD_STOPPED);
@@ -52,6 +52,7 @@ test_stop_and_continue_are_told_to_the_parent_once(void)
 	KTAP_EQUAL(kill_by(init, job->pid, SIGNAL_CONT), 0);
 	KTAP_REQUIRE(answer_of(call) != NULL);
 	KTAP_EQUAL(answer_of(call)->error, 0);
+	KTAP_EQUAL(answer_of(call)->what, PARK_STOP);
 	KTAP_EQUAL(proc_state(job), PROCESS_RUNNING);
 	KTAP_EQUAL(fetch(shell, 0).code, CHILD_CONTINUED);
 	/* Who asks for stops only is not told; NOWAIT leaves it there. */

@@ -103,6 +103,20 @@ struct proc_call {
 	uint64_t order;
 };
 
+struct proc_waited {
+	uint32_t pid;		/* 0: none is ready */
+	uint32_t status, uid;
+	uint64_t spent_ns;	/* by it and by what it waited for */
+};
+
+/* To a call that was parked. */
+struct proc_answer {
+	struct proc_call call;
+	enum proc_park what;	/* why it was */
+	uint32_t error;		/* E_* or 0 */
+	struct proc_waited waited;	/* WAIT; VFORK: pid of the child */
+};
+
 struct proc_signal {
 	struct arena_list link;
 	uint32_t signal;
@@ -190,9 +204,7 @@ struct proc_table {
 struct proc {
 	struct proc_table *table;
 	struct arena *arena;
-	/* Lists an answer. error: E_* or 0; value: words 1 to 3 */
-	void (*answer)(void *context, struct proc_call call, uint64_t error,
-	    const uint64_t value[3]);
+	void (*answer)(void *context, const struct proc_answer *answer);
 	/*
 	 * A session leader ends that has a terminal (number + 1); in the
 	 * transaction that makes it a zombie, before its children go to
@@ -205,12 +217,6 @@ struct proc {
 	 * for a transaction that parked may have been undone.
 	 */
 	uint32_t parked[PROC_CALLS_MAX];
-};
-
-struct proc_waited {
-	uint64_t pid;		/* 0: none is ready */
-	uint64_t status;	/* of wait, uid << 32 */
-	uint64_t spent_ns;	/* by it and by what it waited for */
 };
 
 struct proc_nice {
@@ -226,9 +232,10 @@ struct proc_limit {
 };
 
 struct proc_fetched {
-	uint64_t signal;	/* 0: none */
-	int64_t	 code;
-	uint64_t pid, uid, value;
+	uint32_t signal;	/* 0: none */
+	int32_t	 code;
+	uint32_t pid, uid;
+	uint64_t value;
 	uint64_t left;		/* pending after that */
 };
 
@@ -269,7 +276,7 @@ int proc_work_done(struct proc *proc, struct process *process, uint32_t work);
 
 /*
  * 0: *out_waited is the answer. *out_parked: the call was recorded and will be
- * answered with the three words of struct proc_waited.
+ * answered with a struct proc_waited.
  */
 int proc_wait(struct proc *proc, struct process *process,
     struct proc_call call, int64_t selector, uint64_t options,

@@ -16,7 +16,10 @@
 #define ANSWERS		PROC_MAX
 
 struct answer {
-	uint64_t order, error, value[3];
+	uint64_t order;
+	uint32_t error;
+	enum proc_park what;
+	struct proc_waited waited;
 };
 
 static _Alignas(4096) uint8_t memory[ARENA_SIZE];
@@ -36,14 +39,13 @@ fail_arena(const char *reason)
 }
 
 static inline void
-take_answer(void *context, struct proc_call call, uint64_t error,
-    const uint64_t value[3])
+take_answer(void *context, const struct proc_answer *answer)
 {
 	(void)context;
 	if (answer_count == ANSWERS)
 		abort();
-	answers[answer_count++] = (struct answer){ call.order, error,
-	    { value[0], value[1], value[2] } };
+	answers[answer_count++] = (struct answer){ answer->call.order,
+	    answer->error, answer->what, answer->waited };
 }
 
 static inline struct proc_call

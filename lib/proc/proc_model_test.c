@@ -109,8 +109,9 @@ model_check_wait(uint32_t parent)
 	const struct answer *answer = answer_of(p->call);
 	p->waits = false;
 	KTAP_REQUIRE(answer != NULL);
+	KTAP_EQUAL(answer->what, PARK_WAIT);
 	KTAP_EQUAL(answer->error, ready ? 0 : E_CHILD);
-	uint32_t pid = (uint32_t)answer->value[0];
+	uint32_t pid = answer->waited.pid;
 	if (!ready)
 		return;
 	KTAP_REQUIRE(pid <= model_top && model_ready(pid, p->options) &&

@@ -29,6 +29,7 @@ test_parked_wait_is_answered_when_its_child_has_ended(void)
 	struct proc_call call = new_call();
 	uint32_t b_pid = b->pid;
 
+	b->uid = 1000;
 	KTAP_EQUAL(wait_for(init, b_pid, 0, call, NULL), PARKED);
 	finish(a, 0);
 	KTAP_CHECK(answer_of(call) == NULL);
@@ -39,8 +40,9 @@ test_parked_wait_is_answered_when_its_child_has_ended(void)
 	KTAP_EQUAL(proc_state(b), PROCESS_RUNNING);
 	run_work();
 	KTAP_REQUIRE(answer_of(call) != NULL);
-	KTAP_EQUAL(answer_of(call)->value[0], b_pid);
-	KTAP_EQUAL(answer_of(call)->value[1], 11);
+	KTAP_EQUAL(answer_of(call)->waited.pid, b_pid);
+	KTAP_EQUAL(answer_of(call)->waited.status, 11);
+	KTAP_EQUAL(answer_of(call)->waited.uid, 1000);
 }
 
 static void
@@ -80,7 +82,7 @@ test_orphans_go_to_process_1(void)
 	finish(middle, 0);
 	KTAP_EQUAL(proc_parent_pid(living), 1);
 	KTAP_REQUIRE(answer_of(call) != NULL);
-	uint64_t first = answer_of(call)->value[0];
+	uint64_t first = answer_of(call)->waited.pid;
 	int64_t second = wait_for(init, -1, 0, new_call(), NULL);
 	KTAP_CHECK((first == dead_pid) != ((uint64_t)second == dead_pid));
 	KTAP_EQUAL(wait_for(init, living->pid, WAIT_OPTION_NOHANG, new_call(),
@@ -308,7 +310,8 @@ test_vfork_parent_waits_for_exec_or_end(void)
 		run_work();
 		KTAP_REQUIRE(answer_of(call) != NULL);
 		KTAP_EQUAL(answer_of(call)->error, 0);
-		KTAP_EQUAL(answer_of(call)->value[0], pid);
+		KTAP_EQUAL(answer_of(call)->what, PARK_VFORK);
+		KTAP_EQUAL(answer_of(call)->waited.pid, pid);
 	}
 }
 
@@ -323,6 +326,7 @@ test_cancelled_waits_do_nothing(void)
 	begin();
 	end(proc_cancel(&proc, call, &found));
 	KTAP_CHECK(found && answer_of(call)->error == E_INTR);
+	KTAP_EQUAL(answer_of(call)->what, PARK_WAIT);
 	finish(child, 0);
 	KTAP_EQUAL(proc_state(child), PROCESS_ZOMBIE);
 	begin();
@@ -333,6 +337,7 @@ test_cancelled_waits_do_nothing(void)
 	begin();
 	end(proc_cancel(&proc, call, &found));
 	KTAP_EQUAL(answer_of(call)->error, E_INTR);
+	KTAP_EQUAL(answer_of(call)->what, PARK_SIGNAL);
 	begin();
 	end(proc_cancel(&proc, call, &found));
 	KTAP_CHECK(!found);

@@ -167,8 +167,10 @@ vfork_release(struct proc *proc, struct process *child)
 	if (process_hold(proc, parent) != 0)
 		return E_NOMEM;
 	parent->park = PARK_NONE;
-	proc->answer(proc->context, parent->call, 0,
-	    (const uint64_t[3]){ child->pid });
+	proc->answer(proc->context, &(struct proc_answer){
+		.call = parent->call, .what = PARK_VFORK,
+		.waited.pid = child->pid,
+	});
 	return 0;
 }
 

@@ -62,8 +62,7 @@ collect(struct proc *proc, struct process *parent, struct process *child,
 	uint64_t spent = child->spent_ns + child->children_ns;
 
 	*out_waited = (struct proc_waited){ child->pid,
-	    (zombie ? child->status : child->report) |
-	    (uint64_t)child->uid << 32, spent };
+	    zombie ? child->status : child->report, child->uid, spent };
 	if (options & WAIT_OPTION_NOWAIT)
 		return 0;
 	if (process_hold(proc, zombie ? parent : child) != 0)
@@ -112,7 +111,9 @@ proc_wait(struct proc *proc, struct process *process, struct proc_call call,
 int
 wait_check(struct proc *proc, struct process *parent)
 {
-	struct proc_waited waited = { 0 };
+	struct proc_answer answer = {
+		.call = parent->call, .what = PARK_WAIT,
+	};
 	bool any;
 
 	if (parent->park != PARK_WAIT)
@@ -124,12 +125,11 @@ wait_check(struct proc *proc, struct process *parent)
 	if (process_hold(proc, parent) != 0)
 		return E_NOMEM;
 	parent->park = PARK_NONE;
-	if (child != NULL && collect(proc, parent, child, &waited,
+	if (child != NULL && collect(proc, parent, child, &answer.waited,
 	    parent->options) != 0)
 		return E_NOMEM;
-	proc->answer(proc->context, parent->call, waited.pid != 0 ? 0 :
-	    E_CHILD, (const uint64_t[3]){ waited.pid, waited.status,
-	    waited.spent_ns });
+	answer.error = child != NULL ? 0 : E_CHILD;
+	proc->answer(proc->context, &answer);
 	return 0;
 }
 
@@ -170,10 +170,13 @@ proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 	 * A fork cannot be undone: its parent just goes on early. Who is
 	 * stopped stays so, and asks again.
 	 */
-	bool fork = process->park == PARK_VFORK;
+	struct proc_answer answer = {
+		.call = call, .what = process->park,
+		.error = process->park == PARK_VFORK ? 0 : E_INTR,
+		.waited.pid = process->vfork_child,
+	};
 	process->park = PARK_NONE;
 	*out_found = true;
-	proc->answer(proc->context, call, fork ? 0 : E_INTR,
-	    (const uint64_t[3]){ process->vfork_child });
+	proc->answer(proc->context, &answer);
 	return 0;
 }

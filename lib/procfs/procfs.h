@@ -17,6 +17,7 @@
 
 #include <idl/libos.h>
 #include <idl/file.h>
+#include <idl/proc.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

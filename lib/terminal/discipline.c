@@ -163,7 +163,7 @@ take_line_end(struct terminal_core *core, struct terminal *terminal, uint8_t c)
 	} else if (is_key(terminal, CHARACTER_END, c)) {
 		end_line(core, terminal, DISABLED);
 	} else if (is_key(terminal, CHARACTER_LINE, c) ||
-	    is_extra_key(terminal, CHARACTER_LINE_2, c)) {
+	    is_extra_key(terminal, CHARACTER_LINE2, c)) {
 		if (echo)
 			echo_in_line(core, terminal, c);
 		if (c == 0xff && has_input(terminal, MODE_PARMRK))
@@ -264,7 +264,7 @@ is_special(const struct terminal *terminal, uint8_t c)
 		CHARACTER_ERASE, CHARACTER_KILL, CHARACTER_END, CHARACTER_LINE,
 	};
 	static const uint8_t extra[] = {
-		CHARACTER_WORD_ERASE, CHARACTER_LITERAL, CHARACTER_LINE_2,
+		CHARACTER_WORD_ERASE, CHARACTER_LITERAL, CHARACTER_LINE2,
 		CHARACTER_REPRINT,
 	};
 

@@ -255,7 +255,7 @@ step_modes(void)
 		modes.local |= draw(2) == 0 ? local[i] : 0;
 	modes.character[CHARACTER_MINIMUM] = (uint8_t)draw(4);
 	modes.character[CHARACTER_LINE] = draw(2) == 0 ? ';' : 0;
-	modes.character[CHARACTER_LINE_2] = draw(4) == 0 ? 0xff : 0;
+	modes.character[CHARACTER_LINE2] = draw(4) == 0 ? 0xff : 0;
 	tell("modes", (const uint8_t *)&modes, sizeof(modes));
 	set_modes(&modes);
 	if (ioctl(slave_fd, LINUX_SET_MODES, &modes) != 0 ||

@@ -13,6 +13,13 @@
 /* What a handler of a method that parks returns beside 0 and errors. */
 #define WIRE_PARKED	(~0u)
 
+/* Which request it is: for services that have several interfaces. */
+static inline uint64_t
+wire_tag(const struct service_call *call)
+{
+	return call->message.word[0];
+}
+
 static inline service_outcome
 wire_refuse(struct service_call *call, unsigned error)
 {

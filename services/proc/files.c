@@ -221,9 +221,8 @@ fill_machine(unsigned kind, struct procfs_machine *machine)
 	}
 }
 
-/* What sysinfo tells. */
-int
-files_machine(struct service_call *call)
+unsigned
+files_machine(struct proc_machine_results *out)
 {
 	const struct system_info *info =
 	    (const struct system_info *)own_utcb()->data;
@@ -231,8 +230,10 @@ files_machine(struct service_call *call)
 	if (sys_invoke(SYS_SYSTEM_INFO, granted.system, 0, 0, 0, 0, 0).status !=
 	    OK)
 		return E_IO;
-	call->message = (struct message){ { TAG_REPLY_OK, info->frames_total,
-	    info->frames_free, root->table.count, info->cpus } };
+	*out = (struct proc_machine_results){
+		.pages = info->frames_total, .free_pages = info->frames_free,
+		.processes = root->table.count, .cpus = (uint32_t)info->cpus,
+	};
 	return 0;
 }
 

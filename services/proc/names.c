@@ -7,6 +7,7 @@
 
 #include <idl/errno.h>
 #include <lib/base/string.h>
+#include <lib/wire/server.h>
 
 static char text[STORAGE_PATH_MAX], target[STORAGE_PATH_MAX];
 
@@ -267,13 +268,13 @@ handle_symlink_at(struct storage_context *context, struct service_call *call,
 
 /* The target of the link, or the root directory, and the rest of the path. */
 unsigned
-names_leave(const struct storage_context *context,
-    const struct service_call *call, const struct wire_bytes *path,
-    const struct wire_room *to, uint64_t *out_length)
+files_leave(struct service_call *call, const struct process *caller,
+    const struct proc_leave_args *in, uint64_t *out_length)
 {
+	const struct storage_context context = { .caller = caller };
 	struct procfs_walk walk;
 	size_t done = 0;
-	unsigned error = walk_path(context, call, path, true, &walk);
+	unsigned error = walk_path(&context, call, &in->path, true, &walk);
 
 	if (error != 0)
 		return error;
@@ -282,16 +283,16 @@ names_leave(const struct storage_context *context,
 	if (walk.node.kind == PROCFS_TOP)
 		target[done++] = '/';
 	else
-		error = files_link(&walk.node, context->caller->pid, target,
+		error = files_link(&walk.node, caller->pid, target,
 		    sizeof(target), &done);
 	if (error != 0)
 		return error;
-	uint64_t rest = path->length - walk.rest;
-	if (rest + done >= sizeof(target) || rest + done > to->length)
+	uint64_t rest = in->path.length - walk.rest;
+	if (rest + done >= sizeof(target) || rest + done > in->target.length)
 		return E_NAMETOOLONG;
 	memcpy(target + done, text + walk.rest, rest);
 	*out_length = done + rest;
-	return wire_error(wire_give(call, to, target, done + rest));
+	return wire_error(wire_give(call, &in->target, target, *out_length));
 }
 
 static const struct storage_operations operations = {

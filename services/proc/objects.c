@@ -269,6 +269,8 @@ copy_to_memory(cap_t memory, uint64_t offset, const void *from, size_t length)
 	return OK;
 }
 
+_Static_assert(PROCESS_LIMITS == LIMIT_COUNT, "limits of struct process_info");
+
 static void
 info_changing(const struct process *process, struct process_info *info)
 {

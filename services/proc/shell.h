@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Parts of the proc service: main.c answers requests, objects.c owns the
- * kernel objects of a process, first.c makes the first process, terminals.c
- * joins lib/terminal to sessions, pump.c joins terminal 0 to the console. /proc
- * is names.c (paths), files.c (what is open), inspect.c (where it comes from).
+ * Parts of the proc service: main.c is its life, requests.c serves processes,
+ * objects.c owns the kernel objects of a process, first.c makes the first
+ * process, terminals.c joins lib/terminal to sessions, line.c serves open
+ * terminals, pump.c joins terminal 0 to the console. /proc is names.c (paths),
+ * files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
 
 #include <idl/place.h>
 #include <idl/file.h>
+#include <idl/proc.h>
+#include <idl/process.h>
 #include <idl/storage_server.h>
 #include <lib/proc/proc.h>
 #include <lib/procfs/procfs.h>
@@ -109,9 +112,16 @@ status_t info_write(const struct process *process);
 /* Ids and limits only. */
 status_t info_update(const struct process *process);
 
+/* Requests of a process that lives. */
+service_outcome requests_dispatch(struct root *root, struct process *caller,
+    struct service_call *call);
+/* For the core: to a call that was parked. */
+void requests_answer(void *context, const struct proc_answer *answer);
+/* Whatever a process says of its own end as a wait status. */
+uint32_t requests_status(uint64_t status);
+
 /* Badges from here on are those of open terminals. */
 #define TERMINALS_BADGE	(1ul << 32)
-#define PARKED		(-1)	/* beside 0 and E_* codes */
 #define BIT_CONSOLE	(1ul << 34)	/* of the notification: pump() */
 #define BIT_TERMINALS	(1ul << 35)	/* terminals_serve() */
 
@@ -125,9 +135,13 @@ void terminals_resume(struct terminals *in);
 void terminals_begin(void);
 /* After a request: has terminal 0 looked after. */
 void terminals_end(void);
-/* Requests: through the session of a process, and through an open terminal. */
-int terminals_session(struct service_call *call, struct process *process);
-int terminals_request(struct service_call *call);
+/* Requests through the session of a process. */
+service_outcome terminals_session(struct service_call *call,
+    struct process *process);
+/* NULL: the badge names none. */
+struct open_terminal *terminals_find(uint64_t badge);
+/* line.c. Requests through an open terminal. */
+service_outcome line_request(struct service_call *call);
 /* Nobody has end A any more. */
 void terminals_closed(uint64_t badge);
 bool terminals_cancel(struct parked_call id);
@@ -172,6 +186,9 @@ void seed_next(uint8_t out[32]);
 
 /* -- /proc -- */
 
+/* In the badges of descriptions. */
+#define PROC_BADGE_FILE	(1ul << 33)
+
 /*
  * Requests of storage.capnp: of a process on a path below /proc, and through
  * what it opened there, whose badge has PROC_BADGE_FILE set.
@@ -183,10 +200,6 @@ struct storage_context {
 };
 service_outcome names_serve(struct service_call *call,
     const struct process *caller);
-/* Where a path leads that leaves /proc; from and to the same window. */
-unsigned names_leave(const struct storage_context *context,
-    const struct service_call *call, const struct wire_bytes *path,
-    const struct wire_room *to, uint64_t *out_length);
 service_outcome files_serve(struct service_call *call);
 
 /* In the first transaction of all, and in one of each incarnation. */
@@ -196,7 +209,11 @@ int files_start(struct root *root);
 int files_open(struct service_call *call, const struct process *opener,
     const struct procfs_node *node);
 void files_close(uint64_t badge);
-int files_machine(struct service_call *call);
+/* Of a path relative to /proc: where it leads, outside. 0 or E_*. */
+unsigned files_leave(struct service_call *call, const struct process *caller,
+    const struct proc_leave_args *in, uint64_t *out_length);
+/* What sysinfo tells. 0 or E_*. */
+unsigned files_machine(struct proc_machine_results *out);
 /* Path of an open file, 0 if the object is not that of the badge. */
 size_t files_path(uint64_t badge, uint64_t object, char *out, size_t size);
 void files_stat(const struct procfs_node *node,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Terminals and sessions: the requests of idl/terminal.h.
+ * Terminals and sessions: the requests of Terminals (idl/terminal.capnp).
  *
  * An open terminal is an event pair as a process is; its badge is never used
  * again, because the pair of an open that a crash undid still tells that it is
@@ -8,22 +8,14 @@
  */
 #include "shell.h"
 
-#include <idl/errno.h>
+#include <idl/terminal_server.h>
+#include <idl/terminals_server.h>
 
-#define INFO_MASTER	1u
-#define INFO_LOCKED	2u
-#define INFO_PACKET	4u
 #define HANG_UP_STEPS	3u
 #define OPEN_MAX	8192u	/* handles are needed for processes, too */
 
 struct terminals *terminals;
 static unsigned seen_end;		/* this incarnation saw none from here on */
-
-static void
-reply(struct service_call *call, uint64_t a, uint64_t b, uint64_t c)
-{
-	call->message = (struct message){ { TAG_REPLY_OK, a, b, c } };
-}
 
 static void
 must(status_t status)
@@ -62,10 +54,10 @@ static void
 port_answer(void *context, struct terminal_call call, uint64_t error,
     uint64_t value)
 {
-	struct message message = { { TAG_REPLY_OK, value } };
-
+	/* What parks answers with one number, or none. */
 	must(error != 0 ? service_answer_error(parked(call), error) :
-	    service_answer(parked(call), &message));
+	    terminal_write_answer(parked(call),
+	    &(struct terminal_write_results){ value }));
 }
 
 static void
@@ -256,24 +248,24 @@ make_pair(struct terminal **out_terminal)
 }
 
 static int
-choose(const struct process *process, const uint64_t word[8],
+choose(const struct process *process, const struct terminals_open_args *in,
     struct terminal **out_terminal)
 {
 	struct terminal *terminal = NULL;
 
-	switch (word[1]) {
-	case TERMINAL_CONSOLE:
+	switch (in->what) {
+	case TERMINALS_CONSOLE:
 		terminal = granted.terminal ? find(0) : NULL;
 		break;
-	case TERMINAL_CONTROLLING:
+	case TERMINALS_CONTROLLING:
 		if (process->terminal != 0)
 			terminal = find(process->terminal - 1);
 		break;
-	case TERMINAL_MASTER:
+	case TERMINALS_MASTER:
 		return make_pair(out_terminal);
-	case TERMINAL_SLAVE:
-		if (word[2] < TERMINAL_PTY_MAX)
-			terminal = find(word[2] + 1);
+	case TERMINALS_SLAVE:
+		if (in->slave < TERMINAL_PTY_MAX)
+			terminal = find(in->slave + 1);
 		if (terminal != NULL && (terminal->masters == 0 ||
 		    terminal->locked))
 			return E_IO;
@@ -301,16 +293,15 @@ give(struct service_call *call, const struct process *process,
 }
 
 static int
-open_terminal(struct service_call *call, struct process *process)
+open_terminal(struct service_call *call, struct process *process,
+    const struct terminals_open_args *in, struct terminals_open_results *out)
 {
-	const uint64_t *word = call->message.word;
-	bool master = word[1] == TERMINAL_MASTER;
-	uint32_t how = (uint32_t)word[3];
+	bool master = in->what == TERMINALS_MASTER;
 	struct terminal *terminal;
 	int error = E_NFILE;
 
 	if (arena_map_count(terminals->open) < OPEN_MAX)
-		error = choose(process, word, &terminal);
+		error = choose(process, in, &terminal);
 	if (error != 0)
 		return error;
 	struct open_terminal *open = arena_alloc(service_arena(),
@@ -320,7 +311,7 @@ open_terminal(struct service_call *call, struct process *process)
 		return E_NOMEM;
 	*open = (struct open_terminal){
 		.badge = terminals->next_badge - 1, .terminal = terminal,
-		.master = master, .how = how, .epoch = terminal->epoch,
+		.master = master, .how = in->how, .epoch = terminal->epoch,
 	};
 	error = give(call, process, open);
 	if (error != 0)
@@ -335,15 +326,16 @@ open_terminal(struct service_call *call, struct process *process)
 	}
 	terminal_count(&terminal_core, terminal, master, 1);
 	/* A leader without a terminal gets the first that it opens. */
-	if (!master && !(how & TERMINAL_OPEN_NOCTTY) &&
-	    (how & TERMINAL_OPEN_READ) && terminal->session == 0)
+	if (!master && !(in->how & TERMINALS_OPEN_NOCTTY) &&
+	    (in->how & TERMINALS_OPEN_READ) && terminal->session == 0)
 		acquire(process, terminal, false);
-	reply(call, terminal->number, terminal->number - (master ? 1 : 0), 0);
+	out->number = terminal->number;
+	out->slave = terminal->number - (master ? 1 : 0);
 	return 0;
 }
 
-static struct open_terminal *
-open_find(uint64_t badge)
+struct open_terminal *
+terminals_find(uint64_t badge)
 {
 	return arena_map_get(terminals->open, badge);
 }
@@ -351,7 +343,7 @@ open_find(uint64_t badge)
 void
 terminals_closed(uint64_t badge)
 {
-	struct open_terminal *open = open_find(badge);
+	struct open_terminal *open = terminals_find(badge);
 
 	if (open == NULL)
 		return;
@@ -372,280 +364,70 @@ terminals_closed(uint64_t badge)
 	terminal_destroy(&terminal_core, terminal);
 }
 
-int
+/* -- requests through the session of a process -- */
+
+struct terminals_context {
+	struct process *process;	/* that calls */
+};
+
+static unsigned
+handle_open(struct terminals_context *context, struct service_call *call,
+    const struct terminals_open_args *in, struct terminals_open_results *out)
+{
+	return (unsigned)open_terminal(call, context->process, in, out);
+}
+
+static unsigned
+handle_set_group(struct terminals_context *context, struct service_call *call,
+    const struct terminals_set_group_args *in)
+{
+	struct terminal *terminal = find(in->number);
+
+	return terminal == NULL ? E_NOTTY : (unsigned)set_group(
+	    context->process, terminal, in->pgid);
+}
+
+static unsigned
+handle_acquire(struct terminals_context *context, struct service_call *call,
+    const struct terminals_acquire_args *in)
+{
+	struct terminal *terminal = find(in->number);
+
+	return terminal == NULL ? E_NOTTY : (unsigned)acquire(
+	    context->process, terminal, in->steal);
+}
+
+static unsigned
+handle_release(struct terminals_context *context, struct service_call *call,
+    const struct terminals_release_args *in)
+{
+	struct terminal *terminal = find(in->number);
+
+	return terminal == NULL ? E_NOTTY : (unsigned)release(
+	    context->process, terminal);
+}
+
+static unsigned
+handle_stop_group(struct terminals_context *context,
+    struct service_call *call, const struct terminals_stop_group_args *in)
+{
+	return (unsigned)stop_group(context->process, in->signal);
+}
+
+static const struct terminals_operations session_operations = {
+	.open = handle_open,
+	.set_group = handle_set_group,
+	.acquire = handle_acquire,
+	.release = handle_release,
+	.stop_group = handle_stop_group,
+};
+
+service_outcome
 terminals_session(struct service_call *call, struct process *process)
 {
-	const uint64_t *word = call->message.word;
-	uint64_t tag = word[0];
-	int error;
+	struct terminals_context context = { process };
 
-	if (tag == TERMINAL_OPEN)
-		return open_terminal(call, process);
-	if (tag == TERMINAL_STOP_GROUP) {
-		error = stop_group(process, word[1]);
-		reply(call, 0, 0, 0);
-		return error;
-	}
-	struct terminal *terminal = find(word[1]);
-	if (terminal == NULL)
-		return E_NOTTY;
-	if (tag == TERMINAL_SET_GROUP)
-		error = set_group(process, terminal, word[2]);
-	else if (tag == TERMINAL_ACQUIRE)
-		error = acquire(process, terminal, word[2] != 0);
-	else if (tag == TERMINAL_RELEASE)
-		error = release(process, terminal);
-	else
-		error = E_NOSYS;
-	reply(call, 0, 0, 0);
-	return error;
-}
-
-/* -- requests through an open terminal -- */
-
-/* Who asks is in the session of the terminal, but not in front. */
-static bool
-in_background(const struct open_terminal *open, uint64_t who)
-{
-	const struct terminal *terminal = open->terminal;
-
-	return !open->master && (uint32_t)who != 0 &&
-	    (uint32_t)who == terminal->session && terminal->foreground != 0 &&
-	    who >> 32 != terminal->foreground;
-}
-
-static bool
-is_hung_up(const struct open_terminal *open)
-{
-	return !open->master && open->epoch != open->terminal->epoch;
-}
-
-static int
-finish(struct service_call *call, terminal_outcome outcome, uint64_t value)
-{
-	if (outcome == TERMINAL_PARKED)
-		return PARKED;
-	if (outcome == TERMINAL_ERROR)
-		return (int)value;
-	reply(call, value, 0, 0);
-	return 0;
-}
-
-static int
-request(struct service_call *call, const struct open_terminal *open,
-    struct terminal_waiter *waiter)
-{
-	uint64_t value;
-
-	if (call->cancelled)
-		return E_INTR;
-	waiter->call = (struct terminal_call){ call->id.reply,
-	    call->id.order };
-	waiter->epoch = open->epoch;
-	terminal_outcome outcome = terminal_request(&terminal_core,
-	    open->terminal, waiter, &value);
-	return finish(call, outcome, value);
-}
-
-static int
-read_or_write(struct service_call *call, const struct open_terminal *open)
-{
-	const uint64_t *word = call->message.word;
-	bool reads = word[0] == TERMINAL_READ;
-	uint32_t needed = reads ? TERMINAL_OPEN_READ : TERMINAL_OPEN_WRITE;
-	bool stops = reads || (open->terminal->modes.local & MODE_TOSTOP) != 0;
-	struct terminal_waiter waiter = {
-		.kind = reads ? TERMINAL_CALL_READ : TERMINAL_CALL_WRITE,
-		.length = word[1] < TERMINAL_OUTPUT ? (uint32_t)word[1] :
-		    TERMINAL_OUTPUT,
-		.nonblock = (word[2] & TERMINAL_NONBLOCK) != 0,
-	};
-
-	if (!(open->how & needed))
-		return E_BADF;
-	if (word[1] > 0 && call->windows < 1)
-		return E_INVAL;
-	if (!is_hung_up(open) && stops && in_background(open, word[3]))
-		return TERMINAL_E_BACKGROUND;
-	if (open->master)
-		waiter.kind = reads ? TERMINAL_CALL_MASTER_READ :
-		    TERMINAL_CALL_MASTER_WRITE;
-	return request(call, open, &waiter);
-}
-
-static int
-set_modes(struct service_call *call, const struct open_terminal *open)
-{
-	const uint64_t *word = call->message.word;
-	struct terminal_waiter waiter = {
-		.kind = TERMINAL_CALL_DRAIN, .action = (uint32_t)word[1],
-	};
-
-	if (word[1] > TERMINAL_AFTER_FLUSH || call->windows < 1)
-		return E_INVAL;
-	if (in_background(open, word[2]))
-		return TERMINAL_E_BACKGROUND;
-	if (sys_window_copy(call->reply, 0 | WINDOW_FROM_CALLER, 0, CAP_NONE,
-	    (uint64_t)&waiter.modes, sizeof(waiter.modes), NULL) != OK)
-		return E_FAULT;
-	if (word[1] != TERMINAL_NOW)
-		return request(call, open, &waiter);
-	terminal_set_modes(&terminal_core, open->terminal, &waiter.modes);
-	terminal_serve(&terminal_core, open->terminal);
-	reply(call, 0, 0, 0);
-	return 0;
-}
-
-static int
-get_modes(struct service_call *call, const struct open_terminal *open)
-{
-	const struct terminal_modes *modes = &open->terminal->modes;
-
-	if (call->windows < 1)
-		return E_INVAL;
-	if (sys_window_copy(call->reply, 0 | WINDOW_TO_CALLER, 0, CAP_NONE,
-	    (uint64_t)modes, sizeof(*modes), NULL) != OK)
-		return E_FAULT;
-	reply(call, 0, 0, 0);
-	return 0;
-}
-
-static int
-poll(struct service_call *call, const struct open_terminal *open)
-{
-	struct terminal_state state;
-
-	terminal_poll(open->terminal, open->master != 0, &state);
-	if (is_hung_up(open))
-		state.ready = TERMINAL_READY_IN | TERMINAL_READY_OUT |
-		    TERMINAL_READY_HANGUP;
-	reply(call, state.ready, state.readable, state.pending);
-	return 0;
-}
-
-static int
-insert(struct service_call *call, const struct open_terminal *open)
-{
-	uint8_t byte = (uint8_t)call->message.word[1];
-
-	if (!open->master && open->terminal->number != 0)
-		return E_PERM;
-	terminal_input(&terminal_core, open->terminal, &byte, 1);
-	terminal_serve(&terminal_core, open->terminal);
-	reply(call, 0, 0, 0);
-	return 0;
-}
-
-static int
-set_pty(struct service_call *call, const struct open_terminal *open)
-{
-	uint64_t what = call->message.word[1];
-	bool on = call->message.word[2] != 0;
-
-	if (!open->master)
-		return E_NOTTY;
-	if (what == TERMINAL_PTY_LOCK)
-		terminal_set_locked(&terminal_core, open->terminal, on);
-	else if (what == TERMINAL_PTY_PACKET)
-		terminal_set_packet(&terminal_core, open->terminal, on);
-	else
-		return E_INVAL;
-	reply(call, 0, 0, 0);
-	return 0;
-}
-
-static int
-flush_or_flow(struct service_call *call, const struct open_terminal *open)
-{
-	const uint64_t *word = call->message.word;
-	bool flow = word[0] == TERMINAL_FLOW;
-
-	if (word[1] > (flow ? TERMINAL_FLOW_IN_ON : 2))
-		return E_INVAL;
-	if (in_background(open, word[2]))
-		return TERMINAL_E_BACKGROUND;
-	if (flow)
-		terminal_flow(&terminal_core, open->terminal,
-		    (unsigned)word[1]);
-	else if (!open->master)
-		terminal_flush(&terminal_core, open->terminal,
-		    (unsigned)word[1]);
-	else if (word[1] != 1)
-		/* What a master has to read is the slave's output. */
-		terminal_flush(&terminal_core, open->terminal, 1);
-	terminal_serve(&terminal_core, open->terminal);
-	reply(call, 0, 0, 0);
-	return 0;
-}
-
-static int
-drain(struct service_call *call, const struct open_terminal *open)
-{
-	struct terminal_waiter waiter = { .kind = TERMINAL_CALL_DRAIN };
-
-	if (in_background(open, call->message.word[1]))
-		return TERMINAL_E_BACKGROUND;
-	return request(call, open, &waiter);
-}
-
-static int
-small_request(struct service_call *call, const struct open_terminal *open)
-{
-	const struct terminal *terminal = open->terminal;
-	const uint64_t *word = call->message.word;
-
-	switch (word[0]) {
-	case TERMINAL_GET_SIZE:
-		reply(call, terminal->rows, terminal->columns, 0);
-		return 0;
-	case TERMINAL_SET_SIZE:
-		terminal_set_size(&terminal_core, open->terminal,
-		    word[1] & 0xffff, word[2] & 0xffff);
-		reply(call, 0, 0, 0);
-		return 0;
-	case TERMINAL_GET_INFO:
-		call->message = (struct message){ { TAG_REPLY_OK,
-		    terminal->number, terminal->foreground,
-		    terminal->session, (open->master ? INFO_MASTER : 0) |
-		    (terminal->locked ? INFO_LOCKED : 0) |
-		    (terminal->packet ? INFO_PACKET : 0) } };
-		return 0;
-	default:
-		return E_NOSYS;
-	}
-}
-
-int
-terminals_request(struct service_call *call)
-{
-	const struct open_terminal *open = open_find(call->badge);
-	uint64_t tag = call->message.word[0];
-
-	if (open == NULL)
-		return E_STALE;
-	if (tag == TERMINAL_READ || tag == TERMINAL_WRITE)
-		return read_or_write(call, open);
-	if (tag == TERMINAL_POLL)
-		return poll(call, open);
-	if (is_hung_up(open))
-		return E_IO;
-	switch (tag) {
-	case TERMINAL_SET_MODES:
-		return set_modes(call, open);
-	case TERMINAL_GET_MODES:
-		return get_modes(call, open);
-	case TERMINAL_FLUSH:
-	case TERMINAL_FLOW:
-		return flush_or_flow(call, open);
-	case TERMINAL_DRAIN:
-		return drain(call, open);
-	case TERMINAL_INSERT:
-		return insert(call, open);
-	case TERMINAL_SET_PTY:
-		return set_pty(call, open);
-	default:
-		return small_request(call, open);
-	}
+	return terminals_dispatch(&session_operations, &context, call);
 }
 
 /* -- the loop -- */
