@@ -44,7 +44,7 @@ TEST(test_lane_joins_two_connections)
 {
 	struct ring_producer producer;
 	struct ring_consumer consumer;
-	struct ring_message message;
+	struct ring_message message = { 0 };
 
 	start(NULL);
 	EXPECT_EQ(end_create(&left, "a", &small, &sends), OK);
@@ -439,7 +439,7 @@ TEST(test_channels_go_on_when_the_broker_died)
 {
 	struct ring_producer producer;
 	struct ring_consumer consumer;
-	struct ring_message message;
+	struct ring_message message = { 0 };
 	struct end late;
 
 	start(NULL);

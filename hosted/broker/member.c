@@ -387,6 +387,8 @@ member_share_pool(struct member *member)
 {
 	if (member->pool < 0 || member->connected)
 		return ERR_STATE;
+	if (member->is_revoked)
+		return ERR_RIGHT;
 	/* Again after a connect that failed, it is sealed already. */
 	if ((fcntl(member->pool, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) == 0 &&
 	    fcntl(member->pool, F_ADD_SEALS,

@@ -5,6 +5,7 @@
  */
 #include "ends_host.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/socket.h>
@@ -326,6 +327,57 @@ TEST(test_options_that_are_wrong_end_the_program_with_2)
 		memcpy(argument, cases[i].argument, sizeof(cases[i].argument));
 		EXPECT_EQ(run_program(argument), cases[i].status);
 	}
+}
+
+/* Of the process that has this word among its arguments; 0: none. */
+static pid_t
+find_process(const char *word)
+{
+	char path[300], text[512];
+	DIR *folder = opendir("/proc");
+	struct dirent *entry;
+	pid_t found = 0;
+
+	while (folder != NULL && (entry = readdir(folder)) != NULL) {
+		FILE *file;
+		size_t length;
+
+		snprintf(path, sizeof(path), "/proc/%s/cmdline",
+		    entry->d_name);
+		file = fopen(path, "r");
+		if (file == NULL)
+			continue;
+		length = fread(text, 1, sizeof(text), file);
+		if (memmem(text, length, word, strlen(word)) != NULL)
+			found = (pid_t)strtol(entry->d_name, NULL, 10);
+		fclose(file);
+	}
+	if (folder != NULL)
+		closedir(folder);
+	return found;
+}
+
+TEST(test_program_in_the_background_serves_and_ends_by_a_signal)
+{
+	const char *argument[5] = { "--socket", harness.path };
+	struct channel_domain *domain;
+	pid_t process;
+
+	harness_folder(&harness);
+	EXPECT_EQ(run_program(argument), 0);
+	domain = harness_connect(&harness);
+	EXPECT(domain != NULL);
+	if (domain != NULL)
+		channel_domain_hosted_close(domain);
+	process = find_process(harness.path);
+	EXPECT(process != 0);
+	if (process != 0)
+		kill(process, SIGTERM);
+	for (unsigned i = 0; i < 500 && access(harness.path, F_OK) == 0; i++)
+		harness_pause_ms(10);
+	if (!KTAP_CHECK(access(harness.path, F_OK) != 0) && process != 0)
+		kill(process, SIGKILL);
+	EXPECT_EQ(rmdir(harness.folder), 0);
 }
 
 TEST_MAIN(signal(SIGPIPE, SIG_IGN))

@@ -162,6 +162,7 @@ handle_create(struct request *request)
 	struct policy_grant grant;
 	struct channel_config wanted, config;
 	struct channel_entry *channel;
+	uint64_t number;
 	status_t status;
 
 	policy_decide(client->broker->policy, &client->subject, in->name,
@@ -178,8 +179,11 @@ handle_create(struct request *request)
 		status = entry_make(client, in, &config, &channel);
 	if (status != OK)
 		return status;
+	number = channel->number;
 	status = join(request, channel, &grant, true);
-	if (status != OK)
+	/* A member that was made and closed again took it along. */
+	if (status != OK && table_find(&client->broker->channels, number) !=
+	    NULL)
 		entry_put(client->broker, channel);
 	return status;
 }

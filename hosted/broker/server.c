@@ -197,9 +197,6 @@ open_graph(struct broker *broker)
 static bool
 open_signals(struct server *server)
 {
-	struct epoll_event event = {
-		.events = EPOLLIN, .data.ptr = &server->signals,
-	};
 	sigset_t set;
 
 	sigemptyset(&set);
@@ -210,10 +207,19 @@ open_signals(struct server *server)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) != 0)
 		return fail("signals");
 	server->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (server->signals < 0 || epoll_ctl(server->broker.epoll,
-	    EPOLL_CTL_ADD, server->signals, &event) != 0)
-		return fail("signals");
-	return true;
+	return server->signals >= 0 || fail("signals");
+}
+
+/* By the process that is to get them: epoll remembers who asked. */
+static bool
+watch_signals(struct server *server)
+{
+	struct epoll_event event = {
+		.events = EPOLLIN, .data.ptr = &server->signals,
+	};
+
+	return epoll_ctl(server->broker.epoll, EPOLL_CTL_ADD, server->signals,
+	    &event) == 0 || fail("signals");
 }
 
 static void
@@ -408,7 +414,7 @@ turn(struct server *server)
 }
 
 static bool
-announce(const struct server_options *options)
+announce(struct server *server, const struct server_options *options)
 {
 	if (options->background) {
 		if (daemon(0, 0) != 0)
@@ -416,6 +422,8 @@ announce(const struct server_options *options)
 		openlog("bennu-broker", LOG_PID, LOG_DAEMON);
 		log_to_syslog = true;
 	}
+	if (!watch_signals(server))
+		return false;
 	log_line("serving %s", options->socket);
 	if (options->ready >= 0 && write(options->ready, "", 1) != 1)
 		return fail("ready");
@@ -431,7 +439,7 @@ server_run(const struct server_options *options)
 	if (server == NULL)
 		return 1;
 	server->signals = -1;
-	if (server_open(server, options) && announce(options)) {
+	if (server_open(server, options) && announce(server, options)) {
 		while (!server->ending)
 			turn(server);
 		log_line("ending");

@@ -87,6 +87,7 @@ collect_from(struct channel *channel, struct lane_out *lane)
 			return false;
 		ring_copy_out(&name, message.data, sizeof(name));
 		ring_release(&lane->back);
+		lane->promises = 0;
 		if (pool_return(channel->pool, lane->number, name.number) !=
 		    OK)
 			return false;

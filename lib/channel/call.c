@@ -120,6 +120,7 @@ find_answer(struct channel *channel, struct lane_out *lane,
 			channel_corrupt_out(channel, lane);
 		if (status != OK)
 			return status;
+		lane->promises = 0;
 		lane->answered = message.tag + 1;
 		if (message.tag == request)
 			return take_answer(channel, lane, exchange, &message);

@@ -98,6 +98,7 @@ look_in(struct channel *channel, struct lane_in *lane)
 	if (status != OK || !understand(channel, lane, &message))
 		return ERR_CORRUPT;
 	count_add(&channel->counters->dropped_oldest, shown->lost);
+	lane->promises = 0;
 	shown->lane = lane;
 	shown->taken = 0;
 	channel->asked = (struct channel_asked){

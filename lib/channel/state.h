@@ -20,6 +20,7 @@
 
 #define LANE_SHARE	16u	/* messages of a lane before the next's turn */
 #define RECEIVE_NS	100000000ul	/* CHANNEL_DEFAULT */
+#define PROMISES_MAX	100u	/* in a row: the peer keeps us awake */
 #define POOL_LANES	256u	/* receivers of a sender with buffers */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
 
@@ -32,6 +33,7 @@ struct lane_out {
 	uint64_t answered;	/* SYNC: requests before this one */
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
+	uint32_t promises;	/* something on the ring back, not found */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
 };
 
@@ -41,6 +43,7 @@ struct lane_in {
 	struct lane_place place;
 	enum channel_serializer strictness;
 	unsigned trust;		/* the lower one of both ends */
+	uint32_t promises;	/* of a message, not found */
 	bool	 gone;		/* sender went away: drain, then drop */
 	bool	 refused;	/* is dropped as soon as nothing shows it */
 	bool	 finished;	/* closed and drained; waits for its end */

@@ -398,6 +398,29 @@ test_a_forged_message_costs_its_lane_only(void)
 	check_forged(&typed, &name, sizeof(name), plain + LANE_BUFFER);
 }
 
+/* The ring says that a message was lost, which no such ring ever says. */
+static void
+test_a_lane_that_keeps_its_receiver_awake_is_closed(void)
+{
+	struct pair pair = pair_open(&large);
+	struct channel *honest = join("pair", CHANNEL_SENDER, 0);
+	struct channel_view view;
+
+	channel_catch_up(pair.sender);
+	struct ring_memory *ring = lane_out_at(pair.sender, 0)->place.memory;
+	ring->oldest = ~0ul >> 1;
+	for (unsigned i = 0; i < 500 &&
+	    statistic(pair.receiver).slept == 0; i++)
+		KTAP_EQUAL(channel_peek(pair.receiver, &view, now() +
+		    20000000), ERR_TIMEOUT);
+	KTAP_EQUAL(statistic(pair.receiver).corrupt, 1);
+	KTAP_CHECK(statistic(pair.receiver).slept != 0);
+	KTAP_EQUAL(send_number(honest, 3), OK);
+	KTAP_EQUAL(receive_number(pair.receiver), 3);
+	channel_close(honest);
+	pair_close(&pair);
+}
+
 static void
 test_nearly_all_suitable_messages_move_without_a_copy(void)
 {
@@ -441,6 +464,7 @@ main(void)
 		KTAP_TEST(test_commit_to_a_receiver_that_left_says_gone),
 		KTAP_TEST(test_a_lying_return_costs_its_lane_only),
 		KTAP_TEST(test_a_forged_message_costs_its_lane_only),
+		KTAP_TEST(test_a_lane_that_keeps_its_receiver_awake_is_closed),
 		KTAP_TEST(test_nearly_all_suitable_messages_move_without_a_copy),
 	};
 	if (channel_domain_private(&domain) != OK)

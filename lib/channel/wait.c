@@ -14,6 +14,11 @@
  * lowers a flag, then wakes (ring.h); whoever posts an event changes the
  * generation, then wakes. Nobody's wake-up is lost, because each is looked for
  * behind the raising.
+ *
+ * A hostile peer can make a ring look as if it held something, so that nobody
+ * who looks at it falls asleep. Honest rings do that once: when a message came
+ * meanwhile. One that does it a hundred times in a row is closed. (Not a lossy
+ * one: a quick sender may overtake its receiver that often.)
  */
 #include "state.h"
 
@@ -41,6 +46,28 @@ out_lane(const struct channel *channel, const struct channel_wait *wait,
 	return wait->only != NULL ? wait->only : lane_out_at(channel, i);
 }
 
+static bool
+raise_for_message(struct channel *channel, struct lane_in *lane)
+{
+	/* A closed lane always has something: its end. */
+	if (lane->finished || lane->refused ||
+	    ring_consumer_prepare_sleep(&lane->messages))
+		return true;
+	if (++lane->promises > PROMISES_MAX && !channel_is_lossy(channel))
+		channel_corrupt_in(channel, lane);
+	return false;
+}
+
+static bool
+raise_for_back(struct channel *channel, struct lane_out *lane)
+{
+	if (ring_consumer_prepare_sleep(&lane->back))
+		return true;
+	if (++lane->promises > PROMISES_MAX)
+		channel_corrupt_out(channel, lane);
+	return false;
+}
+
 /* Raises the flag; false: there is something, and it is down again. */
 static bool
 raise_flag(struct channel *channel, const struct channel_wait *wait,
@@ -48,16 +75,12 @@ raise_flag(struct channel *channel, const struct channel_wait *wait,
 {
 	switch (wait->what) {
 	case WAIT_MESSAGE:
-		/* A closed lane always has something: its end. */
-		return lane_in_at(channel, i)->finished ||
-		    ring_consumer_prepare_sleep(
-		    &lane_in_at(channel, i)->messages);
+		return raise_for_message(channel, lane_in_at(channel, i));
 	case WAIT_ROOM:
 		return ring_producer_prepare_sleep(
 		    &out_lane(channel, wait, i)->messages, wait->length);
 	default:
-		return ring_consumer_prepare_sleep(
-		    &out_lane(channel, wait, i)->back);
+		return raise_for_back(channel, out_lane(channel, wait, i));
 	}
 }
 
