@@ -55,7 +55,8 @@ status_t channel_hosted_list(struct channel_domain *domain, uint32_t from,
 /*
  * Whoever handles a message of the parent may wait for an answer of the child:
  * both are members of this process, as receiver and as sender. ERR_STATE if
- * somebody could wait in a circle then. Until the parent closes.
+ * somebody could wait in a circle then. Until the parent closes. It is what
+ * channel_add_dep asks.
  */
 status_t channel_hosted_depend(struct channel_domain *domain,
     const struct channel_member *parent, const struct channel_member *child);
