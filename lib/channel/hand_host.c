@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Hands of the threads of a process (port.h). A hand whose thread ended is used
+ * Hands of the threads of a process (hand.h). A hand whose thread ended is used
  * for another: another thread may still look at it for an end that it held.
  */
-#include <lib/channel/port.h>
+#include <lib/channel/hand.h>
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -126,8 +126,8 @@ struct channel_port {
 	    const struct channel_member *parent,
 	    const struct channel_member *child);
 	/*
-	 * Where the calling thread keeps which messages it has in hand. NULL
-	 * (also the function itself): it does not.
+	 * Where the calling thread keeps which messages it has in hand
+	 * (hand.h). NULL (also the function itself): it does not.
 	 */
 	struct channel_hand *(*hand)(struct channel_domain *domain);
 	uint64_t (*now_ns)(struct channel_domain *domain);
@@ -139,19 +139,6 @@ struct channel_port {
 	void (*release)(struct channel_domain *domain, void *memory,
 	    size_t size);
 };
-
-/*
- * Of one thread: the ends whose message it is handling. Zeroed at first. When
- * the thread ends, channel_hand_empty; the memory may then serve another
- * thread, but is never freed.
- */
-struct channel_hand {
-	uint32_t lock;			/* 1: taken; guards the list */
-	struct channel *first;
-};
-void channel_hand_empty(struct channel_hand *hand);
-/* hand_host.c: of the calling thread, for ports on Linux. */
-struct channel_hand *channel_hand_host(struct channel_domain *domain);
 
 struct channel_domain {
 	const struct channel_port *port;

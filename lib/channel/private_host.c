@@ -18,6 +18,7 @@
 
 #include <lib/channel/bell.h>
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
 #include <lib/channel/statistics.h>
 #include <lib/token/token.h>
 

@@ -11,6 +11,7 @@
 
 #include <lib/base/string.h>
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/port.h>
 #include <lib/channel/statistics.h>

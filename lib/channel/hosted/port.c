@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The hosted port: connecting, joining, leaving. */
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
 #include <lib/channel/hosted/link.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/statistics.h>
