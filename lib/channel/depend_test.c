@@ -29,7 +29,7 @@ static status_t
 note_add_dep(struct channel_domain *base, const struct channel_member *parent,
     const struct channel_member *child)
 {
-	edges_asked++;
+	__atomic_add_fetch(&edges_asked, 1, __ATOMIC_RELAXED);
 	return real->add_dep(base, parent, child);
 }
 
@@ -37,8 +37,10 @@ static void
 note_wake(struct channel_domain *base, const struct lane_place *place,
     uint32_t *word)
 {
-	if (wakes < 16)
-		woken[wakes++] = place->peer;
+	unsigned at = __atomic_fetch_add(&wakes, 1, __ATOMIC_RELAXED);
+
+	if (at < 16)
+		__atomic_store_n(&woken[at], place->peer, __ATOMIC_RELAXED);
 	real->wake(base, place, word);
 }
 
