@@ -299,6 +299,9 @@ lane_describe(const struct lane_side *side, struct broker_lane *out)
 	if (peer == NULL)
 		return;
 	out->trust = peer->token.trust;
+	if (token_identity(peer->client->broker->authority, &peer->token,
+	    &out->identity) != OK)
+		out->identity = 0;
 	out->groups = receiver->member->groups;
 	if (!is_sender) {
 		out->pool = peer->pool_number;

@@ -485,49 +485,6 @@ member_make(struct client *client, struct channel_entry *channel,
 	return OK;
 }
 
-status_t
-member_depend(struct member *parent, struct member *child)
-{
-	struct broker *broker = parent->client->broker;
-	uint64_t *edge;
-	status_t status;
-
-	if ((parent->role & CHANNEL_RECEIVER) == 0 ||
-	    (child->role & CHANNEL_SENDER) == 0)
-		return ERR_ARG;
-	if (parent->edge_count == MEMBER_EDGES_MAX)
-		return ERR_LIMIT;
-	edge = realloc(parent->edge, (parent->edge_count + 1) * sizeof(*edge));
-	if (edge == NULL)
-		return ERR_NOMEM;
-	parent->edge = edge;
-	status = graph_add_dep(broker->graph, parent->channel->place,
-	    child->channel->place);
-	if (status != OK)
-		return status;
-	edge[parent->edge_count++] = child->channel->number;
-	broker->edges++;
-	return OK;
-}
-
-/* A channel that is gone took its edges along. */
-static void
-remove_edges(struct member *member)
-{
-	struct broker *broker = member->client->broker;
-
-	for (uint32_t i = 0; i < member->edge_count; i++) {
-		const struct channel_entry *child = table_find(
-		    &broker->channels, member->edge[i]);
-
-		if (child != NULL)
-			(void)graph_remove_dep(broker->graph,
-			    member->channel->place, child->place);
-	}
-	broker->edges -= member->edge_count;
-	free(member->edge);
-}
-
 void
 member_close(struct member *member)
 {
@@ -535,7 +492,7 @@ member_close(struct member *member)
 	struct broker *broker = member->client->broker;
 
 	leave_all(member);
-	remove_edges(member);
+	member_forget_edges(member);
 	list_remove(&member->in_channel);
 	list_remove(&member->in_client);
 	list_remove(&member->revoked);

@@ -411,6 +411,17 @@ handle_depend(struct request *request)
 	return member_depend(parent, child);
 }
 
+static status_t
+handle_remove_depend(struct request *request)
+{
+	struct member *parent = own_member(request, request->in->edge.parent);
+	struct member *child = own_member(request, request->in->edge.child);
+
+	if (parent == NULL || child == NULL)
+		return ERR_NOENT;
+	return member_remove_depend(parent, child);
+}
+
 /* A process shows its own statistics to its user and to observers. */
 static bool
 may_watch(const struct client *client, const struct segment *segment)
@@ -525,6 +536,7 @@ static status_t (*const handlers[BROKER_KINDS])(struct request *request) = {
 	[BROKER_TOTALS] = handle_totals,
 	[BROKER_DEPEND] = handle_depend,
 	[BROKER_WATCH] = handle_watch,
+	[BROKER_REMOVE_DEPEND] = handle_remove_depend,
 };
 
 static bool

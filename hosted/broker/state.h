@@ -221,10 +221,19 @@ status_t member_share_pool(struct member *member);
 void member_close(struct member *member);
 /* The side's client does not use its memory any more. */
 void side_leave(struct lane_side *side);
-/* Whoever handles a message of `parent` may wait for `child`. ERR_STATE. */
-status_t member_depend(struct member *parent, struct member *child);
 /* Ends what was done by the token that was revoked. */
 void member_revoke(struct member *member);
+
+/* edge.c */
+/*
+ * Whoever handles a message of `parent` may wait for `child`. ERR_STATE. OK if
+ * the parent has that edge already.
+ */
+status_t member_depend(struct member *parent, struct member *child);
+/* ERR_NOENT: this parent has no such edge. */
+status_t member_remove_depend(struct member *parent,
+    const struct member *child);
+void member_forget_edges(struct member *member);
 
 /* client.c */
 struct client *client_make(struct broker *broker, int socket);

@@ -17,6 +17,7 @@ put_back(struct channel *channel, const void *data, uint32_t length,
 	status_t status = ring_reserve(&lane->back, length, &room);
 
 	channel->asked.lane = NULL;
+	channel_let_go(channel);
 	if (status == ERR_CORRUPT)
 		channel_corrupt_in(channel, lane);
 	if (status != OK) {
@@ -44,6 +45,7 @@ channel_answer(struct channel *channel, const void *message, size_t length)
 		return ERR_STATE;
 	if (channel->asked.lane->gone || channel->asked.lane->finished) {
 		channel->asked.lane = NULL;
+		channel_let_go(channel);
 		return ERR_GONE;
 	}
 	status = put_back(channel, length != 0 ? message : "",
@@ -183,6 +185,9 @@ channel_call(struct channel *channel, struct channel_exchange *exchange)
 	if (exchange->request_length > channel->member.config.message_max)
 		return ERR_RANGE;
 	offer.length = offer.bytes = (uint32_t)exchange->request_length;
+	status = channel_depend_on_held(channel);
+	if (status != OK)
+		return status;
 	status = channel_put(channel, &offer);
 	if (status != OK)
 		return status;

@@ -167,7 +167,8 @@ test_an_answer_that_comes_again_is_forged(void)
 	void *room;
 
 	give_up(&pair, 1);
-	KTAP_EQUAL(receive_number(pair.receiver), 1);
+	/* Not received: who has it in hand may not call here. */
+	channel_catch_up(pair.receiver);
 	struct ring_producer *back = &lane_in_at(pair.receiver, 0)->back;
 	for (unsigned i = 0; i < 2; i++) {
 		must(ring_reserve(back, 8, &room), "room");

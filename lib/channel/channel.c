@@ -179,6 +179,8 @@ channel_close(struct channel *channel)
 		channel_cancel(channel, NULL);
 	channel->shown.lane = NULL;
 	channel_leave_unanswered(channel);
+	channel_let_go(channel);
+	channel_forget_deps(channel);
 	close_lanes(channel);
 	channel_forget_lanes(channel);
 	free_apart(channel, channel->apart);
@@ -207,6 +209,12 @@ const struct channel_config *
 channel_configuration(const struct channel *channel)
 {
 	return &channel->member.config;
+}
+
+uint64_t
+channel_identity(const struct channel *channel)
+{
+	return channel->member.identity;
 }
 
 enum channel_serializer

@@ -194,6 +194,7 @@ struct channel_view {
 	uint64_t lost;		/* peek: messages dropped before this one */
 	uint32_t serializer;	/* peek: of this message; schema 0: AUTO */
 	unsigned trust;		/* peek: the lower one of both ends */
+	uint64_t identity;	/* peek: of the sender's token; 0: unknown */
 };
 status_t channel_reserve(struct channel *channel, size_t length,
     struct channel_view *out_view, uint64_t deadline_ns);
@@ -213,11 +214,45 @@ void channel_set_groups(struct channel *channel, uint64_t groups);
 void channel_set_session(struct channel *channel, uint64_t session);
 
 /*
+ * Dependencies: parent -> child. They say two things.
+ *
+ * Whoever handles a message of the parent may wait for an answer of the child.
+ * This concerns all members, in all processes: an edge that would close a cycle
+ * is refused (ERR_STATE), so that nobody waits in a circle. It is also added by
+ * the first channel_call (or channel_send of SYNC) to the child that a thread
+ * makes with a message of the parent in hand: shown by peek and not released,
+ * or a request received and not answered. If it is refused the call returns
+ * ERR_STATE before anything is sent. Needs a parent that receives.
+ *
+ * What was sent on the parent and is still staged (BATCH) becomes visible
+ * before what is staged on the child: see channel_submit. This concerns the two
+ * ends, which from here on belong to the same thread. Needs a parent that
+ * sends.
+ *
+ * The child always is an end that sends, of the same domain (else ERR_ARG). An
+ * end keeps an edge once, however often it was added, until the end closes or
+ * removes it. A channel is never its own child. ERR_LIMIT too many edges,
+ * ERR_NOMEM, ERR_GONE no broker, ERR_NOSYS the domain has no graph; remove:
+ * ERR_NOENT. What failed changed nothing. While there is no broker calls go
+ * unchecked.
+ */
+status_t channel_add_dep(struct channel *parent, struct channel *child);
+status_t channel_remove_dep(struct channel *parent, struct channel *child);
+/*
+ * Makes visible what is staged on the ends that come before this one, then on
+ * this one: parents before their children, each once. Never waits. ERR_STATE
+ * not a sender; nothing staged is no error.
+ */
+status_t channel_submit(struct channel *channel);
+
+/*
  * Readable when a receive or peek may succeed; needs config.pollable. Whoever
  * waits for it first receives until ERR_TIMEOUT (with CHANNEL_NOW).
  */
 status_t channel_descriptor(struct channel *channel, int *out_descriptor);
 
+/* Session identity of the own token (lib/token); 0: there is none. */
+uint64_t channel_identity(const struct channel *channel);
 const char *channel_name(const struct channel *channel);
 const struct channel_config *channel_configuration(
     const struct channel *channel);

@@ -179,8 +179,10 @@ drop_in(struct channel *channel, uint32_t i)
 
 	if (lane->refused)
 		count_refused(channel, lane);
-	if (channel->asked.lane == lane)
+	if (channel->asked.lane == lane) {
 		channel->asked.lane = NULL;
+		channel_let_go(channel);
+	}
 	remove_from(&channel->in, i);
 	channel->share = 0;
 	port->drop_lane(channel->domain, &channel->member, &lane->place);

@@ -34,6 +34,7 @@ struct lane_place {		/* one direction, from one member to another */
 	size_t	 pool_size;	/* lane_pool_size; not zero_copy: 0 */
 	uint64_t peer;		/* member number of the other end */
 	unsigned trust;		/* of the other end */
+	uint64_t identity;	/* session identity of the other end */
 	uint64_t groups;	/* of the receiver; not MULTICAST: ~0 */
 	void	*port_data;	/* how to wake the other end */
 };
@@ -115,6 +116,24 @@ struct channel_port {
 	    struct channel_member *member, int *out_descriptor);
 	void (*quiet)(struct channel_domain *domain,
 	    struct channel_member *member);
+	/*
+	 * The edge parent -> child of the graph of channels, which this parent
+	 * keeps once, until it closes or remove_dep. ERR_ARG the parent does
+	 * not receive or the child does not send, ERR_STATE it would close a
+	 * cycle, ERR_LIMIT, ERR_NOMEM; remove_dep: ERR_NOENT. NULL: there is no
+	 * graph.
+	 */
+	status_t (*add_dep)(struct channel_domain *domain,
+	    const struct channel_member *parent,
+	    const struct channel_member *child);
+	status_t (*remove_dep)(struct channel_domain *domain,
+	    const struct channel_member *parent,
+	    const struct channel_member *child);
+	/*
+	 * Where the calling thread keeps which messages it has in hand
+	 * (hand.h). NULL (also the function itself): it does not.
+	 */
+	struct channel_hand *(*hand)(struct channel_domain *domain);
 	uint64_t (*now_ns)(struct channel_domain *domain);
 	/*
 	 * Memory of this end only, zeroed, aligned to 64; NULL when there is

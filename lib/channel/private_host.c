@@ -18,6 +18,7 @@
 
 #include <lib/channel/bell.h>
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
 #include <lib/channel/statistics.h>
 #include <lib/token/token.h>
 
@@ -121,6 +122,10 @@ join(struct private_domain *domain, struct private_channel *channel,
 		if (member->buffers == NULL)
 			return ERR_NOMEM;
 	}
+	if (domain->authority != NULL &&
+	    token_identity(domain->authority, &member->token,
+	    &member->identity) != OK)
+		member->identity = 0;
 	status_t status = connect(domain, member);
 	if (status != OK)
 		return status;
@@ -134,12 +139,8 @@ join(struct private_domain *domain, struct private_channel *channel,
 		.config = channel->config, .statistics = member->statistics,
 		.pool = member->buffers != NULL ?
 		    member->buffers->memory : NULL,
-		.port_data = member,
+		.identity = member->identity, .port_data = member,
 	};
-	if (domain->authority != NULL &&
-	    token_identity(domain->authority, &member->token,
-	    &out_member->identity) != OK)
-		out_member->identity = 0;
 	return OK;
 }
 
@@ -272,6 +273,7 @@ channel_left(struct private_domain *domain, struct private_channel *channel)
 
 	if (channel->members != NULL)
 		return;
+	private_place_leave(domain, channel);
 	while (*at != channel)
 		at = &(*at)->next;
 	*at = channel->next;
@@ -287,6 +289,7 @@ port_close(struct channel_domain *base, struct channel_member *own)
 	struct member **at = &channel->members;
 
 	pthread_mutex_lock(&domain->lock);
+	private_edges_leave(domain, member);
 	while (*at != member)
 		at = &(*at)->next;
 	*at = member->next;
@@ -308,6 +311,7 @@ describe(const struct side *side, struct lane_place *out_place)
 		.memory = lane->memory, .lines = lane_lines(config),
 		.return_lines = lane_return_lines(config),
 		.peer = lane->number[other], .trust = lane->trust[other],
+		.identity = lane->identity[other],
 		.groups = lane->groups, .port_data = (void *)side,
 	};
 	if (lane->buffers != NULL) {
@@ -489,6 +493,8 @@ channel_domain_private(struct channel_domain **out_domain)
 		.next_event = port_next_event, .drop_lane = port_drop_lane,
 		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
 		.descriptor = port_descriptor, .quiet = port_quiet,
+		.add_dep = private_add_dep, .remove_dep = private_remove_dep,
+		.hand = channel_hand_host,
 		.now_ns = port_now, .allocate = private_allocate,
 		.release = port_release,
 	};
@@ -520,5 +526,6 @@ channel_domain_private_close(struct channel_domain *base)
 	struct private_domain *domain = domain_of(base);
 
 	pthread_mutex_destroy(&domain->lock);
+	free(domain->graph_memory);
 	free(domain);
 }

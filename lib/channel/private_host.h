@@ -39,8 +39,12 @@ struct lane {
 	struct buffers *buffers;	/* of the sender, or NULL */
 	uint64_t number[2];	/* of the members */
 	unsigned trust[2];
+	uint64_t identity[2];
 	uint64_t groups;
 };
+
+struct private_edge;
+struct graph;
 
 struct member {
 	struct member *next;	/* of the channel */
@@ -48,7 +52,9 @@ struct member {
 	struct side *sides;
 	struct bell *bell;
 	struct token token;
+	uint64_t identity;
 	struct buffers *buffers;	/* or NULL */
+	struct private_edge *edges;	/* what its channel leads to, by it */
 	struct statistics_page *statistics;
 	uint64_t number;
 	uint64_t groups;
@@ -65,6 +71,8 @@ struct private_channel {
 	uint64_t number, object;
 	char	 name[CHANNEL_NAME_MAX + 1];
 	bool	 named;		/* until its creator leaves */
+	bool	 placed;	/* in the graph, at `place` */
+	uint32_t place;
 };
 
 struct private_domain {
@@ -74,6 +82,9 @@ struct private_domain {
 	pthread_mutex_t lock;		/* guards all below */
 	struct private_channel *channels;
 	uint64_t members, numbers;	/* made so far */
+	struct graph *graph;		/* NULL: no edge yet */
+	void	*graph_memory;
+	uint32_t graph_channels;	/* it has room for */
 	uint64_t generation;		/* read without it */
 };
 
@@ -97,3 +108,14 @@ void private_side_drop(struct private_domain *domain, struct side *side);
 /* Drops all sides and frees the member. */
 void private_member_leave(struct private_domain *domain,
     struct member *member);
+
+/* private_graph_host.c: entries of the port; the others hold the lock. */
+status_t private_add_dep(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child);
+status_t private_remove_dep(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child);
+/* The edges of a member that leaves. */
+void private_edges_leave(struct private_domain *domain, struct member *member);
+/* All edges to a channel without members; it is still in the domain. */
+void private_place_leave(struct private_domain *domain,
+    struct private_channel *channel);

@@ -162,6 +162,8 @@ private_lane_create(struct private_domain *domain, struct member *sender,
 	lane->number[1] = receiver->number;
 	lane->trust[0] = sender->trust;
 	lane->trust[1] = receiver->trust;
+	lane->identity[0] = sender->identity;
+	lane->identity[1] = receiver->identity;
 	lane->groups = config->type == CHANNEL_MULTICAST ?
 	    receiver->groups : ~0ul;
 	lane->side[0].sends = true;

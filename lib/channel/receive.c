@@ -238,6 +238,7 @@ channel_done(struct channel *channel)
 		ring_release(&lane->messages);
 		lane_wake_sender(channel, lane);
 	}
+	channel_let_go(channel);
 	if (lane->gone || lane->refused)
 		channel_sweep(channel);
 	else
@@ -301,6 +302,8 @@ receive_slow(struct channel *channel, void *message, size_t *length,
 		status = take_message(channel, message, length);
 	if (status != OK)
 		return status;
+	if (channel->asked.lane != NULL)
+		channel_hold(channel);
 	count_add(&channel->counters->bytes_received, *length);
 	count_add(&channel->counters->bytes_copied, *length);
 	return OK;

@@ -11,6 +11,7 @@
 
 #include <lib/base/string.h>
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/port.h>
 #include <lib/channel/statistics.h>
@@ -23,6 +24,7 @@
 #define PROMISES_MAX	100u	/* in a row: the peer keeps us awake */
 #define POOL_LANES	256u	/* receivers of a sender with buffers */
 #define TOKENS_KNOWN	4u	/* verdicts about tokens other than the own */
+#define EDGES_KNOWN	8u	/* channels called while handling a message */
 
 struct lane_out {
 	struct ring_producer messages;
@@ -91,6 +93,13 @@ struct known_token {
 	unsigned rights;
 };
 
+/* An order of delivery: what the parent has staged before the child's. */
+struct dependency {
+	struct channel *parent, *child;
+	struct dependency *next_child;	/* of the parent */
+	struct dependency *next_parent;	/* of the child */
+};
+
 struct channel {
 	/* What every operation reads. */
 	const uint64_t *generation;
@@ -135,6 +144,16 @@ struct channel {
 	size_t	 apart_size;
 	uint32_t **words;	/* for sleep: one per lane */
 	uint32_t words_room;
+
+	/* See hand.c; the list is guarded by the lock of the hand. */
+	struct channel_hand *hand;	/* NULL: no message in hand */
+	struct channel *hand_next, *hand_previous;
+	uint64_t edge[EDGES_KNOWN];	/* channels this one leads to; 0 */
+	uint32_t edge_next;
+	struct dependency *children, *parents;
+	uint64_t search;	/* the last that found this end */
+	struct channel *work;	/* next of that search */
+	uint32_t before;	/* parents that come first, in a submit */
 
 	struct pool_layout layout;	/* zero_copy: of every sender's pool */
 	struct pool *pool;	/* own; NULL: none */
@@ -351,6 +370,25 @@ channel_receive_fast(struct channel *channel, void *message, size_t *length,
 status_t channel_show(struct channel *channel, uint64_t deadline_ns);
 /* Gives back what is shown. */
 void channel_done(struct channel *channel);
+
+/* hand.c */
+/* The message of this end is in the hand of the calling thread from here on. */
+void channel_hold(struct channel *channel);
+/* No more, unless something of it is still to be released or answered. */
+void channel_let_go(struct channel *channel);
+/*
+ * May the calling thread wait for this channel? Adds an edge from each channel
+ * of which it has a message in hand. ERR_STATE: it could wait for itself.
+ */
+status_t channel_depend_on_held(struct channel *channel);
+/* Adds the edge, if it is not remembered; needs what the port needs. */
+status_t channel_remember_edge(struct channel *parent,
+    const struct channel *child);
+void channel_forget_edge(struct channel *parent, const struct channel *child);
+
+/* depend.c */
+/* The end closes: others wait for it no more. */
+void channel_forget_deps(struct channel *channel);
 
 /* channel.c */
 /* Makes channel->apart or ->taken, if it is not there. ERR_NOMEM. */

@@ -229,6 +229,7 @@ channel_peek(struct channel *channel, struct channel_view *out_view,
 	if (status != OK)
 		return status;
 	channel_set_fast(channel);
+	channel_hold(channel);
 	*out_view = (struct channel_view){
 		.data = shown->data + shown->taken,
 		.length = shown->length - shown->taken,
@@ -236,6 +237,7 @@ channel_peek(struct channel *channel, struct channel_view *out_view,
 		.serializer = channel->member.config.schema == 0 ?
 		    CHANNEL_AUTO : lane_kind_serializer(shown->kind),
 		.trust = shown->lane->trust,
+		.identity = shown->lane->place.identity,
 	};
 	return OK;
 }

@@ -85,16 +85,30 @@ channel_hosted_totals(struct channel_domain *domain,
 	return status;
 }
 
-status_t
-channel_hosted_depend(struct channel_domain *domain,
+static status_t
+call_edge(struct channel_domain *domain, enum broker_kind kind,
     const struct channel_member *parent, const struct channel_member *child)
 {
 	struct broker_packet packet = {
-		.head.kind = BROKER_DEPEND,
+		.head.kind = kind,
 		.edge = { parent->number, child->number },
 	};
 
 	return link_call_locked(hosted_of(domain), &packet, NULL);
+}
+
+status_t
+channel_hosted_depend(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child)
+{
+	return call_edge(domain, BROKER_DEPEND, parent, child);
+}
+
+status_t
+hosted_remove_dep(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child)
+{
+	return call_edge(domain, BROKER_REMOVE_DEPEND, parent, child);
 }
 
 status_t

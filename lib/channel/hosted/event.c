@@ -116,6 +116,7 @@ take_lane(struct hosted_member *member, struct hosted_event *event,
 			.lines = lane_lines(&member->config),
 			.return_lines = lane_return_lines(&member->config),
 			.peer = told->peer, .trust = told->trust,
+			.identity = told->identity,
 			.groups = told->groups, .port_data = lane,
 		},
 	};

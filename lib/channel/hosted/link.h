@@ -137,6 +137,10 @@ bool wait_has_waitv(void);
 void wait_add_bell(struct hosted_member *member, int bell);
 void wait_remove_bell(struct hosted_member *member, int bell);
 
+/* ask.c */
+status_t hosted_remove_dep(struct channel_domain *domain,
+    const struct channel_member *parent, const struct channel_member *child);
+
 /* event.c */
 status_t hosted_next_event(struct channel_domain *domain,
     struct channel_member *member, struct channel_event *out_event);

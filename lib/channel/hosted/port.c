@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The hosted port: connecting, joining, leaving. */
 #include <lib/channel/config.h>
+#include <lib/channel/hand.h>
+#include <lib/channel/hosted/depend.h>
 #include <lib/channel/hosted/link.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/statistics.h>
@@ -286,6 +288,9 @@ const struct channel_port hosted_port = {
 	.rights = hosted_rights,
 	.descriptor = hosted_descriptor,
 	.quiet = hosted_quiet,
+	.add_dep = channel_hosted_depend,
+	.remove_dep = hosted_remove_dep,
+	.hand = channel_hand_host,
 	.now_ns = hosted_now_ns,
 	.allocate = hosted_allocate,
 	.release = hosted_release,

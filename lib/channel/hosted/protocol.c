@@ -22,6 +22,7 @@ static const uint16_t request_body[BROKER_KINDS] = {
 	[BROKER_LIST] = BODY(value),
 	[BROKER_TOTALS] = BODY(value),
 	[BROKER_WATCH] = BODY(value),
+	[BROKER_REMOVE_DEPEND] = BODY(edge),
 };
 
 /* An answer that is an error has no body. */
@@ -39,6 +40,7 @@ static const uint16_t answer_body[BROKER_EVENT_END] = {
 	[BROKER_LIST] = BODY(list),
 	[BROKER_TOTALS] = BODY(totals),
 	[BROKER_WATCH] = BODY(watched),
+	[BROKER_REMOVE_DEPEND] = BODY(value),
 	[BROKER_EVENT_LANE] = BODY(lane),
 	[BROKER_EVENT_GONE] = BODY(lane),
 	[BROKER_EVENT_REVOKED] = BODY(value),

@@ -28,7 +28,7 @@
 #include <lib/channel/channel.h>
 #include <lib/channel/hosted/list.h>
 
-#define BROKER_VERSION		1u
+#define BROKER_VERSION		2u
 #define BROKER_WINDOW		32u
 #define BROKER_DESCRIPTORS	3u	/* beside a packet, at most */
 
@@ -54,6 +54,7 @@ enum broker_kind {
 	BROKER_LIST,		/* channels from a place of the table on */
 	BROKER_TOTALS,		/* what the broker holds */
 	BROKER_WATCH,		/* statistics of processes, one after another */
+	BROKER_REMOVE_DEPEND,	/* the edge goes again */
 	BROKER_KINDS,
 
 	BROKER_EVENT_LANE = 64,
@@ -122,6 +123,7 @@ struct broker_lane {
 	uint64_t pool;			/* number; of the lane's sender */
 	uint64_t pool_size;		/* 0: none */
 	uint64_t groups;		/* of the lane's receiver */
+	uint64_t identity;		/* session identity of the peer */
 	uint32_t trust;			/* of the peer */
 	uint8_t	 out;			/* 1: the member sends */
 	uint8_t	 has_bell;
