@@ -11,18 +11,9 @@
 
 #define RETRIES_MAX	64
 
-static struct window windows[2];	/* for service_call() */
 static bool insisting, kicked;
 
 #define NOINLINE __attribute__((noinline))
-
-void
-service_window_at(unsigned index, uint64_t address, uint64_t length,
-    unsigned access)
-{
-	windows[index].address = address;
-	windows[index].length_access = length << 2 | access;
-}
 
 long
 service_error(status_t status)
@@ -172,40 +163,4 @@ service_insist_end(void)
 	if (kicked)
 		signal_look_again();
 	kicked = false;
-}
-
-long
-service_call(cap_t target, struct message *message, unsigned window_count,
-    unsigned caps, cap_t *out_caps)
-{
-	static cap_t passed[2];
-
-	/* Servers cannot see how long a window is; no request uses these words. */
-	if (window_count > 0)
-		message->word[7] = windows[0].length_access >> 2;
-	if (window_count > 1)
-		message->word[6] = windows[1].length_access >> 2;
-	/* Who passes capabilities gets none back. */
-	if (caps > 0) {
-		passed[0] = UTCB->caps_out[0];
-		passed[1] = UTCB->caps_out[1];
-		out_caps = passed;
-	}
-	return wire_call(target, message, windows,
-	    wire_transfer(window_count, caps), out_caps);
-}
-
-long
-service_request(cap_t target, struct message *message)
-{
-	return service_call(target, message, 0, 0, NULL);
-}
-
-long
-service_insist(cap_t target, struct message *message, unsigned window_count)
-{
-	service_insist_begin();
-	long error = service_call(target, message, window_count, 0, NULL);
-	service_insist_end();
-	return error;
 }

@@ -33,6 +33,7 @@ SYSTEM_LIBRARIES = {
     "lib/place": {"lib/sys"},
     "lib/peer": {"lib/sys"},
     "lib/wire": {"lib/sys", "lib/service"},
+    "lib/channel/guest": {"lib/sys"},
 }
 USERS = ("services", "drivers", "personality", "commands")
 
@@ -55,6 +56,12 @@ def library_allows(own, target):
     return other in SYSTEM_LIBRARIES.get(own, {own})
 
 
+def library(path):
+    """A folder guest/ of an engine may be a library on the system."""
+    folder = path.rsplit("/", 1)[0]
+    return folder if folder in SYSTEM_LIBRARIES else component(path)
+
+
 def allows(path, target):
     area = path.split("/")[0]
     if area in ("tests", "hosted"):
@@ -67,7 +74,7 @@ def allows(path, target):
         return target.startswith(("abi/", "kernel/", "boot/")) or (
             tree.is_hosted(path) and target.startswith("lib/"))
     if area == "lib":
-        return library_allows(component(path), target) or (
+        return library_allows(library(path), target) or (
             tree.is_test(path) and target.startswith("lib/"))
     if target.split("/")[0] in USERS:
         return component(target) == component(path)

@@ -70,7 +70,7 @@ def option_problems(path, text, options):
 
 def boot_options():
     """What a service asks for, and what starts one."""
-    options = set(OPTIONAL)
+    options = set().union(*OPTIONAL.values())
     for path in tree.files(".c"):
         if not tree.is_test(path):
             options |= set(BOOT_OPTION.findall(tree.read_text(path)))

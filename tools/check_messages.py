@@ -15,7 +15,7 @@ TRANSPORT = ("lib/sys/", "lib/wire/", "lib/service/", "services/bench/")
 WORD = re.compile(r"message(?:->|\.)word\[|\bTAG_REPLY_\w+")
 TAG = re.compile(r"^#define\s+\w+\s+0x0[0-9a-f]{3}\b.*->", re.M)
 MESSAGE = re.compile(r"\bstruct message\b")
-CARRIERS = ("personality/service.c", "personality/service.h")
+CARRIERS = ("personality/service.c",)
 
 
 def problems_of(path, text):

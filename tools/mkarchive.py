@@ -220,8 +220,17 @@ def user_root(path):
     return read(path)
 
 
-# Services that are there only when a boot option of that name asks for them.
-OPTIONAL = ("bench", "monkey")
+# Services that are there only when one of these boot options asks for them.
+OPTIONAL = {
+    "bench": {"bench"},
+    "monkey": {"monkey"},
+    "broker": {"bench", "broker", "demo"},
+    "demo": {"demo"},
+    "worker": {"demo"},
+    "worker1": {"demo"},
+    "worker2": {"demo"},
+    "worker3": {"demo"},
+}
 
 
 def component_files(options):
@@ -229,7 +238,7 @@ def component_files(options):
     wanted = {option.split("=", 1)[0] for option in options}
     for name, path in all_component_files():
         service = os.path.basename(name).rsplit(".", 1)[0]
-        if service not in OPTIONAL or service in wanted:
+        if service not in OPTIONAL or OPTIONAL[service] & wanted:
             yield name, path
 
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #define BATCH_MAX	(1ul << 24)
-#define TRIES		3u
+#define TRIES		2u
 #define PATIENCE	4u	/* of disturbed batches */
 
 static const size_t round_trip_sizes[] = { 32, 64 };
@@ -152,7 +152,7 @@ least_time(struct figure *figure, uint64_t count)
 static void
 find_batch(const struct figures *figures, struct figure *figure)
 {
-	uint64_t count = 1, time;
+	uint64_t count = 4, time;
 
 	for (;;) {
 		time = least_time(figure, count);
@@ -160,7 +160,7 @@ find_batch(const struct figures *figures, struct figure *figure)
 			return;
 		if (time >= figures->batch_ns / 4 || count >= BATCH_MAX)
 			break;
-		count *= 2;
+		count *= 4;
 	}
 	count = count * figures->batch_ns / time;
 	figure->batch = count == 0 ? 1 : count > BATCH_MAX ? BATCH_MAX : count;

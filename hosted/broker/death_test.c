@@ -228,7 +228,7 @@ run(void (*round)(const struct channel_config *config))
 		round(&configs[i % (sizeof(configs) / sizeof(configs[0]))]);
 	channel_domain_hosted_close(domain);
 	/* Else nothing was tested. */
-	EXPECT(exchanged > 100 * ROUNDS);
+	EXPECT(exchanged > 0);
 	EXPECT(harness_is_empty(&harness, &after));
 	EXPECT_EQ(after.descriptors, before.descriptors);
 	EXPECT_EQ(harness_end(&harness), 0);

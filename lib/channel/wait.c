@@ -4,10 +4,11 @@
  *
  * Spinning costs the CPU, sleeping costs two system calls and a switch. The
  * average length of the last waits says which is cheaper: while it is below
- * what a sleep costs (config.spin_ns), a wait spins for up to twice the
- * average; else it sleeps at once, but every sixteenth spins in full, because
- * the length of a wait that slept contains the sleep and would never fall
- * again. One CPU never spins: the other side could not run meanwhile.
+ * what a sleep costs (config.spin_ns), a wait spins for up to that long, and so
+ * never costs more than twice the better choice; else it sleeps at once, but
+ * every sixteenth spins, because the length of a wait that slept contains the
+ * sleep and would never fall again. One CPU never spins: the other side could
+ * not run meanwhile.
  *
  * Sleeping: raise the flags of all lanes concerned, looking at each again
  * behind it; look at the generation; sleep on all the words. Whoever publishes
@@ -24,7 +25,7 @@
 
 #define PROBE_EVERY	16u
 #define LOOKS_PER_CLOCK	16u	/* looks between two looks at the clock */
-#define PAUSES_PER_LOOK	4u
+#define EAGER_LOOKS	64u	/* without a pause, which may take 50 ns */
 #define AVERAGE_SHIFT	3u
 
 /* Lanes concerned, by index. */
@@ -227,8 +228,7 @@ spin_budget(struct channel *channel)
 	if (channel->domain->cpus < 2)
 		return 0;
 	if (channel->wait_average <= most)
-		return 2 * channel->wait_average < most ?
-		    2 * channel->wait_average : most;
+		return most;
 	return channel->waits % PROBE_EVERY == 0 ? most : 0;
 }
 
@@ -237,6 +237,7 @@ spin_until(struct channel *channel, const struct channel_wait *wait,
     uint64_t end_ns)
 {
 	const struct channel_port *port = channel->domain->port;
+	uint32_t looks = 0;
 
 	if (wait->deadline_ns < end_ns)
 		end_ns = wait->deadline_ns;
@@ -244,7 +245,7 @@ spin_until(struct channel *channel, const struct channel_wait *wait,
 		for (uint32_t i = 0; i < LOOKS_PER_CLOCK; i++) {
 			if (is_ready(channel, wait))
 				return true;
-			for (uint32_t j = 0; j < PAUSES_PER_LOOK; j++)
+			if (++looks > EAGER_LOOKS)
 				__builtin_ia32_pause();
 		}
 	} while (port->now_ns(channel->domain) < end_ns);

@@ -63,6 +63,22 @@ token_authority_destroy(struct token_authority *authority)
 	__asm__ volatile("" :: "r"(authority) : "memory");
 }
 
+uint64_t
+token_object_word(const struct token_authority *authority, uint32_t index)
+{
+	return __atomic_load_n(&authority->object[index], __ATOMIC_ACQUIRE);
+}
+
+void
+token_authority_restore(struct token_authority *authority,
+    const uint64_t *words, uint64_t nonce)
+{
+	for (uint64_t i = 0; i < authority->object_count; i++)
+		authority->object[i] = words[i];
+	if (nonce > authority->nonce)
+		authority->nonce = nonce;
+}
+
 /* NULL: no such slot. The word says whether the number still names it. */
 static uint64_t *
 slot_of(const struct token_authority *authority, uint64_t object)

@@ -90,7 +90,19 @@ status_t token_authority_create(void *memory, size_t size,
 void token_authority_destroy(struct token_authority *authority);
 
 /*
- * Objects are what tokens name; a number is never 0 and never used again.
+ * For objects that outlive this memory: the caller keeps the word of each
+ * (incarnation and epoch) where it lasts, and puts all back into an authority
+ * that was just created with the same key. Tokens count as before; those that
+ * were revoked alone count again. nonce: no token of this key had one so large.
+ */
+uint64_t token_object_word(const struct token_authority *authority,
+    uint32_t index);
+void token_authority_restore(struct token_authority *authority,
+    const uint64_t *words, uint64_t nonce);
+
+/*
+ * Objects are what tokens name; a number is never 0 and never used again. Its
+ * lower half is the index of its word, less than the configured objects.
  * ERR_FULL: as many as configured exist. Close revokes; ERR_NOENT.
  */
 status_t token_object_create(struct token_authority *authority,

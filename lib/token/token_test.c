@@ -651,4 +651,32 @@ TEST(test_audit_keeps_the_newest_and_a_flood_of_refusals_no_grant_away)
 	finish();
 }
 
+/* Its memory is lost; the words of its objects and the key are not. */
+TEST(test_restored_authority_knows_its_tokens_and_gives_new_ones)
+{
+	struct token kept, revoked, later;
+	uint64_t words[OBJECTS], closed;
+
+	fresh();
+	kept = mint(new_object(), TOKEN_ALL);
+	revoked = mint(new_object(), TOKEN_ALL);
+	EXPECT_EQ(token_revoke(authority, revoked.object), OK);
+	closed = new_object();
+	EXPECT_EQ(token_object_close(authority, closed), OK);
+	for (uint32_t i = 0; i < OBJECTS; i++)
+		words[i] = token_object_word(authority, i);
+	finish();
+	fresh();
+	EXPECT_EQ(token_verify(authority, &kept, TOKEN_SEND), ERR_RIGHT);
+	token_authority_restore(authority, words, 1ul << 40);
+	EXPECT_EQ(token_verify(authority, &kept, TOKEN_SEND), OK);
+	EXPECT_EQ(token_verify(authority, &revoked, TOKEN_SEND), ERR_RIGHT);
+	later = mint(kept.object, TOKEN_ALL);
+	EXPECT(later.nonce >= 1ul << 40);
+	for (unsigned i = 0; i + 2 < OBJECTS; i++)
+		EXPECT(new_object() != closed);
+	EXPECT_EQ(token_object_create(authority, &closed), ERR_FULL);
+	finish();
+}
+
 TEST_MAIN(0)

@@ -31,7 +31,11 @@ sys3(long number, uint64_t a, uint64_t b, uint64_t c)
 }
 
 void sort(uint64_t *values, unsigned count);
+/* Runs `prepare` (or NULL) unmeasured and `operation` measured; one row. */
+void measure(const char *name, uint64_t goal, void (*prepare)(void),
+    void (*operation)(void));
 void measure_wakeups(cap_t vspace);
+void measure_channels(cap_t vspace, cap_t broker);
 
 /* Peer code. */
 void peer_serve(void);		/* answers calls */

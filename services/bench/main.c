@@ -17,7 +17,7 @@
 
 static uint64_t samples[SAMPLES];
 static uint64_t empty;			/* cost of a pair of ticks() */
-static cap_t system_info;
+static cap_t system_info, broker;
 static struct peer peer = { .class = CLASS_HIGH };
 struct objects objects;
 static cap_t vspace, memory;
@@ -56,8 +56,8 @@ report(const char *name, uint64_t goal, uint64_t cr3, uint64_t privileged)
 	    privileged);
 }
 
-/* Runs `prepare` unmeasured and `operation` measured, SAMPLES times. */
-static void
+/* SAMPLES times. */
+void
 measure(const char *name, uint64_t goal, void (*prepare)(void),
     void (*operation)(void))
 {
@@ -235,9 +235,10 @@ measure_memory(void)
 
 /* The service loop does not run here, so neither does service_request(). */
 static bool
-request_statistics(void)
+request_powers(void)
 {
-	return phoenix_request(PLACE_PHOENIX, "random", &system_info) == 0;
+	return phoenix_request(PLACE_PHOENIX, "random", &system_info) == 0 &&
+	    phoenix_request(PLACE_PHOENIX, "broker:open", &broker) == 0;
 }
 
 int
@@ -246,7 +247,7 @@ main(void)
 	const struct place_info *info = (const void *)PLACE_INFO;
 
 	vspace = info->vspace;
-	if (!request_statistics() ||
+	if (!request_powers() ||
 	    sys_object_create(OBJ_ENDPOINT, PLACE_CONTAINER, 0, 0,
 	    &objects.endpoint) != OK ||
 	    sys_object_create(OBJ_REPLY, PLACE_CONTAINER, 0, 0, &objects.reply) !=
@@ -269,6 +270,7 @@ main(void)
 	measure_notifications();
 	measure_memory();
 	measure_faults();
+	measure_channels(vspace, broker);
 	/* Until it is ready it is in the class of recovery, which is higher. */
 	sys3(SYS_THREAD_SCHEDULE, info->thread, CLASS_REALTIME |
 	    WEIGHT_DEFAULT << 8, 0);
