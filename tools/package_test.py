@@ -187,6 +187,18 @@ class PackageTest(unittest.TestCase):
             self.assertNotIn("TEXTREL", text, path)
             self.assertNotIn(".debug_info", text, path)
 
+    def test_libraries_show_the_golden_list_and_no_more(self):
+        text = tree.read_text(check_exports.MAP)
+        names = set(check_exports.SYMBOL.findall(text))
+        version = check_exports.VERSION.search(text).group(1)
+        shared = glob.glob(self.root + "/usr/lib/*/libbennu-ipc.so.0")[0]
+        archive = glob.glob(self.root + "/usr/lib/*/libbennu-ipc.a")[0]
+        found = dict(check_exports.shown(
+            shared, ["--dynamic", "--with-symbol-versions"]))
+        self.assertEqual(found, dict.fromkeys(names, version))
+        self.assertEqual({name for name, _ in
+                          check_exports.shown(archive, [])}, names)
+
     def test_library_has_its_name_and_version(self):
         found = glob.glob(self.root + "/usr/lib/*/libbennu-ipc.so.0")
         self.assertEqual(len(found), 1)
