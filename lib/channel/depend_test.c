@@ -99,7 +99,7 @@ end(struct service *service)
 }
 
 static void
-test_call_that_closes_a_circle_is_refused_before_it_is_sent(void)
+test_call_that_closes_a_circle_is_refused_unsent(void)
 {
 	struct service a = service_open("a"), b = service_open("b");
 
@@ -512,7 +512,7 @@ main(void)
 {
 	static const struct ktap_test tests[] = {
 		KTAP_TEST(
-		    test_call_that_closes_a_circle_is_refused_before_it_is_sent),
+		    test_call_that_closes_a_circle_is_refused_unsent),
 		KTAP_TEST(test_call_to_the_channel_in_hand_is_refused),
 		KTAP_TEST(test_edge_of_a_call_is_asked_for_once),
 		KTAP_TEST(test_peeked_message_is_in_hand_until_its_release),

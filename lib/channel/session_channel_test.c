@@ -194,7 +194,7 @@ open_all(uint32_t *session)
 
 /* The first session says as much as it may, before all others say a word. */
 static void
-test_ten_thousand_sessions_of_one_channel_are_served_in_turn(void)
+test_ten_thousand_sessions_are_served_in_turn(void)
 {
 	static uint32_t session[SESSIONS], next[SESSIONS];
 	unsigned greedy = 0, total = SESSIONS - 1 + WINDOW;
@@ -252,7 +252,7 @@ test_sessions_wait_for_room_in_a_small_lane(void)
 }
 
 static void
-test_close_ends_one_session_and_a_close_of_the_channel_all(void)
+test_close_of_the_channel_ends_all_sessions(void)
 {
 	struct text text;
 	uint32_t first, second, number;
@@ -407,10 +407,10 @@ main(void)
 {
 	static const struct ktap_test tests[] = {
 		KTAP_TEST(
-		    test_ten_thousand_sessions_of_one_channel_are_served_in_turn),
+		    test_ten_thousand_sessions_are_served_in_turn),
 		KTAP_TEST(test_sessions_wait_for_room_in_a_small_lane),
 		KTAP_TEST(
-		    test_close_ends_one_session_and_a_close_of_the_channel_all),
+		    test_close_of_the_channel_ends_all_sessions),
 		KTAP_TEST(test_claim_of_another_identity_is_refused),
 		KTAP_TEST(test_stranger_is_not_listened_to),
 		KTAP_TEST(test_peer_that_breaks_the_rules_is_not_heard_again),
