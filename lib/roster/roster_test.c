@@ -598,7 +598,12 @@ learn(unsigned m)
 			if (known[m].lane[i].number == lane)
 				break;
 		if (kind == CHANNELS_EVENT_GONE) {
-			EXPECT(i < known[m].lanes && !known[m].lane[i].gone);
+			bool fine = i < known[m].lanes &&
+			    !known[m].lane[i].gone;
+
+			EXPECT(fine);
+			if (!fine)
+				return;
 			known[m].lane[i].gone = true;
 			continue;
 		}

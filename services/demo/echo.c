@@ -93,8 +93,7 @@ static service_outcome
 handle(void *root, struct service_call *call)
 {
 	(void)root;
-	call->message.word[1] = ERR_NOSYS;
-	return SERVICE_ERROR;
+	return wire_refuse(call, ERR_NOSYS);
 }
 
 static const struct service echo_service = {
