@@ -123,7 +123,8 @@ class _View(ctypes.Structure):
     _fields_ = [
         ("data", ctypes.c_void_p), ("length", ctypes.c_size_t),
         ("session", ctypes.c_uint64), ("lost", ctypes.c_uint64),
-        ("serializer", ctypes.c_uint32), ("trust", ctypes.c_uint)]
+        ("serializer", ctypes.c_uint32), ("trust", ctypes.c_uint),
+        ("identity", ctypes.c_uint64)]
 
 
 class _Exchange(ctypes.Structure):

@@ -10,6 +10,7 @@
 #include <idl/place.h>
 #include <lib/channel/guest/guest.h>
 #include <lib/service/service.h>
+#include <lib/wire/server.h>
 
 #define TABLE_SLOTS	256u
 #define CHANNEL_BITS	0x1ul
