@@ -214,6 +214,13 @@ client_touch(struct client *client)
 		list_append(&client->broker->dirty, &client->dirty);
 }
 
+void
+client_untell(struct client *client)
+{
+	if (client->page->held != 0)
+		client_touch(client);
+}
+
 /* Says whether the socket is to be read, written, or left alone. */
 static void
 client_watch(struct client *client)
@@ -386,11 +393,24 @@ tell_revoked(struct client *client)
 	}
 }
 
+static bool
+holds_revocation(const struct client *client)
+{
+	const struct lane_side *first = LIST_ENTRY(client->news.next,
+	    const struct lane_side, news);
+
+	return !list_is_empty(&client->revoked) ||
+	    (!list_is_empty(&client->news) && first->state == SIDE_GONE &&
+	    first->lane->cut);
+}
+
 static void
 page_advance(struct client *client)
 {
 	uint64_t *generation = &client->page->generation;
 
+	__atomic_store_n(&client->page->held, holds_revocation(client),
+	    __ATOMIC_SEQ_CST);
 	__atomic_store_n(generation, *generation + 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }

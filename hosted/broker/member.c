@@ -171,7 +171,9 @@ side_hang(struct lane_side *side, enum side_state state)
 {
 	side->state = state;
 	list_remove(&side->news);
-	list_append(&side->member->client->news, &side->news);
+	/* Nothing that carries descriptors may hold a revocation back. */
+	(state == SIDE_GONE && side->lane->cut ? list_prepend : list_append)(
+	    &side->member->client->news, &side->news);
 	client_touch(side->member->client);
 }
 
@@ -236,6 +238,7 @@ side_leave(struct lane_side *side)
 		return;
 	side->member->owed -= is_owed(side);
 	list_remove(&side->news);
+	client_untell(side->member->client);
 	list_remove(&side->in_member);
 	bell_close(side);
 	side->state = SIDE_LEFT;
@@ -555,6 +558,7 @@ member_close(struct member *member)
 	list_remove(&member->in_channel);
 	list_remove(&member->in_client);
 	list_remove(&member->revoked);
+	client_untell(member->client);
 	channel->member_count--;
 	channel->receivers -= (member->role & CHANNEL_RECEIVER) != 0;
 	if (channel->creator_member == member->number) {

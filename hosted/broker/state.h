@@ -77,7 +77,7 @@ struct client {
 	int	 page_file;		/* until HELLO */
 	int	 watched_file;		/* until its answer is sent; -1 */
 	struct list members;
-	struct list news;		/* sides to be told about */
+	struct list news;		/* sides to be told about; cut first */
 	struct list revoked;		/* members to be told about */
 	uint32_t unread;		/* events sent, not acknowledged */
 	bool	 greeted, is_dead, can_write;
@@ -258,6 +258,8 @@ void client_kill(struct client *client);	/* freed by clients_bury */
 void clients_bury(struct broker *broker);
 /* Something is to be told to the client. */
 void client_touch(struct client *client);
+/* The client has not to be told any more what may have been held back. */
+void client_untell(struct client *client);
 /* Tells what there is to tell, then advances and wakes the pages. */
 void clients_tell(struct broker *broker);
 /* Sends the answer now or, if the socket is full, later. */
