@@ -214,6 +214,13 @@ client_touch(struct client *client)
 		list_append(&client->broker->dirty, &client->dirty);
 }
 
+void
+client_untell(struct client *client)
+{
+	if (client->page->held != 0)
+		client_touch(client);
+}
+
 /* Says whether the socket is to be read, written, or left alone. */
 static void
 client_watch(struct client *client)
@@ -282,13 +289,13 @@ lane_describe(const struct lane_side *side, struct broker_lane *out)
 	const struct lane *lane = side->lane;
 	bool is_sender = side == &lane->side[LANE_SENDER];
 	const struct lane_side *other = &lane->side[is_sender];
-	const struct lane_side *receiver = &lane->side[LANE_RECEIVER];
 	const struct member *peer = other->member;
 
 	*out = (struct broker_lane){
 		.member = side->member->number,
 		.lane = lane->number,
-		.peer = peer != NULL ? peer->number : 0,
+		.peer = peer != NULL ? peer->number : lane->peer,
+		.trust = lane->trust, .identity = lane->identity,
 		.segment = lane->segment->number,
 		.segment_size = lane->segment->size,
 		.offset = (uint64_t)lane->slot * lane->segment->slot_size,
@@ -296,17 +303,20 @@ lane_describe(const struct lane_side *side, struct broker_lane *out)
 		.has_bell = side->bell >= 0,
 		.revoked = lane->cut,
 	};
+	if (!is_sender)
+		out->groups = side->member->groups;
+	if (!is_sender && lane->pool != NULL) {
+		out->pool = lane->pool->number;
+		out->pool_size = lane->pool->size;
+	}
 	if (peer == NULL)
 		return;
 	out->trust = peer->token.trust;
 	if (token_identity(peer->client->broker->authority, &peer->token,
 	    &out->identity) != OK)
 		out->identity = 0;
-	out->groups = receiver->member->groups;
-	if (!is_sender) {
-		out->pool = peer->pool_number;
-		out->pool_size = peer->pool_size;
-	}
+	if (is_sender)
+		out->groups = peer->groups;
 }
 
 static bool
@@ -316,11 +326,10 @@ tell_lane(struct client *client, struct lane_side *side)
 		.head.kind = BROKER_EVENT_LANE,
 	};
 	struct files files = { 1, { side->lane->segment->file } };
-	struct lane_side *sender = &side->lane->side[LANE_SENDER];
 
 	lane_describe(side, &packet.lane);
 	if (packet.lane.pool_size != 0)
-		files.file[files.count++] = sender->member->pool;
+		files.file[files.count++] = side->lane->pool->file;
 	if (side->bell >= 0)
 		files.file[files.count++] = side->bell;
 	if (!packet_send(client, &packet, &files))
@@ -328,7 +337,8 @@ tell_lane(struct client *client, struct lane_side *side)
 	if (side->bell >= 0)
 		close(side->bell);
 	side->bell = -1;
-	side->state = SIDE_KNOWN;
+	side->told = true;
+	side->state = side->state == SIDE_LATE ? SIDE_GONE : SIDE_KNOWN;
 	return true;
 }
 
@@ -354,11 +364,13 @@ tell_sides(struct client *client)
 		struct lane_side *side = LIST_ENTRY(client->news.next,
 		    struct lane_side, news);
 
-		if (!(side->state == SIDE_NEW ? tell_lane : tell_gone)(client,
+		if (!(side->state == SIDE_GONE ? tell_gone : tell_lane)(client,
 		    side))
 			return;
-		list_remove(&side->news);
 		client->unread++;
+		/* One that came late has its end to be told yet. */
+		if (side->state != SIDE_GONE)
+			list_remove(&side->news);
 	}
 }
 
@@ -381,11 +393,24 @@ tell_revoked(struct client *client)
 	}
 }
 
+static bool
+holds_revocation(const struct client *client)
+{
+	const struct lane_side *first = LIST_ENTRY(client->news.next,
+	    const struct lane_side, news);
+
+	return !list_is_empty(&client->revoked) ||
+	    (!list_is_empty(&client->news) && first->state == SIDE_GONE &&
+	    first->lane->cut);
+}
+
 static void
 page_advance(struct client *client)
 {
 	uint64_t *generation = &client->page->generation;
 
+	__atomic_store_n(&client->page->held, holds_revocation(client),
+	    __ATOMIC_SEQ_CST);
 	__atomic_store_n(generation, *generation + 1, __ATOMIC_SEQ_CST);
 	syscall(SYS_futex, generation, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }

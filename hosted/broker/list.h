@@ -42,6 +42,12 @@ list_append(struct list *list, struct list *element)
 }
 
 static inline void
+list_prepend(struct list *list, struct list *element)
+{
+	list_append(list->next, element);
+}
+
+static inline void
 list_remove(struct list *element)
 {
 	element->previous->next = element->next;

@@ -4,7 +4,9 @@
  *
  * A lane goes through the states of its two sides (state.h). Neither side waits
  * for the other: a side that leaves turns the other one into "gone", and one
- * that its client was never told about leaves with it.
+ * that its client was never told about leaves with it. But a receiver is told
+ * of a lane whose sender knew it, before it is told of its end: what was sent
+ * is received first.
  */
 #include "state.h"
 
@@ -142,10 +144,23 @@ side_index(const struct lane_side *side)
 }
 
 static void
+pool_put(struct pool *pool)
+{
+	if (pool == NULL || --pool->references != 0)
+		return;
+	close(pool->file);
+	pool->account->used.bytes -= pool->size;
+	pool->broker->pool_count--;
+	account_put(pool->account);
+	free(pool);
+}
+
+static void
 lane_free(struct lane *lane)
 {
 	table_remove(&lane->broker->lanes, lane->number);
 	segment_release(lane->segment, lane->slot);
+	pool_put(lane->pool);
 	lane->account->used.lanes--;
 	account_put(lane->account);
 	free(lane);
@@ -156,7 +171,9 @@ side_hang(struct lane_side *side, enum side_state state)
 {
 	side->state = state;
 	list_remove(&side->news);
-	list_append(&side->member->client->news, &side->news);
+	/* Nothing that carries descriptors may hold a revocation back. */
+	(state == SIDE_GONE && side->lane->cut ? list_prepend : list_append)(
+	    &side->member->client->news, &side->news);
 	client_touch(side->member->client);
 }
 
@@ -168,16 +185,47 @@ bell_close(struct lane_side *side)
 	side->bell = -1;
 }
 
+/* The sender could have sent something that the receiver does not know of. */
+static bool
+may_hold_messages(const struct lane_side *side)
+{
+	const struct lane *lane = side->lane;
+
+	return side_index(side) == LANE_RECEIVER && !lane->cut &&
+	    lane->side[LANE_SENDER].told;
+}
+
 /* The other end is not there any more. */
 static void
 side_abandon(struct lane_side *side)
 {
-	if (side->state == SIDE_NEW) {
+	if (side->state == SIDE_NEW && may_hold_messages(side)) {
+		side->member->owed++;
+		side->state = SIDE_LATE;
+	} else if (side->state == SIDE_NEW) {
 		side_leave(side);
 	} else if (side->state == SIDE_KNOWN) {
 		side->member->owed++;
 		side_hang(side, SIDE_GONE);
 	}
+}
+
+/* What a receiver that comes late is told of its sender. */
+static void
+keep_sender(struct lane *lane, const struct member *sender)
+{
+	lane->peer = sender->number;
+	lane->trust = sender->token.trust;
+	if (token_identity(lane->broker->authority, &sender->token,
+	    &lane->identity) != OK)
+		lane->identity = 0;
+}
+
+static bool
+is_owed(const struct lane_side *side)
+{
+	return side->state == SIDE_LATE || side->state == SIDE_GONE ||
+	    side->state == SIDE_OWED;
 }
 
 void
@@ -188,13 +236,15 @@ side_leave(struct lane_side *side)
 
 	if (side->state == SIDE_LEFT)
 		return;
-	if (side->state == SIDE_GONE || side->state == SIDE_OWED)
-		side->member->owed--;
+	side->member->owed -= is_owed(side);
 	list_remove(&side->news);
+	client_untell(side->member->client);
 	list_remove(&side->in_member);
 	bell_close(side);
 	side->state = SIDE_LEFT;
 	side->member->channel->lanes -= side_index(side) == LANE_SENDER;
+	if (side_index(side) == LANE_SENDER)
+		keep_sender(lane, side->member);
 	side->member = NULL;
 	if (other->state == SIDE_LEFT)
 		lane_free(lane);
@@ -279,6 +329,9 @@ lane_fill(struct lane *lane, struct member *sender, struct member *receiver,
 		goto fail_bells;
 	lane->account = payer->account;
 	lane->account->references++;
+	lane->pool = sender->pool;
+	if (lane->pool != NULL)
+		lane->pool->references++;
 	return OK;
 fail_bells:
 	bell_close(&lane->side[LANE_SENDER]);
@@ -357,54 +410,63 @@ member_connect(struct member *member)
 }
 
 static status_t
+pool_fill(struct pool *pool, struct client *payer)
+{
+	status_t status = account_charge(&payer->account->used.bytes,
+	    payer->limits.bytes, pool->size);
+
+	if (status != OK)
+		return status;
+	pool->file = memory_create("bennu-pool", pool->size);
+	if (pool->file < 0) {
+		payer->account->used.bytes -= pool->size;
+		return ERR_FULL;
+	}
+	pool->broker = payer->broker;
+	pool->account = payer->account;
+	pool->account->references++;
+	pool->number = ++payer->broker->last_pool;
+	payer->broker->pool_count++;
+	return OK;
+}
+
+static status_t
 pool_make(struct member *member)
 {
-	struct client *client = member->client;
-	uint64_t size = (lane_pool_size(&member->channel->config) + 4095) &
-	    ~4095ul;
+	struct pool *pool;
 	status_t status;
 
 	if ((member->role & CHANNEL_SENDER) == 0 ||
 	    !member->channel->config.zero_copy)
 		return OK;
-	status = account_charge(&client->account->used.bytes,
-	    client->limits.bytes, size);
-	if (status != OK)
+	pool = calloc(1, sizeof(*pool));
+	if (pool == NULL)
+		return ERR_NOMEM;
+	pool->references = 1;
+	pool->size = (lane_pool_size(&member->channel->config) + 4095) &
+	    ~4095ul;
+	status = pool_fill(pool, member->client);
+	if (status != OK) {
+		free(pool);
 		return status;
-	member->pool = memory_create("bennu-pool", size);
-	if (member->pool < 0) {
-		client->account->used.bytes -= size;
-		return ERR_FULL;
 	}
-	member->pool_size = size;
-	member->pool_number = ++client->broker->last_pool;
-	client->broker->pool_count++;
+	member->pool = pool;
 	return OK;
 }
 
 status_t
 member_share_pool(struct member *member)
 {
-	if (member->pool < 0 || member->connected)
+	if (member->pool == NULL || member->connected)
 		return ERR_STATE;
 	if (member->is_revoked)
 		return ERR_RIGHT;
 	/* Again after a connect that failed, it is sealed already. */
-	if ((fcntl(member->pool, F_GET_SEALS) & F_SEAL_FUTURE_WRITE) == 0 &&
-	    fcntl(member->pool, F_ADD_SEALS,
+	if ((fcntl(member->pool->file, F_GET_SEALS) &
+	    F_SEAL_FUTURE_WRITE) == 0 && fcntl(member->pool->file, F_ADD_SEALS,
 	    F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) != 0)
 		return ERR_NOMEM;
 	return member_connect(member);
-}
-
-static void
-pool_free(struct member *member)
-{
-	if (member->pool < 0)
-		return;
-	close(member->pool);
-	member->client->account->used.bytes -= member->pool_size;
-	member->client->broker->pool_count--;
 }
 
 static status_t
@@ -445,7 +507,7 @@ member_fill(struct member *member)
 fail_statistics:
 	segment_release(member->statistics, member->statistics_slot);
 fail_pool:
-	pool_free(member);
+	pool_put(member->pool);
 fail_charge:
 	client->account->used.members--;
 	return status;
@@ -468,7 +530,7 @@ member_make(struct client *client, struct channel_entry *channel,
 		.channel = channel, .client = client, .role = join->role,
 		.groups = channel->config.type == CHANNEL_MULTICAST ?
 		    join->groups : UINT64_MAX,
-		.token = *token, .pool = -1,
+		.token = *token,
 	};
 	status = member_fill(member);
 	if (status != OK) {
@@ -496,6 +558,7 @@ member_close(struct member *member)
 	list_remove(&member->in_channel);
 	list_remove(&member->in_client);
 	list_remove(&member->revoked);
+	client_untell(member->client);
 	channel->member_count--;
 	channel->receivers -= (member->role & CHANNEL_RECEIVER) != 0;
 	if (channel->creator_member == member->number) {
@@ -504,7 +567,7 @@ member_close(struct member *member)
 	}
 	table_remove(&broker->members, member->number);
 	segment_release(member->statistics, member->statistics_slot);
-	pool_free(member);
+	pool_put(member->pool);
 	member->client->account->used.members--;
 	free(member);
 	entry_put(broker, channel);
@@ -522,7 +585,7 @@ member_revoke(struct member *member)
 		struct lane *lane = side->lane;
 
 		lane->cut = true;
-		if (side->state == SIDE_NEW)
+		if (side->state == SIDE_NEW || side->state == SIDE_LATE)
 			side_leave(side);
 		else
 			side_abandon(&lane->side[!side_index(side)]);

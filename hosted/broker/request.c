@@ -106,7 +106,7 @@ describe_member(const struct request *request, const struct member *member,
 		.member = member->number,
 		.channel = member->channel->number,
 		.trust = member->token.trust, .rights = rights,
-		.pool_size = member->pool_size,
+		.pool_size = member->pool == NULL ? 0 : member->pool->size,
 		.segment = segment->number, .segment_size = segment->size,
 		.offset = (uint64_t)member->statistics_slot * STATISTICS_PAGE,
 		.token = member->token,
@@ -115,8 +115,9 @@ describe_member(const struct request *request, const struct member *member,
 	    &joined->identity);
 	broker_config_write(&member->channel->config, &joined->config);
 	client->answer_file[client->answer_files++] = segment->file;
-	if (member->pool >= 0)
-		client->answer_file[client->answer_files++] = member->pool;
+	if (member->pool != NULL)
+		client->answer_file[client->answer_files++] =
+		    member->pool->file;
 }
 
 static status_t
@@ -144,7 +145,7 @@ join(struct request *request, struct channel_entry *channel,
 	if (is_creator)
 		channel->creator_member = member->number;
 	/* With a pool it is shown to others when that cannot be changed. */
-	if (member->pool < 0)
+	if (member->pool == NULL)
 		status = member_connect(member);
 	if (status != OK) {
 		member_close(member);

@@ -77,7 +77,7 @@ struct client {
 	int	 page_file;		/* until HELLO */
 	int	 watched_file;		/* until its answer is sent; -1 */
 	struct list members;
-	struct list news;		/* sides to be told about */
+	struct list news;		/* sides to be told about; cut first */
 	struct list revoked;		/* members to be told about */
 	uint32_t unread;		/* events sent, not acknowledged */
 	bool	 greeted, is_dead, can_write;
@@ -107,6 +107,15 @@ struct channel_entry {
 
 struct segment;
 
+/* Buffers of a sender; its lanes hold it, too: others may still read them. */
+struct pool {
+	struct broker *broker;
+	struct account *account;	/* who pays */
+	int	 file;
+	uint64_t number, size;
+	uint32_t references;
+};
+
 struct member {
 	struct list in_channel, in_client, revoked;
 	uint64_t number;
@@ -119,8 +128,7 @@ struct member {
 	uint32_t owed;		/* sides whose other end is gone */
 	bool	 connected;	/* others know it */
 	bool	 is_revoked;
-	int	 pool;		/* file, -1: none */
-	uint64_t pool_number, pool_size;
+	struct pool *pool;	/* NULL: none */
 	struct segment *statistics;
 	uint32_t statistics_slot;
 	uint32_t edge_count;
@@ -129,6 +137,7 @@ struct member {
 
 enum side_state {
 	SIDE_NEW,	/* to be told that the lane is there */
+	SIDE_LATE,	/* the same, then that the other end is gone */
 	SIDE_KNOWN,	/* the client may have it mapped */
 	SIDE_GONE,	/* to be told that the other end is gone */
 	SIDE_OWED,	/* was told; has not left yet */
@@ -143,6 +152,7 @@ struct lane_side {
 	struct lane *lane;
 	struct member *member;	/* NULL: left */
 	enum side_state state;
+	bool	 told;		/* the client could use the lane */
 	int	 bell;		/* -1: none, or given */
 };
 
@@ -154,6 +164,9 @@ struct lane {
 	struct segment *segment;
 	uint32_t slot;
 	struct account *account;	/* who pays */
+	struct pool *pool;		/* of the sender; NULL: none */
+	uint64_t peer, identity;	/* the sender, when it left */
+	uint32_t trust;
 	bool	 cut;	/* because the other end was revoked */
 };
 
@@ -245,6 +258,8 @@ void client_kill(struct client *client);	/* freed by clients_bury */
 void clients_bury(struct broker *broker);
 /* Something is to be told to the client. */
 void client_touch(struct client *client);
+/* The client has not to be told any more what may have been held back. */
+void client_untell(struct client *client);
 /* Tells what there is to tell, then advances and wakes the pages. */
 void clients_tell(struct broker *broker);
 /* Sends the answer now or, if the socket is full, later. */

@@ -183,25 +183,55 @@ next_event(struct hosted_member *member, struct channel_event *out_event)
 	return ERR_EMPTY;
 }
 
+/* What another thread read for this member, then what is there to be read. */
+static status_t
+look(struct hosted_member *member, struct channel_event *out_event)
+{
+	struct hosted *hosted = member->hosted;
+	status_t status;
+
+	pthread_mutex_lock(&hosted->lock);
+	status = next_event(member, out_event);
+	if (status == ERR_EMPTY) {
+		link_drain(hosted);
+		status = next_event(member, out_event);
+		if (status == ERR_EMPTY && hosted->is_cut)
+			status = ERR_GONE;
+	}
+	pthread_mutex_unlock(&hosted->lock);
+	return status;
+}
+
+/*
+ * Whoever hears that there is no more event acts on what it knows. So it has to
+ * wait while revocations are held back; what was read lets the broker go on.
+ */
 status_t
 hosted_next_event(struct channel_domain *domain,
     struct channel_member *member, struct channel_event *out_event)
 {
 	struct hosted *hosted = hosted_of(domain);
 	struct hosted_member *own = member->port_data;
-	/* Before looking: what comes behind it changes it again. */
-	uint64_t generation = __atomic_load_n(&hosted->page->generation,
-	    __ATOMIC_ACQUIRE);
+	uint64_t generation;
 	status_t status;
 
-	pthread_mutex_lock(&hosted->lock);
-	if (own->events.first == NULL)
-		link_drain(hosted);
-	status = next_event(own, out_event);
-	pthread_mutex_unlock(&hosted->lock);
-	if (status == ERR_EMPTY)
+	for (;;) {
+		/* Before looking: what comes behind it changes it again. */
+		generation = __atomic_load_n(&hosted->page->generation,
+		    __ATOMIC_ACQUIRE);
+		bool held = __atomic_load_n(&hosted->page->held,
+		    __ATOMIC_ACQUIRE) != 0;
+
+		status = look(own, out_event);
+		if (status != ERR_EMPTY || !held ||
+		    hosted->process != getpid())
+			break;
+		wait_broker(hosted, generation);
+	}
+	/* Without a broker nothing is to come. */
+	if (status != OK)
 		own->seen = generation;
-	return status;
+	return status == OK ? OK : ERR_EMPTY;
 }
 
 void

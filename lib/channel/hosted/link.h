@@ -134,6 +134,8 @@ void hosted_quiet(struct channel_domain *domain,
     struct channel_member *member);
 uint64_t hosted_now_ns(struct channel_domain *domain);
 bool wait_has_waitv(void);
+/* For the broker to go on behind this generation; may return before. */
+void wait_broker(const struct hosted *hosted, uint64_t generation);
 void wait_add_bell(struct hosted_member *member, int bell);
 void wait_remove_bell(struct hosted_member *member, int bell);
 

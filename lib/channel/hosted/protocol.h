@@ -152,6 +152,13 @@ struct broker_packet {
 /* Shared with the process, written by the broker only. */
 struct broker_page {
 	uint64_t generation;	/* its low half is a futex word */
+	/*
+	 * 1: revocations are not sent yet, because the process has not read
+	 * what came before them. Set before the generation advances for them,
+	 * cleared behind the last one; the generation advances then, too.
+	 */
+	uint32_t held;
+	uint32_t zero;
 };
 
 /* The whole packet's length, 0 for a kind that does not exist. */

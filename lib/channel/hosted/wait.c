@@ -77,6 +77,16 @@ wait_all(struct hosted_member *member, uint32_t *const *words, uint32_t count,
 	return result >= 0 || errno != ETIMEDOUT;
 }
 
+/* A broker that died wakes nobody: its caller looks after a while. */
+void
+wait_broker(const struct hosted *hosted, uint64_t generation)
+{
+	struct timespec slice = time_of(SLICE_NS);
+
+	syscall(SYS_futex, &hosted->page->generation, FUTEX_WAIT,
+	    (uint32_t)generation, &slice, NULL, 0);
+}
+
 /* Linux before 5.16: one word, and a look at the others now and then. */
 static bool
 wait_one(uint32_t *word, uint64_t deadline_ns)
