@@ -17,9 +17,9 @@ from mkarchive import ROOT
 
 README = os.path.join(ROOT, "lib", "channel", "README.md")
 BUILD = os.path.join(ROOT, "build", "host-asan", "lib")
-LIBRARIES = ("channel/libchannel.a", "wire/liblite.a", "capnp/libcapnp.a",
-             "ring/libring.a", "token/libtoken.a", "pool/libpool.a",
-             "base/libbase.a")
+LIBRARIES = ("channel/libchannel.a", "channel/libchannel_graph.a",
+             "wire/liblite.a", "capnp/libcapnp.a", "ring/libring.a",
+             "token/libtoken.a", "pool/libpool.a", "base/libbase.a")
 FLAGS = ["-std=c17", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror",
          "-I.", "-D_GNU_SOURCE", "-DBENNU_HOSTED"]
 EXAMPLE = re.compile(r"^```c\n(.*?)^```$", re.M | re.S)

@@ -371,6 +371,10 @@ status_t channel_show(struct channel *channel, uint64_t deadline_ns);
 /* Gives back what is shown. */
 void channel_done(struct channel *channel);
 
+/* view.c: peek, but nobody gets the message in hand. */
+status_t channel_look(struct channel *channel, struct channel_view *out_view,
+    uint64_t deadline_ns);
+
 /* hand.c */
 /* The message of this end is in the hand of the calling thread from here on. */
 void channel_hold(struct channel *channel);

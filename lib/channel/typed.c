@@ -162,7 +162,7 @@ static status_t
 show(const struct channel_type_info *type, struct channel_typed *typed,
     uint64_t deadline_ns, void *value)
 {
-	status_t status = channel_peek(typed->channel, &typed->view,
+	status_t status = channel_look(typed->channel, &typed->view,
 	    deadline_ns);
 
 	if (status != OK)

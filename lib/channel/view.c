@@ -218,7 +218,7 @@ channel_cancel(struct channel *channel, const struct channel_view *view)
 }
 
 status_t
-channel_peek(struct channel *channel, struct channel_view *out_view,
+channel_look(struct channel *channel, struct channel_view *out_view,
     uint64_t deadline_ns)
 {
 	const struct channel_shown *shown = &channel->shown;
@@ -229,7 +229,6 @@ channel_peek(struct channel *channel, struct channel_view *out_view,
 	if (status != OK)
 		return status;
 	channel_set_fast(channel);
-	channel_hold(channel);
 	*out_view = (struct channel_view){
 		.data = shown->data + shown->taken,
 		.length = shown->length - shown->taken,
@@ -240,6 +239,17 @@ channel_peek(struct channel *channel, struct channel_view *out_view,
 		.identity = shown->lane->place.identity,
 	};
 	return OK;
+}
+
+status_t
+channel_peek(struct channel *channel, struct channel_view *out_view,
+    uint64_t deadline_ns)
+{
+	status_t status = channel_look(channel, out_view, deadline_ns);
+
+	if (status == OK)
+		channel_hold(channel);
+	return status;
 }
 
 status_t
