@@ -18,7 +18,8 @@ include(GNUInstallDirs)
 # --- The libraries -----------------------------------------------------------
 
 # Those of lib/ that libbennu-ipc is made of.
-set(PACKAGE_PARTS base pool ring token capnp lite channel channel_hosted)
+set(PACKAGE_PARTS base pool ring token capnp lite channel_graph channel
+	channel_hosted)
 set(package_objects)
 foreach(part IN LISTS PACKAGE_PARTS)
 	if(NOT TARGET ${part})
