@@ -38,7 +38,7 @@ FUZZ_SECONDS = {"full": 3, "nightly": 120}
 ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 1000, "full": 100000, "nightly": 1000000}
 # Wrong messages for a reader, and as many for a builder: (number, seconds).
-WRONG_MESSAGES = {"full": (200000, 900), "nightly": (50000000, 14400)}
+WRONG_MESSAGES = {"full": (60000, 900), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 
