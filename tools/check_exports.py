@@ -32,16 +32,21 @@ def headers():
     return tree.read_text(HEADERS).split()
 
 
-def declared(header):
-    """Names of the functions that the header itself declares."""
+def prototypes(header):
+    """What gcc finds declared by a header, and by all that it includes."""
     with tempfile.NamedTemporaryFile("r", suffix=".aux") as output:
         subprocess.run(
             ["gcc", "-std=c17", "-I.", "-DBENNU_HOSTED", "-fsyntax-only",
              "-aux-info", output.name, "-x", "c", header],
             cwd=ROOT, check=True, stdin=subprocess.DEVNULL,
             capture_output=True)
-        return {name for path, name in DECLARED.findall(output.read())
-                if path == header}
+        return output.read()
+
+
+def declared(header):
+    """Names of the functions that the header itself declares."""
+    return {name for path, name in DECLARED.findall(prototypes(header))
+            if path == header}
 
 
 def all_declared():

@@ -5,12 +5,9 @@ page, whose synopsis has its types, and each page is found by its name.
 
 import os
 import re
-import subprocess
-import tempfile
 
 import check_exports
 import tree
-from mkarchive import ROOT
 
 # The letter before the end of the comment: C a declaration, F a definition.
 PROTOTYPE = re.compile(r"^/\* (?:\./)?(\S+):\d+:\w(\w) \*/ "
@@ -33,13 +30,7 @@ def prototype(result, name, types, have_names=True):
 
 def prototypes(header):
     """{name: prototype} of what the header declares itself."""
-    with tempfile.NamedTemporaryFile("r", suffix=".aux") as output:
-        subprocess.run(
-            ["gcc", "-std=c17", "-I.", "-DBENNU_HOSTED", "-fsyntax-only",
-             "-aux-info", output.name, "-x", "c", header],
-            cwd=ROOT, check=True, stdin=subprocess.DEVNULL,
-            capture_output=True)
-        found = PROTOTYPE.findall(output.read())
+    found = PROTOTYPE.findall(check_exports.prototypes(header))
     return {name: prototype(result, name, types.split(", "), kind == "F")
             for path, kind, result, name, types in found if path == header}
 

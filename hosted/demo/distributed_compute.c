@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* demo-distributed-compute: docs/man/demo-distributed-compute.1. */
 #include "crew.h"
+#include "number.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,17 +29,6 @@ usage(FILE *out)
 }
 
 static bool
-read_number(const char *text, uint64_t limit, uint64_t *out_number)
-{
-	char *end;
-
-	errno = 0;
-	*out_number = strtoul(text, &end, 10);
-	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 &&
-	    *out_number <= limit;
-}
-
-static bool
 read_kind(const char *text, int *out_kind)
 {
 	*out_kind = -1;
@@ -59,17 +48,17 @@ set(struct settings *settings, int option, const char *text)
 
 	switch (option) {
 	case 'w':
-		fine = read_number(text, FARM_WORKERS_MAX, &number);
+		fine = number_read(text, 0, FARM_WORKERS_MAX, &number);
 		settings->plan.workers = (unsigned)number;
 		return fine && number > 0;
 	case 'k':
-		fine = read_number(text, KILLS_MAX, &number);
+		fine = number_read(text, 0, KILLS_MAX, &number);
 		settings->plan.kills = (unsigned)number;
 		return fine;
 	case 's':
-		return read_number(text, ~0ul, &settings->size);
+		return number_read(text, 0, ~0ul, &settings->size);
 	case 'r':
-		return read_number(text, ~0ul, &settings->plan.seed);
+		return number_read(text, 0, ~0ul, &settings->plan.seed);
 	case 'b':
 		settings->broker = text;
 		return true;

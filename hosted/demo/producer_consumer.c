@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* demo-producer-consumer: docs/man/demo-producer-consumer.1. */
+#include "number.h"
 #include "traffic.h"
 
-#include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -63,17 +63,6 @@ interrupt(int number)
 }
 
 static bool
-read_number(const char *text, uint64_t limit, uint64_t *out_number)
-{
-	char *end;
-
-	errno = 0;
-	*out_number = strtoul(text, &end, 10);
-	return *text >= '0' && *text <= '9' && *end == '\0' && errno == 0 &&
-	    *out_number > 0 && *out_number <= limit;
-}
-
-static bool
 read_serializer(const char *text, enum channel_serializer *out_serializer)
 {
 	for (size_t i = 0; i < SERIALIZERS; i++)
@@ -93,14 +82,14 @@ set(struct settings *settings, int option, const char *text)
 	switch (option) {
 	case 'p':
 	case 'c':
-		fine = read_number(text, TRAFFIC_MEMBERS_MAX, &number);
+		fine = number_read(text, 1, TRAFFIC_MEMBERS_MAX, &number);
 		*(option == 'p' ? &settings->producers
 		    : &settings->consumers) = (unsigned)number;
 		return fine;
 	case 'n':
-		return read_number(text, ~0ul, &settings->count);
+		return number_read(text, 1, ~0ul, &settings->count);
 	case 's':
-		fine = read_number(text, 1000000, &number);
+		fine = number_read(text, 1, 1000000, &number);
 		settings->seconds = (unsigned)number;
 		return fine;
 	case 'S':

@@ -78,7 +78,10 @@ struct service {
 	void (*notified)(void *root, uint64_t bits);
 	/* A kernel event (EVENT_PEER_GONE, EVENT_DEATH), in a transaction. */
 	void (*event)(void *root, uint64_t kind, uint64_t badge);
-	/* A parked call was cancelled: answer it (service_answer), in a tx. */
+	/*
+	 * A parked call was cancelled: answer it (service_answer), in a tx. Who
+	 * parks none needs none.
+	 */
 	void (*cancel)(void *root, struct parked_call id);
 	/* Called outside transactions before the loop blocks; may be NULL. */
 	void (*idle)(void *root);

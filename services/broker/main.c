@@ -184,14 +184,6 @@ handle(void *memory, struct service_call *call)
 	return channels_dispatch(&broker_of_sessions, &context, call);
 }
 
-/* No request is ever parked. */
-static void
-cancel(void *root, struct parked_call id)
-{
-	(void)root;
-	service_answer_error(id, ERR_CANCELLED);
-}
-
 static const struct service broker_service = {
 	.name = "broker",
 	.layout_version = LAYOUT,
@@ -203,7 +195,6 @@ static const struct service broker_service = {
 	.handle = handle,
 	.notified = notified,
 	.event = event,
-	.cancel = cancel,
 };
 
 int main(void);

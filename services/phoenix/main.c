@@ -171,14 +171,6 @@ event(void *root, uint64_t kind, uint64_t badge)
 	place_next_group_if_up(phoenix);
 }
 
-/* No request is ever parked. */
-static void
-cancel(void *root, struct parked_call id)
-{
-	(void)root;
-	service_answer_error(id, ERR_CANCELLED);
-}
-
 static void
 idle(void *root)
 {
@@ -197,7 +189,6 @@ static const struct service phoenix_service = {
 	.handle = handle,
 	.notified = notified,
 	.event = event,
-	.cancel = cancel,
 	.idle = idle,
 };
 

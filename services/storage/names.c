@@ -4,14 +4,14 @@
 
 #include <idl/file.h>
 
-static char paths[2][STORAGE_PATH_MAX];
+static char path_text[2][STORAGE_PATH_MAX];
 
 /* Each of the two in a buffer of its own. */
 static unsigned
 take_path(const struct service_call *call, const struct wire_bytes *from,
     unsigned buffer, struct storage_path *out_path)
 {
-	status_t status = wire_text(call, from, paths[buffer],
+	status_t status = wire_text(call, from, path_text[buffer],
 	    &out_path->text);
 
 	out_path->length = from->length;
@@ -130,17 +130,35 @@ second_base(const struct storage_context *context, cap_t take_cap,
 	return 0;
 }
 
+/* Two paths of a request, each below a base. */
+struct two_paths {
+	const struct wire_bytes *old, *new;
+	cap_t	 new_base;
+};
+
+static unsigned
+take_places(const struct storage_context *context,
+    const struct service_call *call, const struct two_paths *paths,
+    struct storage_place *out_from, struct storage_place *out_to)
+{
+	unsigned error = second_base(context, paths->new_base, &out_to->base);
+
+	out_from->base = context->self;
+	if (error == 0)
+		error = take_path(call, paths->old, 0, &out_from->path);
+	if (error == 0)
+		error = take_path(call, paths->new, 1, &out_to->path);
+	return error;
+}
+
 unsigned
 handle_rename(struct storage_context *context, struct service_call *call,
     const struct storage_rename_at_args *in)
 {
-	struct storage_place from = { .base = context->self }, to;
-	unsigned error = second_base(context, in->new_base, &to.base);
+	const struct two_paths paths = { &in->old, &in->new, in->new_base };
+	struct storage_place from, to;
+	unsigned error = take_places(context, call, &paths, &from, &to);
 
-	if (error == 0)
-		error = take_path(call, &in->old, 0, &from.path);
-	if (error == 0)
-		error = take_path(call, &in->new, 1, &to.path);
 	return error != 0 ? error : storage_rename(context->storage, from, to,
 	    in->flags);
 }
@@ -149,13 +167,10 @@ unsigned
 handle_link(struct storage_context *context, struct service_call *call,
     const struct storage_link_at_args *in)
 {
-	struct storage_place from = { .base = context->self }, to;
-	unsigned error = second_base(context, in->new_base, &to.base);
+	const struct two_paths paths = { &in->old, &in->new, in->new_base };
+	struct storage_place from, to;
+	unsigned error = take_places(context, call, &paths, &from, &to);
 
-	if (error == 0)
-		error = take_path(call, &in->old, 0, &from.path);
-	if (error == 0)
-		error = take_path(call, &in->new, 1, &to.path);
 	return error != 0 ? error : storage_link(context->storage, from, to,
 	    in->flags);
 }

@@ -133,11 +133,7 @@ has_initialisers(const struct method *method)
 		if (method->in[i].form != FORM_IN_WORDS &&
 		    method->in[i].form != FORM_LENGTH)
 			return true;
-	for (unsigned i = 0; i < method->out_count; i++)
-		if (method->out[i].form == FORM_BYTES ||
-		    method->out[i].form == FORM_STRUCT)
-			return true;
-	return false;
+	return method_has_room(method);
 }
 
 static void

@@ -267,16 +267,22 @@ model_build(void)
 }
 
 bool
-method_has_args(const struct method *method)
+method_has_room(const struct method *method)
 {
-	for (unsigned i = 0; i < method->in_count; i++)
-		if (method->in[i].form != FORM_LENGTH)
-			return true;
 	for (unsigned i = 0; i < method->out_count; i++)
 		if (method->out[i].form == FORM_BYTES ||
 		    method->out[i].form == FORM_STRUCT)
 			return true;
 	return false;
+}
+
+bool
+method_has_args(const struct method *method)
+{
+	for (unsigned i = 0; i < method->in_count; i++)
+		if (method->in[i].form != FORM_LENGTH)
+			return true;
+	return method_has_room(method);
 }
 
 static bool

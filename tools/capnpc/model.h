@@ -93,6 +93,8 @@ const struct interface *model_interface(unsigned i);
 void parameters_read(struct method *method, const struct node *in,
     const struct node *out);
 
+/* A window of the caller takes a result. */
+bool method_has_room(const struct method *method);
 /* A request has arguments, a reply has words that a caller can read. */
 bool method_has_args(const struct method *method);
 bool method_has_results(const struct method *method);

@@ -8,6 +8,8 @@
  * Without ACPI (microvm): the addresses every PC has, one I/O APIC, and as many
  * processors as CPUID tells, with consecutive ids.
  */
+#include "field.h"
+
 #include <kernel/core/log.h>
 #include <machine/machine.h>
 
@@ -16,17 +18,6 @@
 struct platform platform BOOT_BSS;
 /* Read after all others: a SLIT tells about the domains of the SRAT. */
 static const uint8_t *srat BOOT_BSS, *slit BOOT_BSS;
-
-/* Table fields are not aligned. */
-BOOT_CODE static uint64_t
-field(const uint8_t *at, unsigned size)
-{
-	uint64_t value = 0;
-
-	while (size-- > 0)
-		value = value << 8 | at[size];
-	return value;
-}
 
 BOOT_CODE static void
 madt_entry(const uint8_t *e)

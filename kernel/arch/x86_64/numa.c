@@ -13,6 +13,7 @@
  */
 #include "numa.h"
 
+#include "field.h"
 #include "machine/section.h"
 
 #define SRAT_HEADER	48u
@@ -25,17 +26,6 @@
 #define LENGTH_APIC	16u
 #define LENGTH_MEMORY	40u
 #define LENGTH_X2APIC	24u
-
-/* Table fields are not aligned. */
-BOOT_CODE static uint64_t
-field(const uint8_t *at, unsigned size)
-{
-	uint64_t value = 0;
-
-	while (size-- > 0)
-		value = value << 8 | at[size];
-	return value;
-}
 
 BOOT_CODE static bool
 sum_is_right(const uint8_t *table, uint32_t size)
