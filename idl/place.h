@@ -6,6 +6,7 @@
 #pragma once
 
 #include <abi/object.h>
+#include <idl/fault.h>
 #include <stdint.h>
 
 /* Well-known slots of a place's table; same in every incarnation. */
@@ -23,12 +24,14 @@
 #define PLACE_INFO		0x20000000ul	/* struct place_info, read only */
 #define PLACE_UTCB		0x20001000ul
 #define PLACE_CLOCK_PAGE	0x20002000ul	/* struct clock_page, read only */
-#define PLACE_TRACE		0x20003000ul	/* struct trace_page (idl/trace.h) */
+#define PLACE_TRACE		0x20003000ul	/* struct trace_page, TRACE_SIZE bytes */
 #define PLACE_STACK_TOP		0x30000000ul
 #define PLACE_ARENA_BASE	0x100000000ul
 #define PLACE_HEAP_BASE		0x200000000ul	/* free for mappings of the service */
 
 #define PLACE_ARENA_PKEY	1u		/* protection key of arena pages */
+
+#define PLACE_POISON_MAX	8u
 
 /* Filled by phoenix before the first instruction of an incarnation. */
 struct place_info {
@@ -39,6 +42,13 @@ struct place_info {
 	cap_t	 thread;	/* main thread, of this incarnation */
 	uint64_t arena_size;	/* bytes, 0 = none */
 	uint64_t cpu_features;	/* CPU_FEATURE_* */
-	uint64_t cold;		/* 1: the arena was reset, sessions are stale */
+	uint64_t cold;		/* cold starts so far: epoch of sessions */
 	uint8_t	 seed[32];	/* fresh per incarnation */
+	/*
+	 * Order numbers of calls that killed incarnations in the same way: to
+	 * be answered with an error, without a look at what they ask.
+	 */
+	uint64_t poison_count;
+	uint64_t poison_order[PLACE_POISON_MAX];
+	struct fault fault;	/* by the injector, at any time */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trace of a service: the last events of its loop, in a page of its place.
+ * Trace of a service: the last events of its loop, in memory of its place.
  *
- * The service writes, phoenix reads: for the report of a death and for
- * `ctl trace` and `ctl stats`. The page outlives the incarnation. Nothing rests
+ * The service writes, phoenix reads: for the report of a death, for heartbeats,
+ * for `ctl trace` and `ctl stats`. The memory outlives the incarnation. Nothing rests
  * on it: a service that is out of its mind may write anything here, so readers
  * check every number. One writer; an event that is being written while it is
  * read may show parts of two.
@@ -12,7 +12,8 @@
 
 #include <stdint.h>
 
-#define TRACE_EVENTS	64u		/* a power of two */
+#define TRACE_EVENTS	1024u		/* a power of two */
+#define TRACE_SIZE	0x10000ul	/* bytes, whole pages */
 
 /* Kinds. */
 #define TRACE_NONE	0u
@@ -37,8 +38,15 @@ struct trace_event {
 struct trace_page {
 	uint64_t next;			/* events ever written */
 	uint64_t calls, refused, parked, notified;	/* since boot */
-	uint64_t reserved[3];
+	uint64_t answered;		/* calls and parked calls, since boot */
+	uint64_t beat;			/* number of the last beat answered */
+	uint64_t beat_tsc;		/* when */
+	uint64_t latency_tsc;		/* TSC ticks of all answered calls */
+	uint64_t fault_sequence;	/* last fault carried out (idl/fault.h) */
+	uint64_t fault_hits;
+	uint64_t fault_tsc;
+	uint64_t reserved[4];
 	struct trace_event event[TRACE_EVENTS];
 };
 
-_Static_assert(sizeof(struct trace_page) <= 4096, "one page");
+_Static_assert(sizeof(struct trace_page) <= TRACE_SIZE, "fits its memory");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <lib/place/place.h>
 
+#include <idl/trace.h>
 #include <lib/base/string.h>
 #include <lib/elf/elf.h>
 
@@ -87,7 +88,7 @@ place_parts_create(struct place_parts *parts)
 		    PAGE_SIZE, MEMORY_CONTIGUOUS, &parts->info);
 	if (status == OK)
 		status = sys_object_create(OBJ_MEMORY, parts->container,
-		    PAGE_SIZE, MEMORY_CONTIGUOUS, &parts->trace);
+		    TRACE_SIZE, MEMORY_CONTIGUOUS, &parts->trace);
 	return status;
 }
 
@@ -130,7 +131,7 @@ map_parts(const struct place_parts *parts, cap_t vspace)
 		    MAP_READ);
 	if (status == OK)
 		status = sys_map(vspace, PLACE_TRACE, parts->trace, 0,
-		    PAGE_SIZE, MAP_READ | MAP_WRITE);
+		    TRACE_SIZE, MAP_READ | MAP_WRITE);
 	if (status == OK)
 		status = sys_map(vspace, PLACE_CLOCK_PAGE, parts->clock, 0,
 		    PAGE_SIZE, MAP_READ);

@@ -125,10 +125,10 @@ const struct trace_page *
 report_trace(const struct phoenix *phoenix, const struct place *place)
 {
 	uint64_t index = place_index(phoenix, place);
-	uint64_t address = TRACE_VIEW + index * PAGE_SIZE;
+	uint64_t address = TRACE_VIEW + index * TRACE_SIZE;
 
 	return view(&trace_mapped[index], address, place->parts.trace,
-	    PAGE_SIZE) ? (const struct trace_page *)address : NULL;
+	    TRACE_SIZE) ? (const struct trace_page *)address : NULL;
 }
 
 /* Services keep frame pointers: each points at the next and a return address. */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Faults that a service carries out itself, for `./bennu chaos`.
+ *
+ * The injector writes struct fault into the info page of a place, kind last;
+ * the service can only read it. When the service passes the point for the
+ * countdown-th time since that kind was armed (sequence), it counts a hit in
+ * its trace page and does what the kind says, once.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define FAULT_NONE		0u
+#define FAULT_EXCEPTION		1u	/* invalid instruction */
+#define FAULT_HANG		2u	/* waits for what never comes */
+#define FAULT_LOOP		3u	/* computes without end */
+#define FAULT_PANIC		4u
+#define FAULT_LEAK		5u	/* takes memory until there is none */
+#define FAULT_STRAY_OUTSIDE	6u	/* writes where nothing is mapped */
+#define FAULT_STRAY_ARENA	7u	/* writes the arena outside a transaction */
+#define FAULT_BAD_CAP		8u	/* invokes a handle it never had */
+#define FAULT_BAD_REPLY		9u	/* the words of the answer are noise */
+#define FAULT_SLOW		10u	/* argument ns for each request from now */
+#define FAULT_KINDS		11u
+
+/* Points; service_crash_point of the same name. */
+#define FAULT_AT_RECEIVED	1u	/* a call, before its transaction */
+#define FAULT_AT_HANDLED	2u	/* prepared, before the commit */
+#define FAULT_AT_COMMITTED	3u	/* before the effects */
+#define FAULT_AT_EFFECT		4u	/* after one of them */
+#define FAULT_AT_ANSWER		5u	/* after an answer to a parked call */
+#define FAULT_AT_RESUME		6u	/* of the next incarnation */
+#define FAULT_AT_BEAT		7u
+#define FAULT_POINTS		8u
+
+struct fault {
+	uint32_t sequence;	/* of arming; another one arms again */
+	uint32_t kind;		/* FAULT_* */
+	uint32_t point;		/* FAULT_AT_* */
+	uint32_t countdown;	/* from 1 */
+	uint64_t argument;	/* random bits, or ns */
+};
