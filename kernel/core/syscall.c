@@ -296,32 +296,51 @@ call_thread_setup(struct thread *thread, void *object)
 	return thread_setup(object, table, vspace, utcb, death, &setup);
 }
 
-/* Registers may be read and written only while the thread cannot run. */
+/*
+ * Registers may be read and written only while the thread cannot run: one that
+ * waits for a CPU is taken off its queue meanwhile, which looks like a thread
+ * that was not started. Nobody starts or kills it, because that takes the lock.
+ */
+static bool
+hold_still(struct thread *target)
+{
+	lock_acquire(&target->lock);
+	return sched_dequeue(target);
+}
+
+static void
+let_go(struct thread *target, bool was_ready)
+{
+	if (was_ready)
+		thread_make_ready(target);
+	lock_release(&target->lock);
+}
+
 static bool
 registers_at_rest(const struct thread *target)
 {
 	uint32_t state = __atomic_load_n(&target->state, __ATOMIC_ACQUIRE);
 
 	return target->table != NULL && state != THREAD_RUNNING &&
-	    state != THREAD_READY && target->on_cpu == NULL;
+	    state != THREAD_READY &&
+	    __atomic_load_n(&target->on_cpu, __ATOMIC_ACQUIRE) == NULL;
 }
 
 static status_t
 call_thread_write(struct thread *thread, void *object)
 {
 	struct thread *target = object;
+	bool was_ready = hold_still(target);
 	status_t status = ERR_STATE;
 
 	/* It must not start before the registers are made safe. */
-	lock_acquire(&target->lock);
-	if (target->state == THREAD_STOPPED && target->table != NULL) {
+	if (target->state == THREAD_STOPPED && registers_at_rest(target)) {
 		memcpy(&target->frame, thread->utcb->data,
 		    sizeof(target->frame));
-		target->arch.frame_full = 1;
 		arch_frame_sanitize(target);
 		status = OK;
 	}
-	lock_release(&target->lock);
+	let_go(target, was_ready);
 	return status;
 }
 
@@ -329,12 +348,17 @@ static status_t
 call_thread_read(struct thread *thread, void *object)
 {
 	struct thread *target = object;
+	bool was_ready = hold_still(target);
+	status_t status = ERR_STATE;
 
-	if (!registers_at_rest(target))
-		return ERR_STATE;
-	arch_thread_get_bases(target);
-	memcpy(thread->utcb->data, &target->frame, sizeof(target->frame));
-	return OK;
+	if (registers_at_rest(target)) {
+		arch_thread_get_bases(target);
+		memcpy(thread->utcb->data, &target->frame,
+		    sizeof(target->frame));
+		status = OK;
+	}
+	let_go(target, was_ready);
+	return status;
 }
 
 static status_t
