@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		2u
+#define LAYOUT		3u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -60,6 +60,8 @@ start(void *root)
 		status = create_timer(BIT_CHAOS, &phoenix->chaos_timer);
 	if (status == OK)
 		status = create_timer(BIT_REPORT, &phoenix->report_timer);
+	if (status == OK)
+		status = create_timer(BIT_SPARE, &phoenix->spare_timer);
 	if (status != OK)
 		return status;
 	create_places(phoenix);
@@ -78,7 +80,7 @@ resume(void *root, bool first)
 		runtime_arm(value);
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
-		    BIT_RESTART | BIT_CHAOS | BIT_CHECK);
+		    BIT_RESTART | BIT_CHAOS | BIT_CHECK | BIT_SPARE);
 }
 
 static unsigned
@@ -114,8 +116,8 @@ handle_option(struct phoenix_context *context, struct service_call *call,
 static unsigned
 handle_report(struct phoenix_context *context, struct service_call *call)
 {
-	(void)context, (void)call;
-	report_system();
+	(void)call;
+	report_system(context->phoenix);
 	return OK;
 }
 
@@ -156,7 +158,9 @@ notified(void *root, uint64_t bits)
 	if ((bits & BIT_CHAOS) != 0)
 		chaos_due(phoenix);
 	if ((bits & BIT_REPORT) != 0)
-		report_details(phoenix);
+		report_due(phoenix);
+	if ((bits & BIT_SPARE) != 0)
+		incarnation_tidy(phoenix);
 	place_next_group_if_up(phoenix);
 }
 
@@ -174,7 +178,7 @@ event(void *root, uint64_t kind, uint64_t badge)
 static void
 idle(void *root)
 {
-	place_idle(root);
+	incarnation_start(root);
 }
 
 static const struct service phoenix_service = {

@@ -13,7 +13,7 @@
  *
  * Building an incarnation is a preparation: what an uncommitted transaction
  * made is swept with phoenix's table. Threads are started from idle(), where a
- * second start does no harm.
+ * second start does no harm. A READY place has a spare soon.
  */
 #pragma once
 
@@ -44,6 +44,7 @@
 #define BIT_CHAOS	0x2ul	/* time for the next kill */
 #define BIT_CHECK	0x4ul	/* a new incarnation of phoenix looks around */
 #define BIT_REPORT	0x8ul	/* there is time to write a report */
+#define BIT_SPARE	0x10ul	/* there is time to make a spare */
 
 /* From the manifest; constant. */
 struct manifest {
@@ -70,6 +71,8 @@ struct life {
 	uint64_t window_start_ns;
 	uint64_t due_ns;		/* DELAYED */
 	struct place_incarnation now;
+	struct place_incarnation spare;	/* of the next life; or none */
+	struct place_incarnation dead;	/* to be taken apart; or none */
 };
 
 struct place {
@@ -92,7 +95,7 @@ struct phoenix {
 	uint64_t group;			/* the last one that was started */
 	uint64_t all_ready;
 	cap_t	 users;			/* container of all programs */
-	cap_t	 restart_timer, chaos_timer, report_timer;
+	cap_t	 restart_timer, chaos_timer, report_timer, spare_timer;
 	struct chaos chaos;
 	struct place place[PLACES_MAX];
 };
@@ -111,21 +114,36 @@ bool manifest_read(const char *file, const char *text, size_t size,
 bool manifest_needs(const struct manifest *manifest, const char *name);
 bool manifest_provides(const struct manifest *manifest, const char *name);
 
-/* places.c: all but place_idle inside a transaction. */
+/* places.c. In the transaction that makes phoenix's state. */
 status_t place_create(struct phoenix *phoenix, const struct manifest *manifest);
 struct place *place_find(struct phoenix *phoenix, const char *name,
     size_t length);
-/* A new incarnation; gives the place up if that fails. */
+uint64_t place_index(const struct phoenix *phoenix, const struct place *place);
+struct place_builder place_builder(void);
+
+/*
+ * incarnation.c: all but the start inside a transaction. The next incarnation,
+ * from the spare if there is one; started by incarnation_start, outside.
+ */
+status_t incarnation_build(struct phoenix *phoenix, struct place *place);
+void incarnation_start(const struct phoenix *phoenix);
+/* Stops it and puts it aside. */
+void incarnation_retire(struct place *place);
+/* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
+void incarnation_want_spare(const struct phoenix *phoenix);
+void incarnation_tidy(struct phoenix *phoenix);
+void incarnation_tidy_all(struct phoenix *phoenix);
+
+/* life.c: inside a transaction. A new incarnation, or it is given up. */
 void place_build(struct phoenix *phoenix, struct place *place);
 void place_ready(struct phoenix *phoenix, struct place *place);
 void place_died(struct phoenix *phoenix, struct place *place);
 void place_build_due(struct phoenix *phoenix);
-/* Starts the places of the next group, and of later ones if it is empty. */
+void place_check_deaths(struct phoenix *phoenix);
+
+/* groups.c: starts the places of the next group, of later ones if it is empty. */
 void place_next_group(struct phoenix *phoenix);
 void place_next_group_if_up(struct phoenix *phoenix);
-void place_idle(struct phoenix *phoenix);
-void place_check_deaths(struct phoenix *phoenix);
-uint64_t place_index(const struct phoenix *phoenix, const struct place *place);
 
 /* chaos.c */
 void chaos_start(struct phoenix *phoenix);
@@ -147,11 +165,17 @@ unsigned handle_command(struct phoenix_context *context,
     struct service_call *call, const struct phoenix_command_args *in,
     struct phoenix_command_results *out);
 
-/* report.c: what is known of a death, before the place gets a new life. */
+/*
+ * report.c: what is known of a death, taken before the place gets a new life
+ * and written when it has one, or will have none.
+ */
 void report_death(const struct phoenix *phoenix, const struct place *place,
     const struct death_info *info);
-/* The long part, once the place runs again. */
-void report_details(const struct phoenix *phoenix);
+void report_now(const struct phoenix *phoenix, const struct place *place);
+/* It serves again: written soon. */
+void report_ready(const struct phoenix *phoenix, const struct place *place);
+/* Writes what is due by now. */
+void report_due(const struct phoenix *phoenix);
 const struct trace_page *report_trace(const struct phoenix *phoenix,
     const struct place *place);
 /* From a time stamp, by the clock page; 0 if that lies before the boot. */
@@ -161,7 +185,8 @@ const char *report_outcome(const struct trace_event *event);
 /* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */
 const char *report_request(uint64_t tag);
 const char *report_name(const struct trace_event *event);
-void report_system(void);
+/* Takes the dead apart first and makes the spares that are missing. */
+void report_system(struct phoenix *phoenix);
 status_t system_info_read(struct system_info *out_info);
 
 /* A change of phoenix's state; the arena is large enough for all of them. */

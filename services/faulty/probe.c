@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * probe: tells faulty to do wrong and checks what its callers see, by boot
+ * option faulty=NAME. It ends in a panic at the first thing that is not as it
+ * should be; otherwise the last line in the log is "NAME: as it should be".
+ */
+#include <idl/faulty_client.h>
+#include <idl/phoenix_client.h>
+#include <idl/place.h>
+#include <lib/base/string.h>
+#include <lib/service/service.h>
+#include <lib/sys/sys.h>
+
+#define ROUNDS	8u
+
+static cap_t faulty, nobody;
+
+static void
+expect(const char *what, bool holds)
+{
+	if (!holds)
+		service_panic("%s", what);
+}
+
+static void
+pause(uint64_t ns)
+{
+	sys_wait(nobody, WAIT_BITS, 0, service_now_ns() + ns, NULL, NULL);
+}
+
+static struct faulty_add_results
+add(uint64_t number)
+{
+	struct faulty_add_results results = { 0 };
+
+	expect("a call is answered", faulty_add(faulty, number, &results) == 0);
+	return results;
+}
+
+/* Each way to end, with a spare and without; the sum tells what was lost. */
+static void
+probe_deaths(void)
+{
+	uint64_t sum = add(0).sum, before = add(0).incarnation, incarnation = 0;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		sum += i;
+		expect("nothing is lost", add(i).sum == sum);
+		if (i % 2 == 0)
+			pause(20000000);
+		expect("who ends its service is answered", faulty_fail(faulty,
+		    i % 4 < 2 ? FAULTY_EXCEPTION : FAULTY_PANIC, false,
+		    &incarnation) == 0);
+		expect("each incarnation has its number",
+		    incarnation == before + i + 1);
+	}
+	expect("nothing is lost", add(0).sum == sum);
+}
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} probes[] = {
+	{ "deaths", probe_deaths },
+};
+
+int main(void);
+
+int
+main(void)
+{
+	char name[48];
+	unsigned i = 0;
+
+	expect("there is an option", service_option("faulty", name) == OK);
+	expect("there is faulty", phoenix_request(PLACE_PHOENIX, "faulty:fail",
+	    &faulty) == 0);
+	expect("there is memory", sys_object_create(OBJ_NOTIFICATION,
+	    PLACE_CONTAINER, 0, 0, &nobody) == OK);
+	while (i < sizeof(probes) / sizeof(probes[0]) &&
+	    strcmp(probes[i].name, name) != 0)
+		i++;
+	expect("the name is known", i < sizeof(probes) / sizeof(probes[0]));
+	probes[i].run();
+	service_log("%s: as it should be", name);
+	service_ready();
+	sys_exit(DEATH_EXIT, 0);
+}
