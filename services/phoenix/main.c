@@ -50,6 +50,15 @@ create_places(struct phoenix *phoenix)
 	}
 }
 
+static bool
+protection_is_off(void)
+{
+	char value[48];
+
+	return archive_option("protection", value) == OK &&
+	    strcmp(value, "none") == 0;
+}
+
 static status_t
 start(void *root)
 {
@@ -64,6 +73,7 @@ start(void *root)
 		status = create_timer(BIT_SPARE, &phoenix->spare_timer);
 	if (status != OK)
 		return status;
+	phoenix->unprotected = protection_is_off();
 	create_places(phoenix);
 	chaos_start(phoenix);
 	place_next_group(phoenix);

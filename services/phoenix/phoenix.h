@@ -94,6 +94,7 @@ struct phoenix {
 	uint64_t place_count;
 	uint64_t group;			/* the last one that was started */
 	uint64_t all_ready;
+	uint64_t unprotected;		/* option protection=none */
 	cap_t	 users;			/* container of all programs */
 	cap_t	 restart_timer, chaos_timer, report_timer, spare_timer;
 	struct chaos chaos;
