@@ -159,6 +159,14 @@ static const struct faulty_operations operations = {
 	.release = handle_release,
 };
 
+/* Where the boot option crash= ends incarnations that serve nobody. */
+static void
+resume(void *root, bool first)
+{
+	(void)root, (void)first;
+	service_crash_point("resume");
+}
+
 static service_outcome
 handle(void *root, struct service_call *call)
 {
@@ -189,6 +197,7 @@ static const struct service faulty_service = {
 	.root_size = sizeof(struct faulty_context),
 	.reply_objects = PARKED_MAX + 16,
 	.table_slots = TABLE_SLOTS,
+	.resume = resume,
 	.handle = handle,
 	.cancel = cancel,
 };

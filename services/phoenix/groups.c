@@ -10,9 +10,9 @@ group_is_up(const struct phoenix *phoenix, uint64_t group)
 {
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		const struct place *place = &phoenix->place[i];
-		if (place->manifest.group <= group &&
-		    place->life.state != PLACE_READY &&
-		    place->life.state != PLACE_GIVEN_UP)
+		uint64_t state = place_state(phoenix, place);
+		if (place->manifest.group <= group && place->life.closed == 0 &&
+		    state != SUPERVISE_READY && state != SUPERVISE_DRAINING)
 			return false;
 	}
 	return true;
@@ -21,7 +21,7 @@ group_is_up(const struct phoenix *phoenix, uint64_t group)
 static bool
 is_unborn(const struct place *place)
 {
-	return place->life.state == PLACE_STOPPED;
+	return place->life.incarnation == 0;
 }
 
 /* The lowest group that has places without an incarnation. */
@@ -52,7 +52,7 @@ place_next_group(struct phoenix *phoenix)
 		for (uint64_t i = 0; i < phoenix->place_count; i++) {
 			struct place *place = &phoenix->place[i];
 			if (is_unborn(place) && place->manifest.group == group)
-				place_build(phoenix, place);
+				place_start(phoenix, place);
 		}
 		if (!group_is_up(phoenix, group))
 			return;

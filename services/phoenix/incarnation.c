@@ -12,6 +12,8 @@
 
 #include <lib/base/string.h>
 
+_Static_assert(SUPERVISE_POISON == PLACE_POISON_MAX, "all fit the info page");
+
 #define INFO_VIEW	(PLACE_HEAP_BASE + 0x900000000ul)
 
 #define SPARE_NS	2000000ul	/* so long after READY */
@@ -38,13 +40,17 @@ info_page(const struct phoenix *phoenix, const struct place *place)
 
 /* The armed fault stays: it is the injector's. */
 static void
-fill_info(const struct phoenix *phoenix, const struct place *place,
+fill_info(struct phoenix *phoenix, const struct place *place,
     struct place_info *info)
 {
 	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
+	const struct supervised *policy = place_policy(phoenix, place);
 
 	memcpy(info->name, place->manifest.name, sizeof(info->name));
 	info->incarnation = place->life.incarnation;
+	info->cold = place->life.cold;
+	info->poison_count = policy->poison_count;
+	memcpy(info->poison_order, policy->poison, sizeof(policy->poison));
 	info->place = place_index(phoenix, place);
 	info->arena_size = place->parts.arena_size;
 	info->cpu_features = place->parts.cpu_features;
@@ -136,7 +142,6 @@ incarnation_build(struct phoenix *phoenix, struct place *place)
 	struct life *life = &place->life;
 
 	SAVE(*life);
-	life->incarnation++;
 	fill_info(phoenix, place, info);
 	status_t status = build_now(place, info);
 	if (status != OK)
@@ -150,7 +155,8 @@ incarnation_start(const struct phoenix *phoenix)
 {
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		const struct place *place = &phoenix->place[i];
-		if (thread_started[i] || place->life.state != PLACE_BUILT)
+		if (thread_started[i] ||
+		    place_state(phoenix, place) != SUPERVISE_STARTING)
 			continue;
 		/* Fails if it runs already: started by a dead incarnation. */
 		sys_invoke(SYS_THREAD_START, place->life.now.thread, 0, 0, 0, 0,
@@ -176,11 +182,13 @@ incarnation_want_spare(const struct phoenix *phoenix)
 }
 
 static bool
-wants_spare(const struct place *place)
+wants_spare(struct phoenix *phoenix, const struct place *place)
 {
-	return place->life.state == PLACE_READY &&
+	const struct supervised *policy = place_policy(phoenix, place);
+
+	return policy->state == SUPERVISE_READY &&
 	    place->life.spare.vspace == CAP_NONE &&
-	    place->manifest.restart != RESTART_NEVER;
+	    policy->policy.restart != SUPERVISE_RESTART_NEVER;
 }
 
 static status_t
@@ -212,7 +220,7 @@ tidy_one(struct phoenix *phoenix)
 			bury(place, &place->life.dead);
 			return OK;
 		}
-		if (wants_spare(place))
+		if (wants_spare(phoenix, place))
 			return make_spare(place);
 	}
 	return ERR_EMPTY;

@@ -1,84 +1,210 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What becomes of a place: start, READY, death, and what its manifest says
- * about that.
+ * The life of a place: start, READY, death, and what the policy
+ * (lib/supervise) decides about it. The policy keeps the state; here it is told
+ * what happened, and what it decides is carried out.
+ *
+ * All of it is inside a transaction, which saves what the policy may change
+ * before it is asked. A thread that is killed and a timer that is set before a
+ * phoenix dies uncommitted do no harm: the death is counted in the record, and
+ * the next incarnation asks the policy again.
  */
 #include "phoenix.h"
 
-/* Callers get ERR_GONE, now and later; the objects stay for the post-mortem. */
+#include <lib/base/string.h>
+
+#define ARENA_VIEW	(PLACE_HEAP_BASE + 0x2000000000ul)
+#define TICK_NS		1000000000ul	/* between two looks at the policy */
+#define AGAIN_NS	100000000ul	/* after a start that failed */
+#define EVENTS_AT_ONCE	4u		/* that one call of the policy notes */
+
+struct supervised *
+place_policy(struct phoenix *phoenix, const struct place *place)
+{
+	return &phoenix->supervisor.service[place_index(phoenix, place)];
+}
+
+uint64_t
+place_state(const struct phoenix *phoenix, const struct place *place)
+{
+	return phoenix->supervisor.service[
+	    place_index(phoenix, place)].state;
+}
+
+/* What one call of the policy about this place may change. */
 static void
-give_up(const struct phoenix *phoenix, struct place *place)
+save_policy(struct phoenix *phoenix, const struct place *place)
+{
+	struct supervisor *s = &phoenix->supervisor;
+
+	SAVE(s->random);
+	SAVE(s->event_count);
+	for (uint64_t i = 0; i < EVENTS_AT_ONCE; i++)
+		SAVE(s->event[(s->event_count + i) % SUPERVISE_EVENTS]);
+	SAVE(s->service[place_index(phoenix, place)]);
+}
+
+/* Callers get ERR_GONE, now and later, until somebody has it restarted. */
+static void
+close_place(const struct phoenix *phoenix, struct place *place)
 {
 	report_now(phoenix, place);
-	service_log("%s is given up after %lu deaths", place->manifest.name,
-	    place->life.deaths);
 	SAVE(place->life);
-	place->life.state = PLACE_GIVEN_UP;
+	place->life.closed = 1;
 	sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 0, 0, 0, 0, 0);
 }
 
-void
-place_build(struct phoenix *phoenix, struct place *place)
+/*
+ * Makes the arena an empty one where it is: giving its memory back and taking
+ * it again could fail.
+ */
+static void
+clear_arena(const struct place *place)
 {
-	status_t status = incarnation_build(phoenix, place);
+	cap_t vspace = service_info()->vspace, arena = place->parts.arena;
+	uint64_t size = place->parts.arena_size, page = 0;
 
-	place->life.state = PLACE_BUILT;
+	if (sys_map(vspace, ARENA_VIEW, arena, 0, size, MAP_READ |
+	    MAP_WRITE) != OK)
+		service_panic("cannot map the arena of %s",
+		    place->manifest.name);
+	for (;; page++) {
+		page = sys_invoke(SYS_MEMORY_INFO, arena, page, 0, 0, 0,
+		    0).value[3];
+		if (page >= size / PAGE_SIZE)
+			break;
+		memset((void *)(ARENA_VIEW + page * PAGE_SIZE), 0, PAGE_SIZE);
+	}
+	if (sys_unmap(vspace, ARENA_VIEW, size) != OK)
+		service_panic("cannot unmap an arena");
+}
+
+static void
+start_cold(struct place *place)
+{
+	service_log("%s: cold start, its state is lost", place->manifest.name);
+	SAVE(place->life);
+	place->life.cold++;
+	clear_arena(place);
+}
+
+static uint64_t
+answered_so_far(const struct phoenix *phoenix, const struct place *place)
+{
+	const struct trace_page *trace = report_trace(phoenix, place);
+
+	return trace != NULL ? trace->answered : 0;
+}
+
+/* For the next tick: what is due, at the latest in TICK_NS. */
+void
+place_set_timer(const struct phoenix *phoenix)
+{
+	uint64_t now = service_now_ns();
+	uint64_t due = supervise_next(&phoenix->supervisor);
+
+	if (due > now + TICK_NS)
+		due = now + TICK_NS;
+	if (due < now + AGAIN_NS)
+		due = now + AGAIN_NS;
+	sys_invoke(SYS_TIMER_SET, phoenix->policy_timer, due, 0, 0, 0, 0);
+}
+
+void
+place_start(struct phoenix *phoenix, struct place *place)
+{
+	uint64_t now = service_now_ns();
+
+	save_policy(phoenix, place);
+	SAVE(place->life);
+	supervise_started(&phoenix->supervisor, place_index(phoenix, place),
+	    now);
+	place->life.incarnation = place_policy(phoenix, place)->incarnation;
+	place->life.answered = answered_so_far(phoenix, place);
+	if (place->life.closed != 0)
+		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
+	place->life.closed = 0;
+	status_t status = incarnation_build(phoenix, place);
 	if (status == OK)
 		return;
 	service_log("%s: no new incarnation: status %lu",
 	    place->manifest.name, status);
-	give_up(phoenix, place);
+	struct supervise_decision decision = supervise_start_failed(
+	    &phoenix->supervisor, place_index(phoenix, place), now);
+	/* Not at once: what is missing will not be there yet. */
+	if (decision.action == SUPERVISE_DO_START)
+		place_set_timer(phoenix);
+	else
+		place_carry_out(phoenix, place, &decision);
 }
 
-/*
- * Counts a death in the window. Returns the delay before the next start:
- * none for the first death, growing after that.
- */
-static uint64_t
-count_death(struct place *place, uint64_t now)
+static void
+restart_dependents(struct phoenix *phoenix, const struct place *place)
 {
-	const struct manifest *m = &place->manifest;
-	struct life *life = &place->life;
+	uint64_t dependents = supervise_dependents(&phoenix->supervisor,
+	    place_index(phoenix, place));
 
-	if (life->counted == 0 || now - life->window_start_ns > m->window_ns) {
-		life->counted = 0;
-		life->window_start_ns = now;
+	for (uint64_t i = 0; i < phoenix->place_count; i++) {
+		struct place *other = &phoenix->place[i];
+		uint64_t state = place_state(phoenix, other);
+		if ((dependents >> i & 1) != 0 &&
+		    (state == SUPERVISE_STARTING || state == SUPERVISE_READY ||
+		    state == SUPERVISE_DRAINING))
+			place_restart(phoenix, other);
 	}
-	life->counted++;
-	return m->delay_ns * (life->counted - 1);
 }
 
-/* What the manifest says after this death. */
+void
+place_carry_out(struct phoenix *phoenix, struct place *place,
+    const struct supervise_decision *decision)
+{
+	switch (decision->action) {
+	case SUPERVISE_DO_START:
+		if (decision->cold)
+			start_cold(place);
+		place_start(phoenix, place);
+		if (decision->dependents)
+			restart_dependents(phoenix, place);
+		break;
+	case SUPERVISE_DO_DELAY:
+		report_now(phoenix, place);
+		place_set_timer(phoenix);
+		break;
+	case SUPERVISE_DO_GIVE_UP:
+		close_place(phoenix, place);
+		service_log("%s is given up after %lu deaths",
+		    place->manifest.name, place->life.deaths);
+		break;
+	case SUPERVISE_DO_STOP:
+		close_place(phoenix, place);
+		break;
+	case SUPERVISE_DO_KILL:
+		sys_invoke(SYS_THREAD_KILL, place->life.now.thread, 0, 0, 0, 0,
+		    0);
+		break;
+	}
+}
+
 static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
 {
-	const struct manifest *m = &place->manifest;
-	uint64_t now = service_now_ns(), delay = 0;
-	bool own_fault = info->cause != DEATH_KILLED;
-	bool failure = info->cause != DEATH_EXIT || info->code != 0;
+	const struct supervise_death death = {
+		.cause = info->cause,
+		.code = info->code,
+		.order = info->request_order,
+		.tag = info->request_tag,
+		.answered = answered_so_far(phoenix, place) -
+		    place->life.answered,
+		.commanded = info->cause == DEATH_KILLED,
+		.clean = info->cause == DEATH_EXIT && info->code == 0,
+	};
 
-	if (m->restart == RESTART_NEVER ||
-	    (m->restart == RESTART_ON_FAILURE && !failure)) {
-		give_up(phoenix, place);
-		return;
-	}
-	if (own_fault) {
-		delay = count_death(place, now);
-		if (place->life.counted > m->restarts_max) {
-			give_up(phoenix, place);
-			return;
-		}
-	}
-	if (delay == 0) {
-		place_build(phoenix, place);
-		return;
-	}
-	report_now(phoenix, place);
-	place->life.state = PLACE_DELAYED;
-	place->life.due_ns = now + delay;
-	sys_invoke(SYS_TIMER_SET, phoenix->restart_timer, now + delay, 0, 0, 0,
-	    0);
+	save_policy(phoenix, place);
+	struct supervise_decision decision = supervise_died(
+	    &phoenix->supervisor, place_index(phoenix, place), &death,
+	    service_now_ns());
+	place_carry_out(phoenix, place, &decision);
 }
 
 void
@@ -96,26 +222,50 @@ place_died(struct phoenix *phoenix, struct place *place)
 	report_death(phoenix, place, &info);
 	SAVE(place->life);
 	place->life.deaths = info.count;
+	place->life.died_ns = info.time_ns;
 	incarnation_retire(place);
-	if (place->life.state != PLACE_GIVEN_UP)
-		decide(phoenix, place, &info);
+	decide(phoenix, place, &info);
 }
 
 void
-place_build_due(struct phoenix *phoenix)
+place_restart(struct phoenix *phoenix, struct place *place)
 {
-	uint64_t now = service_now_ns(), next = DEADLINE_NEVER;
+	save_policy(phoenix, place);
+	struct supervise_decision decision = supervise_restart(
+	    &phoenix->supervisor, place_index(phoenix, place),
+	    service_now_ns());
+	place_carry_out(phoenix, place, &decision);
+}
 
+/* Is no request open? A parked one does not count: it waits for others. */
+static bool
+is_quiet(const struct phoenix *phoenix, const struct place *place)
+{
+	const struct trace_page *trace = report_trace(phoenix, place);
+	const struct trace_event *last;
+
+	if (trace == NULL || trace->next == 0)
+		return true;
+	last = &trace->event[(trace->next - 1) % TRACE_EVENTS];
+	return last->kind_outcome != (TRACE_CALL << 8 | TRACE_OPEN);
+}
+
+void
+place_tick(struct phoenix *phoenix)
+{
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		struct place *place = &phoenix->place[i];
-		if (place->life.state != PLACE_DELAYED)
+		uint64_t state = place_state(phoenix, place);
+
+		if (state == SUPERVISE_STOPPED || state == SUPERVISE_GIVEN_UP)
 			continue;
-		if (place->life.due_ns <= now)
-			place_build(phoenix, place);
-		else if (place->life.due_ns < next)
-			next = place->life.due_ns;
+		save_policy(phoenix, place);
+		struct supervise_decision decision = supervise_tick(
+		    &phoenix->supervisor, (unsigned)i,
+		    is_quiet(phoenix, place), service_now_ns());
+		place_carry_out(phoenix, place, &decision);
 	}
-	sys_invoke(SYS_TIMER_SET, phoenix->restart_timer, next, 0, 0, 0, 0);
+	place_set_timer(phoenix);
 }
 
 void
@@ -123,10 +273,15 @@ place_ready(struct phoenix *phoenix, struct place *place)
 {
 	const struct manifest *m = &place->manifest;
 
-	if (place->life.state != PLACE_BUILT)
+	if (place_state(phoenix, place) != SUPERVISE_STARTING)
 		return;
+	save_policy(phoenix, place);
+	supervise_ready(&phoenix->supervisor, place_index(phoenix, place),
+	    service_now_ns());
 	SAVE(place->life);
-	place->life.state = PLACE_READY;
+	if (place->life.died_ns != 0)
+		place->life.recovery_ns = service_now_ns() -
+		    place->life.died_ns;
 	sys_invoke(SYS_THREAD_SCHEDULE, place->life.now.thread,
 	    m->class | m->weight << 8, 0, 0, 0, 0);
 	report_ready(phoenix, place);
@@ -134,11 +289,20 @@ place_ready(struct phoenix *phoenix, struct place *place)
 	place_next_group_if_up(phoenix);
 }
 
+bool
+place_set_policy(struct phoenix *phoenix, const struct place *place,
+    const struct supervise_policy *policy)
+{
+	save_policy(phoenix, place);
+	return supervise_set_policy(&phoenix->supervisor,
+	    place_index(phoenix, place), policy);
+}
+
 /* A death whose event a dead incarnation of phoenix has taken shows here. */
 void
 place_check_deaths(struct phoenix *phoenix)
 {
 	for (uint64_t i = 0; i < phoenix->place_count; i++)
-		if (phoenix->place[i].life.state != PLACE_STOPPED)
+		if (phoenix->place[i].life.incarnation != 0)
 			place_died(phoenix, &phoenix->place[i]);
 }

@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		3u
+#define LAYOUT		4u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -63,7 +63,7 @@ static status_t
 start(void *root)
 {
 	struct phoenix *phoenix = root;
-	status_t status = create_timer(BIT_RESTART, &phoenix->restart_timer);
+	status_t status = create_timer(BIT_POLICY, &phoenix->policy_timer);
 
 	if (status == OK)
 		status = create_timer(BIT_CHAOS, &phoenix->chaos_timer);
@@ -74,7 +74,10 @@ start(void *root)
 	if (status != OK)
 		return status;
 	phoenix->unprotected = protection_is_off();
+	supervise_create(&phoenix->supervisor, 1);
 	create_places(phoenix);
+	place_depend_all(phoenix);
+	place_set_timer(phoenix);
 	chaos_start(phoenix);
 	place_next_group(phoenix);
 	return OK;
@@ -90,7 +93,7 @@ resume(void *root, bool first)
 		runtime_arm(value);
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
-		    BIT_RESTART | BIT_CHAOS | BIT_CHECK | BIT_SPARE);
+		    BIT_POLICY | BIT_CHAOS | BIT_CHECK | BIT_SPARE);
 }
 
 static unsigned
@@ -163,8 +166,8 @@ notified(void *root, uint64_t bits)
 
 	if ((bits & BIT_CHECK) != 0)
 		place_check_deaths(phoenix);
-	if ((bits & BIT_RESTART) != 0)
-		place_build_due(phoenix);
+	if ((bits & BIT_POLICY) != 0)
+		place_tick(phoenix);
 	if ((bits & BIT_CHAOS) != 0)
 		chaos_due(phoenix);
 	if ((bits & BIT_REPORT) != 0)

@@ -3,13 +3,9 @@
  * phoenix: keeps places. Its state lies in its own arena, so that its next
  * incarnation goes on where it stopped.
  *
- * A place goes through
- *
- *	STOPPED		no incarnation; waits for its group
- *	BUILT		incarnation made; its thread is started after the commit
- *	READY		said so itself
- *	DELAYED		died too often; due_ns says when it starts again
- *	GIVEN_UP	for good; its callers get ERR_GONE
+ * lib/supervise decides what becomes of a place and keeps its state: STOPPED
+ * before its group starts, STARTING, READY or DRAINING with an incarnation,
+ * DELAYED or GIVEN_UP without. It is a part of the arena like the rest.
  *
  * Building an incarnation is a preparation: what an uncommitted transaction
  * made is swept with phoenix's table. Threads are started from idle(), where a
@@ -21,6 +17,7 @@
 #include <idl/place.h>
 #include <lib/place/place.h>
 #include <lib/service/service.h>
+#include <lib/supervise/supervise.h>
 #include <idl/powers.h>
 #include <idl/trace.h>
 
@@ -29,18 +26,8 @@
 #define PROVIDES_MAX	8u
 #define NEEDS_MAX	16u
 
-#define PLACE_STOPPED	0u
-#define PLACE_BUILT	1u
-#define PLACE_READY	2u
-#define PLACE_DELAYED	3u
-#define PLACE_GIVEN_UP	4u
-
-#define RESTART_NEVER		0u
-#define RESTART_ON_FAILURE	1u
-#define RESTART_ALWAYS		2u
-
 /* Bits of phoenix's notification. */
-#define BIT_RESTART	0x1ul	/* a delayed place is due */
+#define BIT_POLICY	0x1ul	/* time for the policy to look */
 #define BIT_CHAOS	0x2ul	/* time for the next kill */
 #define BIT_CHECK	0x4ul	/* a new incarnation of phoenix looks around */
 #define BIT_REPORT	0x8ul	/* there is time to write a report */
@@ -58,18 +45,17 @@ struct manifest {
 	uint64_t table_slots;
 	uint64_t frames, objects;			/* limits, 0 = none */
 	uint64_t request_budget_ns;
-	uint64_t restart;				/* RESTART_* */
-	uint64_t restarts_max, window_ns, delay_ns;
+	struct supervise_policy policy;		/* to begin with */
 };
 
 /* What changes from incarnation to incarnation. */
 struct life {
-	uint64_t state;
 	uint64_t incarnation;		/* number of the current or last one */
 	uint64_t deaths;		/* all of them, as the record counts */
-	uint64_t counted;		/* in the window, caused by itself */
-	uint64_t window_start_ns;
-	uint64_t due_ns;		/* DELAYED */
+	uint64_t answered;		/* calls before this incarnation */
+	uint64_t cold;			/* cold starts */
+	uint64_t closed;		/* 1: callers get ERR_GONE */
+	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
 	struct place_incarnation now;
 	struct place_incarnation spare;	/* of the next life; or none */
 	struct place_incarnation dead;	/* to be taken apart; or none */
@@ -96,8 +82,9 @@ struct phoenix {
 	uint64_t all_ready;
 	uint64_t unprotected;		/* option protection=none */
 	cap_t	 users;			/* container of all programs */
-	cap_t	 restart_timer, chaos_timer, report_timer, spare_timer;
+	cap_t	 policy_timer, chaos_timer, report_timer, spare_timer;
 	struct chaos chaos;
+	struct supervisor supervisor;	/* numbers are those of place[] */
 	struct place place[PLACES_MAX];
 };
 
@@ -117,9 +104,11 @@ bool manifest_provides(const struct manifest *manifest, const char *name);
 
 /* places.c. In the transaction that makes phoenix's state. */
 status_t place_create(struct phoenix *phoenix, const struct manifest *manifest);
+/* Who depends on whom, once all are there. */
+void place_depend_all(struct phoenix *phoenix);
 struct place *place_find(struct phoenix *phoenix, const char *name,
     size_t length);
-uint64_t place_index(const struct phoenix *phoenix, const struct place *place);
+unsigned place_index(const struct phoenix *phoenix, const struct place *place);
 struct place_builder place_builder(void);
 
 /*
@@ -135,11 +124,22 @@ void incarnation_want_spare(const struct phoenix *phoenix);
 void incarnation_tidy(struct phoenix *phoenix);
 void incarnation_tidy_all(struct phoenix *phoenix);
 
-/* life.c: inside a transaction. A new incarnation, or it is given up. */
-void place_build(struct phoenix *phoenix, struct place *place);
+/* life.c: inside a transaction. */
+uint64_t place_state(const struct phoenix *phoenix, const struct place *place);
+struct supervised *place_policy(struct phoenix *phoenix,
+    const struct place *place);
+void place_start(struct phoenix *phoenix, struct place *place);
 void place_ready(struct phoenix *phoenix, struct place *place);
 void place_died(struct phoenix *phoenix, struct place *place);
-void place_build_due(struct phoenix *phoenix);
+/* As commanded: whatever its policy is, it is started again. */
+void place_restart(struct phoenix *phoenix, struct place *place);
+void place_carry_out(struct phoenix *phoenix, struct place *place,
+    const struct supervise_decision *decision);
+/* False if no service can have that policy. */
+bool place_set_policy(struct phoenix *phoenix, const struct place *place,
+    const struct supervise_policy *policy);
+void place_tick(struct phoenix *phoenix);
+void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
 
 /* groups.c: starts the places of the next group, of later ones if it is empty. */
@@ -181,6 +181,8 @@ const struct trace_page *report_trace(const struct phoenix *phoenix,
     const struct place *place);
 /* From a time stamp, by the clock page; 0 if that lies before the boot. */
 uint64_t report_ns(uint64_t tsc);
+/* A length of time. */
+uint64_t report_ticks_ns(uint64_t ticks);
 const char *report_kind(const struct trace_event *event);
 const char *report_outcome(const struct trace_event *event);
 /* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */

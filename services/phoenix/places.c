@@ -18,10 +18,10 @@ place_builder(void)
 	};
 }
 
-uint64_t
+unsigned
 place_index(const struct phoenix *phoenix, const struct place *place)
 {
-	return (uint64_t)(place - phoenix->place);
+	return (unsigned)(place - phoenix->place);
 }
 
 struct place *
@@ -172,7 +172,36 @@ place_create(struct phoenix *phoenix, const struct manifest *manifest)
 		status = load_image(place);
 	if (status == OK)
 		status = fill_table(phoenix, place);
-	if (status == OK)
-		phoenix->place_count++;
-	return status;
+	if (status != OK)
+		return status;
+	int number = supervise_register(&phoenix->supervisor, manifest->name,
+	    &manifest->policy, service_now_ns());
+	if (number != (int)phoenix->place_count)
+		service_panic("%s is number %d of the policy", manifest->name,
+		    number);
+	phoenix->place_count++;
+	return OK;
+}
+
+/* Needs of the form PLACE:INTERFACE. */
+static void
+depend(struct phoenix *phoenix, unsigned number, const char *need)
+{
+	const char *colon = strchr(need, ':');
+	const struct place *on = colon == NULL ? NULL :
+	    place_find(phoenix, need, (size_t)(colon - need));
+
+	if (on != NULL && manifest_provides(&on->manifest, colon + 1) &&
+	    !supervise_depend(&phoenix->supervisor, number,
+	    place_index(phoenix, on)))
+		service_log("%s needs %s, which needs it",
+		    phoenix->place[number].manifest.name, need);
+}
+
+void
+place_depend_all(struct phoenix *phoenix)
+{
+	for (unsigned i = 0; i < phoenix->place_count; i++)
+		for (unsigned j = 0; j < NEEDS_MAX; j++)
+			depend(phoenix, i, phoenix->place[i].manifest.needs[j]);
 }

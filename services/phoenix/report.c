@@ -103,13 +103,19 @@ report_name(const struct trace_event *event)
 }
 
 uint64_t
+report_ticks_ns(uint64_t ticks)
+{
+	const volatile struct clock_page *page =
+	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
+
+	return (uint64_t)(((unsigned __int128)ticks * page->mult) >> 32);
+}
+
+uint64_t
 report_ns(uint64_t tsc)
 {
 	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
-	uint64_t ago = (uint64_t)(((unsigned __int128)(now - tsc) *
-	    page->mult) >> 32);
+	uint64_t ago = report_ticks_ns(now - tsc);
 
 	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
 }

@@ -57,11 +57,24 @@ probe_deaths(void)
 	expect("nothing is lost", add(0).sum == sum);
 }
 
+/* It was started cold after four deaths in a row, and died once more. */
+static void
+probe_cold(void)
+{
+	struct faulty_add_results results = add(1);
+
+	expect("it was started cold once", results.cold == 1);
+	expect("the sixth incarnation serves", results.incarnation == 6);
+	expect("its state is a new one", results.sum == 1);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } probes[] = {
+	{ "cold", probe_cold },
 	{ "deaths", probe_deaths },
+	{ "gone", NULL },
 };
 
 int main(void);
@@ -73,15 +86,19 @@ main(void)
 	unsigned i = 0;
 
 	expect("there is an option", service_option("faulty", name) == OK);
-	expect("there is faulty", phoenix_request(PLACE_PHOENIX, "faulty:fail",
-	    &faulty) == 0);
 	expect("there is memory", sys_object_create(OBJ_NOTIFICATION,
 	    PLACE_CONTAINER, 0, 0, &nobody) == OK);
 	while (i < sizeof(probes) / sizeof(probes[0]) &&
 	    strcmp(probes[i].name, name) != 0)
 		i++;
 	expect("the name is known", i < sizeof(probes) / sizeof(probes[0]));
-	probes[i].run();
+	long refused = phoenix_request(PLACE_PHOENIX, "faulty:fail", &faulty);
+	if (probes[i].run == NULL)
+		expect("who was given up is gone", refused == -(long)ERR_GONE);
+	else
+		expect("there is faulty", refused == 0);
+	if (probes[i].run != NULL)
+		probes[i].run();
 	service_log("%s: as it should be", name);
 	service_ready();
 	sys_exit(DEATH_EXIT, 0);
