@@ -157,8 +157,10 @@ static void
 start_phoenix(uint64_t number)
 {
 	struct place_info *info = (struct place_info *)INFO_VIEW;
+	struct fault fault = info->fault;
 
 	memset(info, 0, sizeof(*info));
+	info->fault = fault;	/* outlives the incarnation, see idl/fault.h */
 	memcpy(info->name, "phoenix", 8);
 	info->incarnation = number;
 	info->place = PHOENIX_PLACE;

@@ -197,6 +197,7 @@ idle(void *root)
 static const struct service phoenix_service = {
 	.name = "phoenix",
 	.layout_version = LAYOUT,
+	.status_numbers = true,
 	.root_size = sizeof(struct phoenix),
 	.reply_objects = 32,
 	.table_slots = PHOENIX_TABLE_SLOTS,
