@@ -194,6 +194,7 @@ cancel(void *root, struct parked_call id)
 static const struct service faulty_service = {
 	.name = "faulty",
 	.layout_version = 1,
+	.status_numbers = true,
 	.root_size = sizeof(struct faulty_context),
 	.reply_objects = PARKED_MAX + 16,
 	.table_slots = TABLE_SLOTS,

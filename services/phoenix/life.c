@@ -16,7 +16,7 @@
 #define ARENA_VIEW	(PLACE_HEAP_BASE + 0x2000000000ul)
 #define TICK_NS		1000000000ul	/* between two looks at the policy */
 #define AGAIN_NS	100000000ul	/* after a start that failed */
-#define EVENTS_AT_ONCE	4u		/* that one call of the policy notes */
+#define EVENTS_AT_ONCE	8u		/* that one call of the policy notes */
 
 struct supervised *
 place_policy(struct phoenix *phoenix, const struct place *place)
@@ -237,34 +237,43 @@ place_restart(struct phoenix *phoenix, struct place *place)
 	place_carry_out(phoenix, place, &decision);
 }
 
-/* Is no request open? A parked one does not count: it waits for others. */
-static bool
-is_quiet(const struct phoenix *phoenix, const struct place *place)
+static void
+tell_kill(struct phoenix *phoenix, const struct place *place)
 {
-	const struct trace_page *trace = report_trace(phoenix, place);
-	const struct trace_event *last;
+	const struct supervised *policy = place_policy(phoenix, place);
 
-	if (trace == NULL || trace->next == 0)
-		return true;
-	last = &trace->event[(trace->next - 1) % TRACE_EVENTS];
-	return last->kind_outcome != (TRACE_CALL << 8 | TRACE_OPEN);
+	if (policy->kill == SUPERVISE_KILL_HANG)
+		service_log("%s %lu hangs: %lu beats without an answer",
+		    place->manifest.name, place->life.incarnation,
+		    policy->beats_asked - policy->beats_answered);
+	else if (policy->kill == SUPERVISE_KILL_RENEW)
+		service_log("%s %lu is renewed before it fails: score %lu",
+		    place->manifest.name, place->life.incarnation,
+		    policy->predict.score);
+}
+
+static void
+tick(struct phoenix *phoenix, struct place *place)
+{
+	uint64_t state = place_state(phoenix, place), now = service_now_ns();
+
+	if (state == SUPERVISE_STOPPED || state == SUPERVISE_GIVEN_UP)
+		return;
+	save_policy(phoenix, place);
+	health_look(phoenix, place, now);
+	struct supervise_decision decision = supervise_tick(
+	    &phoenix->supervisor, place_index(phoenix, place),
+	    health_is_quiet(phoenix, place), now);
+	if (decision.action == SUPERVISE_DO_KILL)
+		tell_kill(phoenix, place);
+	place_carry_out(phoenix, place, &decision);
 }
 
 void
 place_tick(struct phoenix *phoenix)
 {
-	for (uint64_t i = 0; i < phoenix->place_count; i++) {
-		struct place *place = &phoenix->place[i];
-		uint64_t state = place_state(phoenix, place);
-
-		if (state == SUPERVISE_STOPPED || state == SUPERVISE_GIVEN_UP)
-			continue;
-		save_policy(phoenix, place);
-		struct supervise_decision decision = supervise_tick(
-		    &phoenix->supervisor, (unsigned)i,
-		    is_quiet(phoenix, place), service_now_ns());
-		place_carry_out(phoenix, place, &decision);
-	}
+	for (uint64_t i = 0; i < phoenix->place_count; i++)
+		tick(phoenix, &phoenix->place[i]);
 	place_set_timer(phoenix);
 }
 

@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		4u
+#define LAYOUT		5u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)

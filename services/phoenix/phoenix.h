@@ -16,7 +16,7 @@
 #include <idl/phoenix_server.h>
 #include <idl/place.h>
 #include <lib/place/place.h>
-#include <lib/service/service.h>
+#include <lib/service/loop.h>
 #include <lib/supervise/supervise.h>
 #include <idl/powers.h>
 #include <idl/trace.h>
@@ -48,6 +48,14 @@ struct manifest {
 	struct supervise_policy policy;		/* to begin with */
 };
 
+/* What health.c saw when it looked last. */
+struct watch {
+	uint64_t beat, events;		/* in the trace page; when asked */
+	uint64_t asked_tsc;
+	uint64_t sampled_ns;
+	uint64_t calls, latency_tsc, refused, run_ns, deaths;
+};
+
 /* What changes from incarnation to incarnation. */
 struct life {
 	uint64_t incarnation;		/* number of the current or last one */
@@ -56,6 +64,7 @@ struct life {
 	uint64_t cold;			/* cold starts */
 	uint64_t closed;		/* 1: callers get ERR_GONE */
 	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
+	struct watch watch;
 	struct place_incarnation now;
 	struct place_incarnation spare;	/* of the next life; or none */
 	struct place_incarnation dead;	/* to be taken apart; or none */
@@ -141,6 +150,11 @@ bool place_set_policy(struct phoenix *phoenix, const struct place *place,
 void place_tick(struct phoenix *phoenix);
 void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
+
+/* health.c: inside a transaction that has saved the policy of the place. */
+void health_look(struct phoenix *phoenix, struct place *place, uint64_t now);
+/* Is no request open? A parked one does not count: it waits for others. */
+bool health_is_quiet(const struct phoenix *phoenix, const struct place *place);
 
 /* groups.c: starts the places of the next group, of later ones if it is empty. */
 void place_next_group(struct phoenix *phoenix);

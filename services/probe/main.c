@@ -68,6 +68,39 @@ probe_cold(void)
 	expect("its state is a new one", results.sum == 1);
 }
 
+/* What kills it each time is refused; nobody else notices. */
+static void
+probe_poison(void)
+{
+	uint64_t sum = add(5).sum, before = add(0).incarnation, ignored;
+
+	for (unsigned i = 1; i <= ROUNDS; i++) {
+		expect("poison is refused", faulty_fail(faulty,
+		    FAULTY_EXCEPTION, true, &ignored) ==
+		    -(long)ERR_CANCELLED);
+		expect("two incarnations die of it",
+		    add(0).incarnation == before + 2 * i);
+	}
+	expect("nothing is lost", add(0).sum == sum);
+	expect("it was not started cold", add(0).cold == 0);
+}
+
+/* One that waits for what never comes, one that computes without end. */
+static void
+probe_hang(void)
+{
+	uint64_t sum = add(5).sum, before = add(0).incarnation, answered = 0;
+
+	expect("who hangs is killed and the call answered", faulty_fail(faulty,
+	    FAULTY_HANG, false, &answered) == 0 && answered == before + 1);
+	expect("who computes too long as well", faulty_fail(faulty,
+	    FAULTY_LOOP, false, &answered) == 0 && answered == before + 2);
+	expect("nothing is lost", add(0).sum == sum);
+	pause(5000000000);
+	expect("who has nothing to do is left alone",
+	    add(0).incarnation == before + 2);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -75,6 +108,8 @@ static const struct {
 	{ "cold", probe_cold },
 	{ "deaths", probe_deaths },
 	{ "gone", NULL },
+	{ "hang", probe_hang },
+	{ "poison", probe_poison },
 };
 
 int main(void);
