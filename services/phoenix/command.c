@@ -84,6 +84,8 @@ static const struct command commands[] = {
 	{ "kill", "SERVICE", "end its incarnation; it resumes", 2, 2, run_kill },
 	{ "restart", "SERVICE", "the same, also if it was given up", 2, 2,
 	    run_restart },
+	{ "drain", "SERVICE [off]", "calls wait until it ends, or a restart", 2,
+	    3, run_drain },
 	{ "help", "", "this list", 1, 1, run_help },
 };
 

@@ -43,4 +43,5 @@ struct container_info memory_of(cap_t container);
 /* command_act.c */
 COMMAND(kill);
 COMMAND(restart);
+COMMAND(drain);
 COMMAND(policy);

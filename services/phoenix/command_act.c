@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that change something: kill, restart, policy.
+ * Commands that change something: kill, restart, drain, policy.
  */
 #include "command.h"
 
@@ -70,6 +70,27 @@ run_restart(struct phoenix *phoenix, const struct command_words *words)
 	say("%s: incarnation %lu is followed by the next\n",
 	    place->manifest.name, place->life.incarnation);
 	place_restart(phoenix, place);
+	return OK;
+}
+
+/* Calls wait at the endpoint; what was received is finished. */
+status_t
+run_drain(struct phoenix *phoenix, const struct command_words *words)
+{
+	const struct place *place = command_place(phoenix, words);
+	bool on = words->count == 2;
+
+	if (place == NULL)
+		return ERR_NOENT;
+	if (!on && strcmp(words->word[2], "off") != 0) {
+		say("usage: drain SERVICE [off]\n");
+		return ERR_ARG;
+	}
+	if (!serves(phoenix, place))
+		return refuse(phoenix, place);
+	place_drain(phoenix, place, on);
+	say("%s %s\n", place->manifest.name, on ?
+	    "takes no more calls" : "takes calls");
 	return OK;
 }
 

@@ -186,7 +186,8 @@ wants_spare(struct phoenix *phoenix, const struct place *place)
 {
 	const struct supervised *policy = place_policy(phoenix, place);
 
-	return policy->state == SUPERVISE_READY &&
+	return (policy->state == SUPERVISE_READY ||
+	    policy->state == SUPERVISE_DRAINING) &&
 	    place->life.spare.vspace == CAP_NONE &&
 	    policy->policy.restart != SUPERVISE_RESTART_NEVER;
 }

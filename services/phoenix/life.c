@@ -293,9 +293,22 @@ place_ready(struct phoenix *phoenix, struct place *place)
 		    place->life.died_ns;
 	sys_invoke(SYS_THREAD_SCHEDULE, place->life.now.thread,
 	    m->class | m->weight << 8, 0, 0, 0, 0);
+	/* The loop forgets it with each incarnation, the policy does not. */
+	if (place_state(phoenix, place) == SUPERVISE_DRAINING)
+		sys_signal(place->notification, LOOP_DRAIN_BIT);
 	report_ready(phoenix, place);
 	incarnation_want_spare(phoenix);
 	place_next_group_if_up(phoenix);
+}
+
+void
+place_drain(struct phoenix *phoenix, const struct place *place, bool on)
+{
+	save_policy(phoenix, place);
+	supervise_drain(&phoenix->supervisor, place_index(phoenix, place), on,
+	    service_now_ns());
+	sys_signal(place->notification, on ? LOOP_DRAIN_BIT :
+	    LOOP_UNDRAIN_BIT);
 }
 
 bool

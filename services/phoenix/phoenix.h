@@ -144,6 +144,7 @@ void place_died(struct phoenix *phoenix, struct place *place);
 void place_restart(struct phoenix *phoenix, struct place *place);
 void place_carry_out(struct phoenix *phoenix, struct place *place,
     const struct supervise_decision *decision);
+void place_drain(struct phoenix *phoenix, const struct place *place, bool on);
 /* False if no service can have that policy. */
 bool place_set_policy(struct phoenix *phoenix, const struct place *place,
     const struct supervise_policy *policy);
