@@ -136,6 +136,21 @@ TEST(a_renewal_waits_for_quiet_but_not_for_ever)
 	}
 }
 
+TEST(who_is_well_again_is_not_renewed)
+{
+	struct predict_sample good = { .memory = 100, .latency_ns = 1000000 };
+
+	begin(&ordinary);
+	now += WINDOW;
+	look_ill(3);
+	EXPECT(s.service[0].renew_since_ns != 0);
+	supervise_sample(&s, 0, &good, now);
+	EXPECT_EQ(s.service[0].health, SUPERVISE_HEALTHY);
+	now += SUPERVISE_QUIET_MAX;
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+}
+
 TEST(who_was_just_renewed_is_not_renewed)
 {
 	begin(&ordinary);

@@ -50,6 +50,19 @@ say_bytes(const char *from, size_t length)
 	text_length += length;
 }
 
+char *
+say_room(size_t *out_room)
+{
+	*out_room = TEXT_MAX - text_length;
+	return text + text_length;
+}
+
+void
+say_written(size_t length)
+{
+	text_length += length;
+}
+
 bool
 command_is_repeated(void)
 {
@@ -78,7 +91,11 @@ static const struct command commands[] = {
 	    run_sched },
 	{ "logs", "[SERVICE]", "the end of the log", 1, 2, run_logs },
 	{ "dmesg", "[SERVICE]", "the same", 1, 2, run_logs },
-	{ "trace", "SERVICE", "the last events of its loop", 2, 2, run_trace },
+	{ "trace", "SERVICE", "the last events of its loop", 2, 3, run_trace },
+	{ "trace", "start|stop", "record the events of all services", 2, 2,
+	    run_trace },
+	{ "trace", "read POSITION", "the recording from there on", 3, 3,
+	    run_trace },
 	{ "policy", "SERVICE [KEY=VALUE...]", "how it is restarted", 2,
 	    COMMAND_WORDS, run_policy },
 	{ "kill", "SERVICE", "end its incarnation; it resumes", 2, 2, run_kill },

@@ -17,6 +17,9 @@ struct command_words {
 
 void say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 void say_bytes(const char *from, size_t length);
+/* Where the text goes on, for who writes it himself and says how much. */
+char *say_room(size_t *out_room);
+void say_written(size_t length);
 /* A dead incarnation of phoenix has had this command. */
 bool command_is_repeated(void);
 /* The place that word 1 names, or NULL. */

@@ -166,9 +166,67 @@ run_logs(struct phoenix *phoenix, const struct command_words *words)
 	return OK;
 }
 
+/* Decimal digits only; false otherwise. */
+static bool
+read_position(const char *word, uint64_t *out_position)
+{
+	*out_position = 0;
+	for (; *word >= '0' && *word <= '9' && *out_position < 1ul << 32;
+	    word++)
+		*out_position = *out_position * 10 + (uint64_t)(*word - '0');
+	return *word == '\0';
+}
+
+static status_t
+read_recording(const struct phoenix *phoenix, const char *from)
+{
+	uint64_t position;
+	size_t room;
+
+	if (!read_position(from, &position)) {
+		say("trace read: %s is no position\n", from);
+		return ERR_ARG;
+	}
+	char *text = say_room(&room);
+	say_written(record_read(phoenix, position, text, room));
+	return OK;
+}
+
+/* The recording of all services; ERR_NOSYS: the word means something else. */
+static status_t
+run_recording(struct phoenix *phoenix, const struct command_words *words)
+{
+	const char *word = words->word[1];
+	status_t status;
+
+	if (strcmp(word, "read") == 0)
+		return read_recording(phoenix, words->word[2]);
+	if (words->count > 2) {
+		say("usage: trace SERVICE|start|stop|read POSITION\n");
+		return ERR_ARG;
+	}
+	if (strcmp(word, "start") == 0)
+		status = record_start(phoenix);
+	else if (strcmp(word, "stop") == 0)
+		status = record_stop(phoenix);
+	else
+		return ERR_NOSYS;
+	if (status == OK)
+		say("%lu events, %lu lost\n", phoenix->record.count,
+		    phoenix->record.lost);
+	else
+		say("trace %s: %s\n", word, status == ERR_STATE ?
+		    "no recording was started" : "no memory for it");
+	return status;
+}
+
 status_t
 run_trace(struct phoenix *phoenix, const struct command_words *words)
 {
+	status_t recording = run_recording(phoenix, words);
+
+	if (recording != ERR_NOSYS)
+		return recording;
 	const struct place *place = command_place(phoenix, words);
 	const struct trace_page *trace = place == NULL ? NULL :
 	    report_trace(phoenix, place);

@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		5u
+#define LAYOUT		6u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -71,6 +71,8 @@ start(void *root)
 		status = create_timer(BIT_REPORT, &phoenix->report_timer);
 	if (status == OK)
 		status = create_timer(BIT_SPARE, &phoenix->spare_timer);
+	if (status == OK)
+		status = create_timer(BIT_RECORD, &phoenix->record.timer);
 	if (status != OK)
 		return status;
 	phoenix->unprotected = protection_is_off();
@@ -93,7 +95,8 @@ resume(void *root, bool first)
 		runtime_arm(value);
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
-		    BIT_POLICY | BIT_CHAOS | BIT_CHECK | BIT_SPARE);
+		    BIT_POLICY | BIT_CHAOS | BIT_CHECK | BIT_SPARE |
+		    BIT_RECORD);
 }
 
 static unsigned
@@ -174,6 +177,8 @@ notified(void *root, uint64_t bits)
 		report_due(phoenix);
 	if ((bits & BIT_SPARE) != 0)
 		incarnation_tidy(phoenix);
+	if ((bits & BIT_RECORD) != 0)
+		record_drain(phoenix);
 	place_next_group_if_up(phoenix);
 }
 
