@@ -50,6 +50,7 @@ struct trace_page {
 	uint64_t first_answer_tsc;	/* of this incarnation, 0 = none yet */
 	uint64_t poisoned, stale;	/* calls refused as such, since boot */
 	uint64_t drained;		/* 1: takes no calls (LOOP_DRAIN_BIT) */
+	uint64_t ready_tsc;		/* when this incarnation was READY */
 	struct trace_event event[TRACE_EVENTS];
 };
 

@@ -561,6 +561,7 @@ start_fresh(const struct service *service)
 	loop = (struct loop){ .service = service, .trace = runtime_trace() };
 	loop.session = info->cold << SERVICE_EPOCH_SHIFT | SERVICE_SESSION;
 	loop.trace->first_answer_tsc = 0;
+	loop.trace->ready_tsc = 0;
 	loop.trace->drained = 0;
 }
 
@@ -607,6 +608,7 @@ service_run(const struct service *service)
 	start(service);
 	serve_pending();
 	service_ready();
+	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	/* Events of the dead incarnation whose signal it had taken. */
 	drain_events();
 	for (;;) {

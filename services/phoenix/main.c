@@ -142,6 +142,8 @@ static const struct phoenix_operations of_places = {
 	.ready = handle_ready,
 	.option = handle_option,
 	.report = handle_report,
+	.victim = handle_victim,
+	.evidence = handle_evidence,
 };
 
 static const struct phoenix_operations of_commanders = {
