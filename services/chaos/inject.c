@@ -68,6 +68,12 @@ is_armed_kind(uint64_t kind)
 	return kind < FAULT_KINDS;
 }
 
+static bool
+is_text_kind(uint64_t kind)
+{
+	return kind >= KIND_FLIP_TEXT && kind <= KIND_MUTATE_NOP;
+}
+
 static void
 log_injection(const struct injection *injection)
 {
@@ -114,6 +120,13 @@ inject(struct injection *injection)
 	case KIND_FLIP_ARENA:
 		flip_arena(injection);
 		break;
+	case KIND_FLIP_TEXT:
+	case KIND_MUTATE_BRANCH:
+	case KIND_MUTATE_OPERAND:
+	case KIND_MUTATE_OFFBYONE:
+	case KIND_MUTATE_NOP:
+		change_text(injection);
+		break;
 	default:
 		arm(injection);
 		break;
@@ -137,7 +150,9 @@ inject_look(struct injection *injection)
 	}
 	if (injection->activated)
 		return;
-	if (!is_armed_kind(injection->kind))
+	if (is_text_kind(injection->kind))
+		injection->activated = text_was_executed(injection);
+	else if (!is_armed_kind(injection->kind))
 		injection->activated = flip_is_gone(injection);
 	else if (victim_read_trace(victim, &trace))
 		injection->activated = trace.fault_sequence == victim->armed;
