@@ -384,7 +384,8 @@ execute(uint32_t reply, const struct sys_received *in, bool resumed)
 	fault_point(FAULT_AT_RECEIVED);
 	begin(call->id);
 	event->kind_outcome |= finish(loop.service->handle(loop.root, call));
-	trace->latency_tsc += __builtin_ia32_rdtsc() - event->tsc;
+	event->end_tsc = __builtin_ia32_rdtsc();
+	trace->latency_tsc += event->end_tsc - event->tsc;
 }
 
 /* One more reply object; false if there may be none. */
