@@ -39,6 +39,7 @@ static struct shadow shadow, before;
 static uint64_t random_state = 88172645463325252ul;
 static jmp_buf failed;
 static const char *failure;
+static bool summed = true;	/* of arenas that are made */
 
 static uint64_t
 random_below(uint64_t limit)
@@ -59,7 +60,8 @@ fail(const char *reason)
 static status_t
 open_arena(size_t size)
 {
-	static const struct arena_environment environment = { .fail = fail };
+	struct arena_environment environment = { .fail = fail,
+		.sums = summed };
 
 	return arena_open(BASE, size, LAYOUT, &environment, &arena);
 }
@@ -430,19 +432,21 @@ TEST(test_damaged_log_is_refused)
 	TX_SET(arena, root()->length[0], 5);
 	struct arena_header *header = BASE;
 	uint8_t *log = (uint8_t *)BASE + header->log_start;
-	struct log_tail *tail = (struct log_tail *)(log + 8);
+	struct log_tail *tail = (struct log_tail *)(log +
+	    log_length(header)) - 1;
 	struct log_tail good = *tail;
+	uint64_t commit = header->commit;
 	for (unsigned bit = 0; bit < 64; bit++) {
 		*tail = good;
 		tail->offset = 1ul << bit;
 		status_t status = open_arena(SIZE);
 		EXPECT(status == ERR_CORRUPT || status == OK);
-		header->commit |= 3;
+		header->commit = commit;
 		*tail = good;
-		tail->length = 1ul << bit;
+		tail->length_kind = 1ul << bit;
 		status = open_arena(SIZE);
 		EXPECT(status == ERR_CORRUPT || status == OK);
-		header->commit |= 3;
+		header->commit = commit;
 	}
 }
 
@@ -481,8 +485,14 @@ TEST(test_misuse_panics)
 static void
 protect_all(void *context)
 {
+	void *tables;
+	size_t length;
+
 	(void)context;
 	if (mprotect(BASE, SIZE, PROT_READ) != 0)
+		abort();
+	arena_tables(arena, &tables, &length);
+	if (mprotect(tables, length, PROT_READ | PROT_WRITE) != 0)
 		abort();
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <idl/place.h>
+#include <lib/service/service.h>
 #include <lib/sys/sys.h>
 #include <stddef.h>
 
@@ -98,4 +99,17 @@ kernel_event_rearm(void)
 {
 	return sys_invoke(SYS_EVENT_REARM, PLACE_NOTIFICATION, 0, 0, 0, 0,
 	    0).status;
+}
+
+static inline status_t
+kernel_protect(uint64_t start, uint64_t length, unsigned flags)
+{
+	return sys_protect(service_info()->vspace, start, length, flags);
+}
+
+/* Which protection keys this thread may write with. */
+static inline void
+kernel_write_pkru(uint32_t value)
+{
+	__asm__ volatile("wrpkru" :: "a"(value), "c"(0), "d"(0) : "memory");
 }

@@ -100,6 +100,7 @@ runtime_open_arena(uint64_t layout_version)
 	protect_start(info->arena_size,
 	    (info->cpu_features & CPU_FEATURE_PKU) != 0, &environment);
 	environment.fail = arena_failed;
+	environment.sums = true;
 	status_t status = info->arena_size == 0 ? ERR_RANGE :
 	    arena_open((void *)PLACE_ARENA_BASE, info->arena_size,
 	    layout_version, &environment, &arena);
@@ -107,7 +108,7 @@ runtime_open_arena(uint64_t layout_version)
 		status = ERR_CORRUPT;
 	if (status != OK)
 		service_panic("the arena cannot be opened: status %lu", status);
-	protect_close();
+	protect_close(arena);
 	return arena;
 }
 
