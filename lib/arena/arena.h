@@ -122,6 +122,8 @@ status_t arena_list_init(struct arena *arena, struct arena_list *head);
 status_t arena_list_append(struct arena *arena, struct arena_list *head,
     struct arena_list *node);
 status_t arena_list_remove(struct arena *arena, struct arena_list *node);
+/* Walks it; false also if it has `limit` nodes or more. */
+bool arena_list_ok(const struct arena_list *head, uint64_t limit);
 
 /* Hash map from 64-bit keys to pointers; grows inside transactions. */
 struct arena_map;
@@ -133,3 +135,4 @@ status_t arena_map_put(struct arena *arena, struct arena_map *map, uint64_t key,
 status_t arena_map_remove(struct arena *arena, struct arena_map *map,
     uint64_t key);
 uint64_t arena_map_count(const struct arena_map *map);
+bool arena_map_ok(const struct arena_map *map);

@@ -57,13 +57,14 @@ first_word(uint64_t page)
 	return page == 0 ? HEADER_CHANGES / WORD : page * PAGE_WORDS;
 }
 
+/* The first page has one whatever it says, as it says which pages are plain. */
 static bool
 has_sum(const struct arena_header *header, uint64_t page)
 {
 	uint64_t offset = page * PAGE_SIZE;
 
-	return (offset < header->sums_start || offset >= header->heap_start) &&
-	    offset - header->plain_start >= header->plain_length;
+	return offset < header->sums_start || (offset >= header->heap_start &&
+	    offset - header->plain_start >= header->plain_length);
 }
 
 static unsigned __int128

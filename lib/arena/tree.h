@@ -2,7 +2,7 @@
 /*
  * Ordered map in an arena, from 64-bit numbers or byte strings to pointers.
  *
- * One tree has keys of one sort. Byte strings are ordered as by memcmp, a
+ * Numbers come before byte strings; these are ordered as by memcmp, a
  * prefix before what it begins; their bytes are kept in the tree.
  *
  *	for (n = arena_tree_lower_bound(tree, from); n != NULL;
@@ -28,7 +28,7 @@ arena_key(uint64_t number)
 	return (struct arena_key){ NULL, number };
 }
 
-/* Of at least one byte. */
+/* The bytes are copied. May be none, but bytes is not NULL. */
 static inline struct arena_key
 arena_key_bytes(const void *bytes, size_t length)
 {
