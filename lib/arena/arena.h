@@ -59,7 +59,7 @@ status_t arena_open(void *base, size_t size, uint64_t layout_version,
 void arena_tables(const struct arena *arena, void **out_start,
     size_t *out_length);
 uint64_t arena_layout_version(const struct arena *arena);
-/* For hot reload, in the transaction that changes the layout. */
+/* In the transaction that makes the arena's content what the version says. */
 status_t arena_set_layout_version(struct arena *arena, uint64_t version);
 
 void tx_begin(struct arena *arena);

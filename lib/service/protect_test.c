@@ -52,6 +52,18 @@ kernel_write_pkru(uint32_t value)
 	    "d"(0) : "memory");
 }
 
+extern bool runtime_dirty;
+
+/* As in guest/kernel_calls.h. */
+bool
+runtime_take_dirty(void)
+{
+	bool dirty = runtime_dirty;
+
+	runtime_dirty = false;
+	return dirty;
+}
+
 _Noreturn void
 service_panic(const char *format, ...)
 {
@@ -99,7 +111,7 @@ keys_usable(void)
 
 /* A service that starts: opens the arena, makes blocks, closes it. */
 static void
-start(bool keys)
+start(enum protection kind)
 {
 	static struct arena_environment environment;
 	struct sigaction action = { .sa_handler = fault };
@@ -107,11 +119,11 @@ start(bool keys)
 	sigaction(SIGSEGV, &action, NULL);
 	if (mmap(BASE, SIZE, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != BASE ||
-	    (keys && pkey_mprotect(BASE, SIZE, PROT_READ | PROT_WRITE,
+	    (kind == PROTECT_KEYS && pkey_mprotect(BASE, SIZE, PROT_READ | PROT_WRITE,
 	    PLACE_ARENA_PKEY) != 0))
 		abort();
 	memset(writable, true, sizeof(writable));
-	protect_start(SIZE, keys, &environment);
+	protect_start(SIZE, kind, &environment);
 	environment.fail = fail;
 	environment.sums = true;
 	EXPECT_EQ(arena_open(BASE, SIZE, 1, &environment, &arena), OK);
@@ -133,9 +145,11 @@ change(unsigned i)
 }
 
 static void
-check_stray_writes(bool keys)
+check_stray_writes(enum protection kind)
 {
-	start(keys);
+	bool keys = kind == PROTECT_KEYS;
+
+	start(kind);
 	EXPECT(write_faults(BASE));
 	EXPECT(write_faults(block));
 	for (unsigned i = 0; i < BLOCKS; i++)
@@ -152,14 +166,14 @@ check_stray_writes(bool keys)
 
 TEST(test_stray_write_outside_a_transaction_faults)
 {
-	check_stray_writes(false);
+	check_stray_writes(PROTECT_PAGES);
 }
 
 TEST(test_stray_write_faults_with_protection_keys)
 {
 	if (!keys_usable())
 		KTAP_SKIP("no protection keys here");
-	check_stray_writes(true);
+	check_stray_writes(PROTECT_KEYS);
 }
 
 static unsigned
@@ -183,7 +197,7 @@ writable_pages(void)
 
 TEST(test_only_the_last_ranges_stay_writable)
 {
-	start(false);
+	start(PROTECT_PAGES);
 	for (unsigned i = 0; i < 200; i++) {
 		tx_begin(arena);
 		change(i * 7 % BLOCKS);
@@ -197,7 +211,7 @@ TEST(test_only_the_last_ranges_stay_writable)
 
 TEST(test_transaction_of_many_ranges_closes_all_of_them)
 {
-	start(false);
+	start(PROTECT_PAGES);
 	tx_begin(arena);
 	for (unsigned i = 0; i < BLOCKS; i++)
 		change(i);
@@ -208,7 +222,7 @@ TEST(test_transaction_of_many_ranges_closes_all_of_them)
 
 TEST(test_pages_saved_again_cost_no_call)
 {
-	start(false);
+	start(PROTECT_PAGES);
 	for (unsigned i = 0; i < 10; i++) {
 		uint64_t before = calls;
 
@@ -227,7 +241,7 @@ TEST(test_kept_pages_stay_writable)
 	void *tables;
 	size_t length;
 
-	start(false);
+	start(PROTECT_PAGES);
 	arena_tables(arena, &tables, &length);
 	kept = (uint8_t *)(((uintptr_t)block[10] + PAGE_MASK) & ~PAGE_MASK);
 	runtime_keep_writable(kept - PAGE_SIZE, 3 * PAGE_SIZE);
@@ -245,7 +259,7 @@ TEST(test_kept_pages_stay_writable)
 
 TEST(test_dirty_means_that_something_was_saved)
 {
-	start(false);
+	start(PROTECT_PAGES);
 	runtime_take_dirty();
 	tx_begin(arena);
 	tx_commit(arena);

@@ -18,8 +18,7 @@ struct range {
 };
 
 static struct {
-	bool	 keys;
-	bool	 dirty;
+	enum protection kind;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
 	struct range kept[KEPT_MAX];	/* always writable, by address */
@@ -32,6 +31,8 @@ static struct {
 	} open[OPEN_MAX];
 	uint8_t	 hint[HINTS];	/* by page: an entry that may cover it */
 } protect;
+
+bool runtime_dirty;
 
 static void
 set_pages(const struct range *range, unsigned flags)
@@ -78,7 +79,7 @@ note_change(void *context, void *start, size_t length)
 	(void)context;
 	(void)start;
 	(void)length;
-	protect.dirty = true;
+	runtime_dirty = true;
 }
 
 /* Everything but the pages that stay writable. */
@@ -176,7 +177,7 @@ expose_pages(void *context, void *start, size_t length)
 	unsigned entry = *hint;
 
 	(void)context;
-	protect.dirty = true;
+	runtime_dirty = true;
 	if (protect.all || is_kept(&range))
 		return;
 	if (!covers(&protect.open[entry].range, &range)) {
@@ -205,20 +206,22 @@ close_pages(void *context)
 }
 
 void
-protect_start(uint64_t arena_size, bool keys,
+protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment)
 {
 	memset(&protect, 0, sizeof(protect));
-	protect.keys = keys;
+	protect.kind = kind;
 	protect.arena.start = PLACE_ARENA_BASE;
 	protect.arena.end = PLACE_ARENA_BASE + arena_size;
 	protect.all = true;
 	protect.transaction = 1;
-	if (keys)
+	if (kind == PROTECT_KEYS)
 		kernel_write_pkru(PKRU_OPEN);
-	out_environment->open_all = keys ? open_keys : NULL;
-	out_environment->close_all = keys ? close_keys : close_pages;
-	out_environment->expose = keys ? note_change : expose_pages;
+	out_environment->open_all = kind == PROTECT_KEYS ? open_keys : NULL;
+	out_environment->close_all = kind == PROTECT_KEYS ? close_keys :
+	    kind == PROTECT_PAGES ? close_pages : NULL;
+	out_environment->expose = kind == PROTECT_PAGES ? expose_pages :
+	    note_change;
 }
 
 static void
@@ -239,10 +242,10 @@ protect_close(const struct arena *arena)
 	void *tables;
 	size_t length;
 
-	if (protect.keys) {
+	if (protect.kind == PROTECT_KEYS)
 		kernel_write_pkru(PKRU_CLOSED);
+	if (protect.kind != PROTECT_PAGES)
 		return;
-	}
 	arena_tables(arena, &tables, &length);
 	keep(pages_of(tables, length));
 	close_pages(NULL);
@@ -253,19 +256,10 @@ runtime_keep_writable(void *start, size_t length)
 {
 	struct range range = pages_of(start, length);
 
-	if (protect.keys)
+	if (protect.kind != PROTECT_PAGES)
 		return;
 	/* The padding at both ends keeps neighbours out of these pages. */
 	range.start += PAGE_SIZE;
 	range.end -= PAGE_SIZE;
 	keep(range);
-}
-
-bool
-runtime_take_dirty(void)
-{
-	bool dirty = protect.dirty;
-
-	protect.dirty = false;
-	return dirty;
 }
