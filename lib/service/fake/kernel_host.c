@@ -699,7 +699,7 @@ struct arena *
 runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 {
 	static const struct arena_environment environment = {
-		.expose = expose, .fail = arena_failed
+		.expose = expose, .fail = arena_failed, .sums = true
 	};
 	struct arena *arena;
 
