@@ -15,6 +15,7 @@
 #define FAKE_CALLERS	4u
 #define FAKE_SLOTS	256u
 #define FAKE_OBJECT	0x4f424aul	/* type of an object of the test */
+#define FAKE_SERVICE_BIT 4ul	/* of the notification, for the test */
 
 /*
  * Gives the next message of a caller (false: it has no more) and checks the
@@ -34,6 +35,7 @@ struct fake_plan {
 	uint64_t crash_at;	/* step, 0 = never */
 	unsigned crash_odds;	/* 1 in so many steps, 0 = never */
 	unsigned cancel_odds;	/* a waiting caller is killed or kicked */
+	bool	 recorded;	/* for the model: events.h */
 };
 
 struct fake_result {

@@ -3,6 +3,7 @@
 
 #include <idl/trace.h>
 #include <kernel_calls.h>
+#include <lib/service/fake/events.h>
 #include <lib/service/loop.h>
 
 #include <setjmp.h>
@@ -88,6 +89,7 @@ step(void)
 	    world.crashes < CRASHES_MAX && chance(plan->crash_odds) == 0;
 	if (world.result->steps == plan->crash_at || by_chance) {
 		world.crashes++;
+		events_add("crash", 0, 0, 0);
 		longjmp(out, JUMP_CRASH);
 	}
 }
@@ -125,6 +127,7 @@ fake_object_create(void)
 {
 	step();
 	cap_t cap = fill_slot(FAKE_OBJECT, 0);
+	events_add_slot("create", cap, 0);
 	step();
 	return cap;
 }
@@ -137,6 +140,7 @@ kernel_cap_delete(cap_t cap)
 	if (slot != NULL && slot->type == OBJ_REPLY &&
 	    world.reply[slot->reply].state == REPLY_IS_HELD)
 		fake_fail("a reply object was deleted while it held a call");
+	events_add_slot("delete", cap, slot != NULL);
 	if (slot != NULL) {
 		slot->type = 0;
 		slot->generation++;
@@ -166,6 +170,7 @@ kernel_signal(cap_t notification, uint64_t bits)
 	step();
 	if (notification == PLACE_NOTIFICATION)
 		world.bits |= bits;
+	events_add_bits("signal", bits);
 	step();
 	return OK;
 }
@@ -176,6 +181,7 @@ kernel_resize(cap_t memory, uint64_t size)
 	(void)memory;
 	step();
 	world.result->size = size;
+	events_add("resize", size, 0, 0);
 	step();
 	return OK;
 }
@@ -197,6 +203,7 @@ kernel_event_next(uint64_t *out_kind, uint64_t *out_badge)
 		world.reply[i].event = EVENT_IS_TAKEN;
 		*out_kind = EVENT_CANCEL;
 		*out_badge = i;
+		events_add("take", i, 0, 0);
 		step();
 		return OK;
 	}
@@ -213,6 +220,7 @@ kernel_event_rearm(void)
 		world.reply[i].event = EVENT_IS_FIRED;
 		world.bits |= LOOP_EVENT_BIT;
 	}
+	events_add("rearm", 0, 0, 0);
 	step();
 	return OK;
 }
@@ -242,7 +250,7 @@ queue_calls(void)
 	}
 }
 
-/* Someone kills a waiting caller, or kicks it. */
+/* Someone kills a waiting caller, or kicks it; caller 0 wakes the others. */
 static void
 cancel_someone(void)
 {
@@ -251,7 +259,9 @@ cancel_someone(void)
 
 	if (reply->state != REPLY_IS_HELD)
 		return;
-	if (chance(2) == 0) {
+	bool kill = chance(2) == 0 && reply->caller != 0;
+	events_add(kill ? "kill" : "kick", index, 0, 0);
+	if (kill) {
 		reply->state = REPLY_IS_VOID;
 		world.caller[reply->caller].state = CALLER_GONE;
 		world.result->voided++;
@@ -292,6 +302,7 @@ kernel_reply_create(uint64_t badge, cap_t *out_cap)
 	if (badge >= world.reply_count)
 		world.reply_count = (unsigned)badge + 1;
 	*out_cap = fill_slot(OBJ_REPLY, badge);
+	events_add_slot("create", *out_cap, 0);
 	step();
 	return OK;
 }
@@ -316,6 +327,10 @@ answer(struct reply *reply, const struct message *message)
 	for (unsigned i = 0; i < caps; i++)
 		if (find_slot(world.caps[i]) == NULL)
 			return ERR_HANDLE;
+	events_add("answer", (uint64_t)(reply - world.reply), reply->order,
+	    (message->word[0] == TAG_REPLY_ERROR ? EVENTS_ERROR : EVENTS_OK) |
+	    (caps != 0 ? EVENTS_CAP : 0) |
+	    (reply->state == REPLY_IS_VOID ? EVENTS_VOID : 0));
 	reply->event = EVENT_IS_IDLE;
 	if (reply->state == REPLY_IS_VOID) {
 		reply->state = REPLY_IS_FREE;
@@ -355,6 +370,7 @@ finish(void)
 			fake_fail("a reply object was never freed");
 	for (unsigned i = PLACE_FREE_SLOT; i < FAKE_SLOTS; i++)
 		world.result->slots_left += world.slot[i].type != 0;
+	events_add("end", world.result->slots_left, 0, 0);
 	longjmp(out, JUMP_DONE);
 }
 
@@ -366,6 +382,7 @@ take_notification(struct sys_received *received)
 	received->status = OK;
 	received->badge = world.bits;
 	received->info = IPC_INFO_NOTIFIED;
+	events_add_bits("notified", world.bits);
 	world.bits = 0;
 	return true;
 }
@@ -403,6 +420,8 @@ receive(struct reply *next, struct sys_received *received)
 		caller->state = CALLER_WAITING;
 		*next = (struct reply){ REPLY_IS_HELD, EVENT_IS_IDLE, index,
 		    ++world.order, TRUST_LIBOS << 8, caller->request };
+		events_add("receive", (uint64_t)(next - world.reply), index,
+		    caller->request.word[0]);
 		deliver(next, received);
 		return;
 	}
@@ -463,13 +482,15 @@ service_info(void)
 void
 service_crash_point(const char *name)
 {
-	(void)name;
+	if (strcmp(name, "committed") == 0)
+		events_add("commit", 0, 0, 0);
 	step();
 }
 
 void
 service_ready(void)
 {
+	events_add("ready", 0, 0, 0);
 	step();
 }
 
@@ -548,9 +569,18 @@ fake_run(const struct service *service, const struct fake_script *script,
 	for (unsigned i = 0; i < FAKE_SLOTS; i++)
 		world.slot[i].generation = 1;
 	*out_result = (struct fake_result){ 0 };
-	if (setjmp(out) == JUMP_DONE)
+	if (plan->recorded)
+		events_begin();
+	switch (setjmp(out)) {
+	case JUMP_DONE:
+		events_end();
 		return;
+	case JUMP_CRASH:
+		maybe_cancel();
+		break;
+	}
 	world.caps_due = 0;
 	info.incarnation = ++out_result->incarnations;
+	events_add("start", 0, 0, 0);
 	service_run(service);
 }
