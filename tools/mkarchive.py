@@ -224,6 +224,8 @@ def user_root(path):
 OPTIONAL = {
     "bench": {"bench"},
     "monkey": {"monkey"},
+    "chaos": {"chaos", "chaos.count", "chaos.every_us", "chaos.faults",
+              "chaos.seed", "chaos.services"},
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
     "echo": {"demo"},

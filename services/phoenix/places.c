@@ -201,13 +201,16 @@ fill_info(const struct phoenix *phoenix, const struct place *place,
     struct place_info *info)
 {
 	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
+	struct fault fault = info->fault;
 
 	memset(info, 0, sizeof(*info));
+	info->fault = fault;	/* outlives the incarnation, see idl/fault.h */
 	memcpy(info->name, place->manifest.name, sizeof(info->name));
 	info->incarnation = place->life.incarnation;
 	info->place = place_index(phoenix, place);
 	info->arena_size = place->parts.arena_size;
 	info->cpu_features = place->parts.cpu_features;
+	info->unprotected = phoenix->unprotected;
 	if (sys_invoke(SYS_RANDOM, POWER_SYSTEM, 0, 0, 0, 0, 0).status == OK)
 		memcpy(info->seed, utcb->data, sizeof(info->seed));
 }
