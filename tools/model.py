@@ -163,11 +163,24 @@ OUTBOX = [Search("what_is_listed_is_done_once_whoever_dies", SERVICES)] + [
     Search(bug.lower(), SERVICES, bug)
     for bug in ("NO_KEPT_REPLY", "KEPT_APART", "KEPT_BEFORE",
                 "DONE_BEFORE_CALL", "DONE_BEFORE_USE", "ID_AT_CALL",
-                "LAST_FIRST", "ERROR_KEPT", "ID_FROM_ONE")]
+                "LAST_FIRST", "ERROR_KEPT", "ID_FROM_ONE",
+                "REPLY_FORGOTTEN")]
 
-# Name of a model: its searches, and the parameters with which it must end.
-CHECKED = {"recovery": (RECOVERY, sizes(2, 1, 2, EVERY, cancels=1)),
-           "outbox": (OUTBOX, SERVICES)}
+RESTARTS = {"crashes": 3, "deaths": 3, "hangs": 2}
+PHOENIX = [Search("one_incarnation_runs_and_no_death_is_lost", RESTARTS)] + [
+    Search(bug.lower(), RESTARTS, bug)
+    for bug in ("START_IN_TRANSACTION", "DEATH_BY_EVENT", "COUNT_APART",
+                "STARTED_KEPT", "OLD_NOT_KILLED", "NO_SWEEP", "SWEEP_SPARE",
+                "SPARE_TWICE", "BURIED_NOT_DROPPED")]
+
+# Name of a model: its searches, the parameters with which every run must end,
+# and a mistake with which one does not.
+CHECKED = {
+    "recovery": (RECOVERY, sizes(2, 1, 2, EVERY, cancels=1),
+                 "PENDING_FORGOTTEN"),
+    "outbox": (OUTBOX, SERVICES, "REPLY_FORGOTTEN"),
+    "phoenix": (PHOENIX, RESTARTS, "STARTED_KEPT"),
+}
 
 
 class Report:
@@ -204,14 +217,20 @@ def path(model, law, bug):
 
 
 def check_search(name):
-    laws, ending = CHECKED[name]
-    report = Report(len(laws) + 1)
+    laws, parameters, stuck = CHECKED[name]
+    report = Report(len(laws) + 2)
     model = Model(name, "search", gcc=("-DSAFETY", "-DNOCLAIM"))
     for law in laws:
         search(report, model, law)
-    broken, states, _ = Model(name, "end").verify(
-        ["-a"], environment_of(ending))
+    # Whether it ends: what is asserted on the way was looked at above.
+    model = Model(name, "end")
+    broken, states, _ = model.verify(["-a", "-A"], environment_of(parameters))
     report.add("every_run_ends", broken is None, f"{states} states: {broken}")
+    broken, states, _ = model.verify(
+        ["-a", "-A"],
+        environment_of(parameters, model.constants("BUG_")[stuck]))
+    report.add(f"{stuck.lower()}_does_not_end", broken == "acceptance cycle",
+               f"{states} states: {broken}")
     return report.failed
 
 

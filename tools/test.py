@@ -332,8 +332,8 @@ def model_jobs():
     """Searches by SPIN, and runs of the service loop replayed in its model."""
     return [python_job(f"model/{name}", "model.py", [name], tier=tier,
                        timeout=MODEL_TIMEOUT)
-            for name, tier in (("outbox", "quick"), ("recovery", "full"),
-                               ("replay", "full"))]
+            for name, tier in (("outbox", "quick"), ("phoenix", "quick"),
+                               ("recovery", "full"), ("replay", "full"))]
 
 
 def gate_jobs():

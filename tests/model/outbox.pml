@@ -28,6 +28,7 @@
 #define BUG_LAST_FIRST		7	/* entries are called in the wrong order */
 #define BUG_ERROR_KEPT		8	/* a refusal is kept like a reply */
 #define BUG_ID_FROM_ONE		9	/* after a cold start */
+#define BUG_REPLY_FORGOTTEN	10	/* a call that was done is not answered */
 
 hidden byte bug, crash_limit, cold_limit, refusal_limit;
 
@@ -248,7 +249,10 @@ inline execute()
 inline serve()
 {
 	if
-	:: call[serving - 1].id == kept && bug != BUG_NO_KEPT_REPLY ->
+	:: call[serving - 1].id == kept && bug == BUG_REPLY_FORGOTTEN ->
+		false
+	:: call[serving - 1].id == kept && bug != BUG_NO_KEPT_REPLY &&
+	    bug != BUG_REPLY_FORGOTTEN ->
 		atomic { answer_call(REPLY) }
 	:: atomic { call[serving - 1].id < kept ->
 		/* Only a dead incarnation still asks for that. */
