@@ -22,7 +22,7 @@
  * model explains is refused. So events are what one sees of the loop from
  * outside, in the words of lib/service/fake/kernel_host.c.
  *
- * `bug` puts one mistake in; run.py knows which must be found.
+ * `bug` puts one mistake in; tools/model.py knows which must be found.
  */
 
 #ifdef REPLAY
