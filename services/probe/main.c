@@ -101,6 +101,26 @@ probe_hang(void)
 	    add(0).incarnation == before + 2);
 }
 
+/*
+ * Counts while faulty is reloaded by others: after its fourth reload, three of
+ * which fail, and a kill the ninth incarnation serves. Nobody else adds anything.
+ */
+static void
+probe_reload(void)
+{
+	struct faulty_add_results results = add(0);
+	uint64_t sum = results.sum, later = ROUNDS;
+
+	service_ready();
+	while (later > 0) {
+		results = add(1);
+		expect("nothing is lost or done twice", results.sum == ++sum);
+		expect("it was not started cold", results.cold == 0);
+		later -= results.incarnation >= 9;
+		pause(100000);
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -110,6 +130,7 @@ static const struct {
 	{ "gone", NULL },
 	{ "hang", probe_hang },
 	{ "poison", probe_poison },
+	{ "reload", probe_reload },
 };
 
 int main(void);
