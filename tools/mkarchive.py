@@ -237,6 +237,7 @@ OPTIONAL = {
     "faulty2": {"faulty"},
     "faulty3": {"faulty"},
     "faulty4": {"faulty"},
+    "faulty5": {"faulty"},
     "probe": {"faulty"},
     "worker": {"demo"},
     "worker1": {"demo"},

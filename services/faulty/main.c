@@ -9,6 +9,7 @@
 #include <lib/wire/server.h>
 
 #define TABLE_SLOTS	32768u
+#define RELEASED_MAX	32u	/* one commit can answer that many and its own */
 
 /* Of this incarnation. */
 static uint64_t delay_ns;
@@ -127,7 +128,6 @@ handle_park(struct faulty_context *faulty, struct service_call *call)
 	return WIRE_PARKED;
 }
 
-/* As many as one commit can answer. */
 static unsigned
 handle_release(struct faulty_context *faulty, struct service_call *call,
     struct faulty_release_results *out)
@@ -135,8 +135,11 @@ handle_release(struct faulty_context *faulty, struct service_call *call,
 	(void)call;
 	if (save(&faulty->parked_count, sizeof(faulty->parked_count)) != OK)
 		service_panic("the undo log is full");
-	while (faulty->parked_count > 0 && faulty_park_answer(
-	    faulty->parked[faulty->parked_count - 1]) == OK) {
+	while (faulty->parked_count > 0 && out->released < RELEASED_MAX) {
+		status_t status = faulty_park_answer(
+		    faulty->parked[faulty->parked_count - 1]);
+		if (status != OK)
+			return (unsigned)status;
 		faulty->parked_count--;
 		out->released++;
 	}

@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* faulty4: has the layout of faulty2 and does not come up. */
+/* faulty4: takes over what it finds and does not come up. */
 #include "version.h"
+
+static status_t
+upgrade(void *root, uint64_t from)
+{
+	struct faulty_context *faulty = root;
+
+	(void)from;
+	return TX_SET(service_arena(), faulty->sum, 0);
+}
 
 static void
 resume(void)
@@ -8,4 +17,8 @@ resume(void)
 	service_panic("this image does not come up");
 }
 
-const struct faulty_version faulty_version = { .layout = 2, .resume = resume };
+const struct faulty_version faulty_version = {
+	.layout = 3,
+	.upgrade = upgrade,
+	.resume = resume,
+};
