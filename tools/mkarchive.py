@@ -238,6 +238,7 @@ OPTIONAL = {
     "faulty3": {"faulty"},
     "faulty4": {"faulty"},
     "faulty5": {"faulty"},
+    "faulty6": {"faulty"},
     "probe": {"faulty"},
     "worker": {"demo"},
     "worker1": {"demo"},

@@ -175,6 +175,14 @@ resume(void *root, bool first)
 		faulty_version.resume();
 }
 
+static void
+idle(void *root)
+{
+	(void)root;
+	if (faulty_version.idle != NULL)
+		faulty_version.idle();
+}
+
 static service_outcome
 handle(void *root, struct service_call *call)
 {
@@ -209,6 +217,7 @@ static struct service faulty_service = {
 	.resume = resume,
 	.handle = handle,
 	.cancel = cancel,
+	.idle = idle,
 };
 
 int main(void);

@@ -22,7 +22,8 @@ struct faulty_version {
 	uint64_t layout;
 	uint64_t key;		/* the sum is kept as its exclusive or */
 	status_t (*upgrade)(void *root, uint64_t from);
-	void	 (*resume)(void);	/* NULL: nothing is wrong */
+	void	 (*resume)(void);	/* these two; NULL: nothing is wrong */
+	void	 (*idle)(void);
 };
 
 extern const struct faulty_version faulty_version;
