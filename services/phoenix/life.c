@@ -253,14 +253,14 @@ tell_kill(struct phoenix *phoenix, const struct place *place)
 }
 
 static void
-tick(struct phoenix *phoenix, struct place *place)
+tick(struct phoenix *phoenix, struct place *place, uint64_t silent)
 {
 	uint64_t state = place_state(phoenix, place), now = service_now_ns();
 
 	if (state == SUPERVISE_STOPPED || state == SUPERVISE_GIVEN_UP)
 		return;
 	save_policy(phoenix, place);
-	health_look(phoenix, place, now);
+	health_look(phoenix, place, silent, now);
 	struct supervise_decision decision = supervise_tick(
 	    &phoenix->supervisor, place_index(phoenix, place),
 	    health_is_quiet(phoenix, place), now);
@@ -272,8 +272,10 @@ tick(struct phoenix *phoenix, struct place *place)
 void
 place_tick(struct phoenix *phoenix)
 {
+	uint64_t silent = health_silent(phoenix);
+
 	for (uint64_t i = 0; i < phoenix->place_count; i++)
-		tick(phoenix, &phoenix->place[i]);
+		tick(phoenix, &phoenix->place[i], silent);
 	place_set_timer(phoenix);
 }
 

@@ -165,7 +165,10 @@ void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
 
 /* health.c: inside a transaction that has saved the policy of the place. */
-void health_look(struct phoenix *phoenix, struct place *place, uint64_t now);
+void health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
+    uint64_t now);
+/* A bit for each place that owes a beat and has said nothing since. */
+uint64_t health_silent(const struct phoenix *phoenix);
 /* Is no request open? A parked one does not count: it waits for others. */
 bool health_is_quiet(const struct phoenix *phoenix, const struct place *place);
 
