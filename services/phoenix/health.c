@@ -188,6 +188,22 @@ sample(struct phoenix *phoenix, struct place *place,
 	watch->deaths = place->life.deaths;
 }
 
+/*
+ * Bits tell the loop to drain. One can die with the incarnation that should
+ * have taken it, or meet the next one, and two that meet are taken in one
+ * order only: so what the loop does is compared with what it should.
+ */
+static void
+correct_drain(const struct phoenix *phoenix, const struct place *place,
+    const struct trace_page *trace)
+{
+	bool drains = place_state(phoenix, place) == SUPERVISE_DRAINING;
+
+	if ((trace->drained != 0) != drains)
+		sys_signal(place->notification, drains ? LOOP_DRAIN_BIT :
+		    LOOP_UNDRAIN_BIT);
+}
+
 void
 health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
     uint64_t now)
@@ -204,6 +220,7 @@ health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
 	SAVE(place->life);
 	hear(phoenix, place, silent, now);
 	ask(phoenix, place, trace, now);
+	correct_drain(phoenix, place, trace);
 	if (growth(now, place->life.watch.sampled_ns) >= SAMPLE_NS)
 		sample(phoenix, place, trace, now);
 }
