@@ -158,6 +158,8 @@ incarnation_start(const struct phoenix *phoenix)
 		if (thread_started[i] ||
 		    place_state(phoenix, place) != SUPERVISE_STARTING)
 			continue;
+		/* It may have been closed, also by what was undone since. */
+		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
 		/* Fails if it runs already: started by a dead incarnation. */
 		sys_invoke(SYS_THREAD_START, place->life.now.thread, 0, 0, 0, 0,
 		    0);

@@ -121,8 +121,6 @@ place_start(struct phoenix *phoenix, struct place *place)
 	    now);
 	place->life.incarnation = place_policy(phoenix, place)->incarnation;
 	place->life.answered = answered_so_far(phoenix, place);
-	if (place->life.closed != 0)
-		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
 	place->life.closed = 0;
 	status_t status = incarnation_build(phoenix, place);
 	if (status == OK)
