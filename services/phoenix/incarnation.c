@@ -167,6 +167,16 @@ incarnation_start(const struct phoenix *phoenix)
 	}
 }
 
+bool
+incarnation_has_begun(const struct phoenix *phoenix, const struct place *place)
+{
+	uint64_t state = place_state(phoenix, place);
+
+	return state == SUPERVISE_READY || state == SUPERVISE_DRAINING ||
+	    (state == SUPERVISE_STARTING &&
+	    thread_started[place_index(phoenix, place)]);
+}
+
 static void
 set_spare_timer(const struct phoenix *phoenix, uint64_t after_ns)
 {

@@ -144,10 +144,8 @@ restart_dependents(struct phoenix *phoenix, const struct place *place)
 
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		struct place *other = &phoenix->place[i];
-		uint64_t state = place_state(phoenix, other);
 		if ((dependents >> i & 1) != 0 &&
-		    (state == SUPERVISE_STARTING || state == SUPERVISE_READY ||
-		    state == SUPERVISE_DRAINING))
+		    incarnation_has_begun(phoenix, other))
 			place_restart(phoenix, other);
 	}
 }

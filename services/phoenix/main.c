@@ -90,7 +90,8 @@ resume(void *root, bool first)
 {
 	char value[48];
 
-	(void)root;
+	/* Before any call or event: so all that was built has begun. */
+	incarnation_start(root);
 	if (archive_option("crash", value) == OK)
 		runtime_arm(value);
 	if (!first)

@@ -138,6 +138,12 @@ struct place_builder place_builder(void);
  */
 status_t incarnation_build(struct phoenix *phoenix, struct place *place);
 void incarnation_start(const struct phoenix *phoenix);
+/*
+ * Has it one that may be killed? One whose thread was not started yet dies of
+ * that without a death record, so nobody would learn of it.
+ */
+bool incarnation_has_begun(const struct phoenix *phoenix,
+    const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
 /* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
