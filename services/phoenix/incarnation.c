@@ -124,8 +124,11 @@ build_now(struct place *place, struct place_info *info)
 
 	if (life->spare.vspace != CAP_NONE) {
 		life->now = life->spare;
-		life->spare = (struct place_incarnation){ 0 };
-		return place_spare_use(&place->parts, info, &life->now);
+		status = place_spare_use(&place->parts, info, &life->now);
+		/* One that cannot be used now stays the spare. */
+		if (status == OK)
+			life->spare = (struct place_incarnation){ 0 };
+		return status;
 	}
 	status = place_incarnation_create(&builder, &place->image,
 	    &place->parts, info, &life->now);

@@ -51,6 +51,7 @@ static struct {
 	uint64_t now;
 	uint64_t steps_left;		/* of phoenix; 0: it lives */
 	uint64_t crashes;
+	uint64_t full_odds;		/* 0: no table is ever full */
 	bool	 abort;			/* the next transaction is undone */
 } world;
 
@@ -222,8 +223,12 @@ status_t
 fake_copy(cap_t source, cap_t table, cap_t *out_cap)
 {
 	step();
+	*out_cap = CAP_NONE;
 	if (object_of(source) == NULL)
 		return ERR_HANDLE;
+	/* The table of the place is full. */
+	if (world.full_odds != 0 && chance(world.full_odds) == 0)
+		return ERR_LIMIT;
 	*out_cap = object_add(OBJ_TYPE_COUNT, table, 0);
 	return OK;
 }
@@ -694,6 +699,7 @@ static void
 come_to_rest(void)
 {
 	world.steps_left = 0;
+	world.full_odds = 0;
 	for (unsigned round = 0; round < 40; round++) {
 		take_events();
 		for (unsigned i = 0; i < PLACES; i++)
@@ -729,9 +735,10 @@ check_rest(void)
 }
 
 static void
-live(uint64_t seed, bool crashes)
+live(uint64_t seed, bool crashes, uint64_t full_odds)
 {
 	make_world(seed);
+	world.full_odds = full_odds;
 	for (unsigned i = 0; i < STEPS; i++) {
 		if (crashes && world.steps_left == 0 && chance(3) == 0)
 			world.steps_left = 1 + chance(80);
@@ -747,7 +754,7 @@ static void
 test_every_place_serves_or_is_given_up(void)
 {
 	for (uint64_t seed = 1; seed <= RUNS; seed++)
-		live(seed, false);
+		live(seed, false, 0);
 }
 
 static void
@@ -756,10 +763,17 @@ test_also_if_phoenix_dies_between_any_two_calls(void)
 	uint64_t crashes = 0;
 
 	for (uint64_t seed = 1; seed <= RUNS; seed++) {
-		live(seed, true);
+		live(seed, true, 0);
 		crashes += world.crashes;
 	}
 	KTAP_CHECK(crashes > RUNS);
+}
+
+static void
+test_an_incarnation_that_cannot_be_built_leaves_nothing(void)
+{
+	for (uint64_t seed = 1; seed <= RUNS; seed++)
+		live(seed, seed % 2 != 0, 5);
 }
 
 int
@@ -768,6 +782,8 @@ main(void)
 	static const struct ktap_test tests[] = {
 		KTAP_TEST(test_every_place_serves_or_is_given_up),
 		KTAP_TEST(test_also_if_phoenix_dies_between_any_two_calls),
+		KTAP_TEST(
+		    test_an_incarnation_that_cannot_be_built_leaves_nothing),
 	};
 
 	if (mmap((void *)PLACE_UTCB, PAGE_SIZE, PROT_READ | PROT_WRITE,
