@@ -181,6 +181,22 @@ place_carry_out(struct phoenix *phoenix, struct place *place,
 	}
 }
 
+/*
+ * What was decided just now. A cold start is not undone with the transaction
+ * that decided it: if phoenix dies before the commit, time has passed, and the
+ * policy may decide otherwise about a place that has lost its state already. So
+ * the decision is committed, and the next tick says it again and makes it.
+ */
+static void
+carry_out_new(struct phoenix *phoenix, struct place *place,
+    const struct supervise_decision *decision)
+{
+	if (decision->action == SUPERVISE_DO_START && decision->cold)
+		sys_signal(PLACE_NOTIFICATION, BIT_POLICY);
+	else
+		place_carry_out(phoenix, place, decision);
+}
+
 static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
@@ -200,7 +216,7 @@ decide(struct phoenix *phoenix, struct place *place,
 	struct supervise_decision decision = supervise_died(
 	    &phoenix->supervisor, place_index(phoenix, place), &death,
 	    service_now_ns());
-	place_carry_out(phoenix, place, &decision);
+	carry_out_new(phoenix, place, &decision);
 }
 
 void
@@ -230,7 +246,7 @@ place_restart(struct phoenix *phoenix, struct place *place)
 	struct supervise_decision decision = supervise_restart(
 	    &phoenix->supervisor, place_index(phoenix, place),
 	    service_now_ns());
-	place_carry_out(phoenix, place, &decision);
+	carry_out_new(phoenix, place, &decision);
 }
 
 static void

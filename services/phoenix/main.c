@@ -170,8 +170,12 @@ notified(void *root, uint64_t bits)
 {
 	struct phoenix *phoenix = root;
 
-	if ((bits & BIT_CHECK) != 0)
+	/* What is decided about deaths is committed before the tick. */
+	if ((bits & BIT_CHECK) != 0) {
 		place_check_deaths(phoenix);
+		sys_signal(PLACE_NOTIFICATION, BIT_POLICY);
+		bits &= ~BIT_POLICY;
+	}
 	if ((bits & BIT_POLICY) != 0)
 		place_tick(phoenix);
 	if ((bits & BIT_CHAOS) != 0)
