@@ -201,13 +201,15 @@ static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
 {
+	uint64_t answered = answered_so_far(phoenix, place);
 	const struct supervise_death death = {
 		.cause = info->cause,
 		.code = info->code,
 		.order = info->request_order,
 		.tag = info->request_tag,
-		.answered = answered_so_far(phoenix, place) -
-		    place->life.answered,
+		/* The service counts them itself, and may have gone mad. */
+		.answered = answered > place->life.answered ?
+		    answered - place->life.answered : 0,
 		.commanded = info->cause == DEATH_KILLED,
 		.clean = info->cause == DEATH_EXIT && info->code == 0,
 	};
