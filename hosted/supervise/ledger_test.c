@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The example under fire: clients count on each answer exactly once, while the
+ * ledger is killed by order, from outside and by itself.
+ */
+#include "harness_host.h"
+
+#include "example/ledger.h"
+
+#include <lib/ktap/ktap.h>
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define CLIENTS		8u
+#define REQUESTS	1250u
+
+static struct harness harness;
+
+struct outcome {
+	bool	 ok;
+	uint64_t refused, repeated;
+};
+
+static uint64_t
+random_next(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
+/* The sum that the ledger says is that of what it did not refuse. */
+static struct outcome
+use_ledger(const char *path, uint64_t number)
+{
+	struct ledger_client client;
+	struct ledger_answer answer;
+	struct outcome outcome = { 0 };
+	uint64_t sum = 0, random = number * 0x9e3779b97f4a7c15ul;
+
+	if (!ledger_connect(&client, path, number))
+		return outcome;
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		uint64_t amount = random_next(&random) % 1000;
+
+		if (!ledger_add(&client, amount, &answer))
+			return outcome;
+		sum += answer.refused != 0 ? 0 : amount;
+		outcome.refused += answer.refused;
+		if (answer.sum != sum) {
+			printf("# client %lu request %u: %lu, not %lu\n",
+			    number, i, answer.sum, sum);
+			return outcome;
+		}
+		if (i % 8 == 0)
+			harness_pause_ms(random_next(&random) % 4 != 0);
+	}
+	outcome.repeated = client.repeated;
+	outcome.ok = true;
+	ledger_close(&client);
+	return outcome;
+}
+
+static pid_t
+start_client(uint64_t number, int to)
+{
+	char path[128];
+	struct outcome outcome;
+	pid_t pid;
+
+	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
+	fflush(NULL);
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	outcome = use_ledger(path, number);
+	fflush(NULL);
+	_exit(write(to, &outcome, sizeof(outcome)) == sizeof(outcome) ? 0 :
+	    1);
+}
+
+/* Until all clients are done. By order, or with the signal of a stranger. */
+static void
+kill_all_the_time(bool strangers)
+{
+	uint64_t random = 88172645463325252ul;
+	unsigned done = 0, kills = 0;
+
+	while (done < CLIENTS) {
+		pid_t pid = (pid_t)harness_number(&harness, "ledger", "pid");
+
+		if (strcmp(harness_ask(&harness, "ledger", "state"),
+		    "ready") == 0) {
+			harness_pause_ms((unsigned)(random_next(&random) % 5));
+			if (strangers && kills % 2 == 0 && pid > 0)
+				kill(pid, SIGKILL);
+			else
+				(void)harness_command(&harness, "kill ledger");
+			kills++;
+		}
+		while (waitpid(-1, NULL, WNOHANG) > 0)
+			done++;
+	}
+}
+
+static void
+run_clients(bool strangers)
+{
+	struct outcome outcome, total = { .ok = true };
+	unsigned count = 0;
+	int ends[2];
+
+	KTAP_REQUIRE(pipe(ends) == 0);
+	for (unsigned i = 0; i < CLIENTS; i++)
+		KTAP_CHECK(start_client(i + 1, ends[1]) > 0);
+	kill_all_the_time(strangers);
+	close(ends[1]);
+	while (read(ends[0], &outcome, sizeof(outcome)) == sizeof(outcome)) {
+		total.ok = total.ok && outcome.ok;
+		total.refused += outcome.refused;
+		total.repeated += outcome.repeated;
+		count++;
+	}
+	close(ends[0]);
+	printf("# %lu deaths, %lu answers came twice, %lu refused\n", harness_count(
+	    &harness, "ledger", "deaths"), total.repeated, total.refused);
+	KTAP_EQUAL(count, CLIENTS);
+	KTAP_CHECK(total.ok);
+	/* By order, and by itself; a stranger's kill looks the same. */
+	KTAP_CHECK(harness_count(&harness, "ledger", "commanded") > 10);
+	KTAP_CHECK(harness_count(&harness, "ledger", "own") > 10);
+	/* Nothing is refused but what the policy found to be poison. */
+	KTAP_CHECK(total.refused <=
+	    harness_count(&harness, "ledger", "poisoned"));
+}
+
+static void
+begin(const struct harness_options *options)
+{
+	harness_create(&harness);
+	harness_manifest(&harness, "ledger",
+	    "command = [\"$R\", \"--ledger\"]\n"
+	    "listen = [\"unix-packet:$D/ledger\"]\naccept = true\n"
+	    "arena = \"1M\"\nspare = true\nready = \"notify\"\n"
+	    "max_restarts = 100000\ndelay_ms = 0\n"
+	    "environment = [\"LEDGER_CRASH=1000\", "
+	    "\"ASAN_OPTIONS=handle_segv=0:handle_abort=0\"]\n");
+	harness_start(&harness, options);
+	KTAP_CHECK(harness_await_life(&harness, "ledger", 1));
+}
+
+static void
+test_each_client_sees_each_answer_once(void)
+{
+	begin(NULL);
+	run_clients(true);
+	/* Who has left has left nothing. */
+	KTAP_CHECK(harness_await(&harness, "ledger", "stored", "0"));
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
+static void
+test_the_same_as_process_1_of_a_namespace(void)
+{
+	static const struct harness_options options = { .namespace = true };
+
+	if (geteuid() != 0)
+		KTAP_SKIP("only root makes namespaces");
+	begin(&options);
+	run_clients(false);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
+static void
+test_packet_that_is_no_request_ends_its_connection_only(void)
+{
+	struct ledger_client good, bad;
+	struct ledger_answer answer;
+	char path[128];
+
+	begin(NULL);
+	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
+	KTAP_CHECK(ledger_connect(&good, path, 1));
+	KTAP_CHECK(ledger_connect(&bad, path, 2));
+	KTAP_CHECK(write(bad.socket, "x", 1) == 1);
+	KTAP_CHECK(!ledger_add(&bad, 1, &answer));
+	KTAP_CHECK(ledger_add(&good, 5, &answer));
+	KTAP_EQUAL(answer.sum, 5);
+	ledger_close(&good);
+	ledger_close(&bad);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct ktap_test tests[] = {
+		KTAP_TEST(test_each_client_sees_each_answer_once),
+		KTAP_TEST(test_the_same_as_process_1_of_a_namespace),
+		KTAP_TEST(
+		    test_packet_that_is_no_request_ends_its_connection_only),
+	};
+
+	if (argc > 1 && strcmp(argv[1], "--ledger") == 0)
+		return ledger_serve();
+	return KTAP_RUN(tests);
+}
