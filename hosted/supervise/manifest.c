@@ -166,7 +166,7 @@ check_keys(const struct reader *reader)
 		"max_restarts", "window_ms", "delay_ms", "jitter_permille",
 		"cold", "predict", "give_up", "retry_ms", "spare", "arena", "listen",
 		"accept", "descriptors", "environment", "directory", "user",
-		"ready", "ready_fd", "watchdog_ms", "start_timeout_ms",
+		"urgent", "ready", "ready_fd", "watchdog_ms", "start_timeout_ms",
 		"stop_timeout_ms", "stop_signal", "log",
 		/* Of places in the machine; without a meaning here. */
 		"image", "provides", "class", "weight", "stack", "slots",
@@ -275,6 +275,7 @@ read_state(const struct reader *reader, struct manifest *out)
 	int64_t descriptors = 0;
 
 	if (!read_flag(reader, "spare", false, &out->spare) ||
+	    !read_flag(reader, "urgent", false, &out->urgent) ||
 	    !read_size(reader, "arena", &out->arena_size) ||
 	    !read_list(reader, "listen", MANIFEST_LISTEN_MAX, out->listen,
 	    &out->listen_count) ||

@@ -37,6 +37,7 @@ struct manifest {
 	uint64_t retry_ns;		/* after it was given up; NEVER: final */
 
 	bool	 spare;
+	bool	 urgent;		/* runs before others until it is ready */
 	uint64_t arena_size;		/* bytes, 0 = none */
 	const char *listen[MANIFEST_LISTEN_MAX];
 	unsigned listen_count;

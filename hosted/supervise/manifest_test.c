@@ -46,7 +46,8 @@ test_all_keys_are_read(void)
 	KTAP_REQUIRE(parse(LEAST "group = 7\nneeds = [\"b\", \"c:open\"]\n"
 	    "restart = \"on-failure\"\nmax_restarts = 9\nwindow_ms = 10\n"
 	    "delay_ms = 20\njitter_permille = 30\ncold = true\n"
-	    "predict = true\ngive_up = true\nspare = true\narena = \"2M\"\n"
+	    "predict = true\ngive_up = true\nspare = true\n"
+	    "urgent = true\narena = \"2M\"\n"
 	    "listen = [\"unix:/run/x\"]\naccept = true\ndescriptors = 12\n"
 	    "environment = [\"A=1\"]\ndirectory = \"/tmp\"\nuser = \"nobody\"\n"
 	    "ready = \"notify\"\nwatchdog_ms = 500\nstart_timeout_ms = 40\n"
@@ -65,7 +66,7 @@ test_all_keys_are_read(void)
 	KTAP_EQUAL(manifest.retry_ns, SUPERVISE_NEVER);
 	KTAP_EQUAL(manifest.arena_size, 2 << 20);
 	KTAP_EQUAL(manifest.descriptors, 12);
-	KTAP_CHECK(manifest.spare && manifest.accept);
+	KTAP_CHECK(manifest.spare && manifest.accept && manifest.urgent);
 	KTAP_CHECK(strcmp(manifest.environment[0], "A=1") == 0);
 	KTAP_CHECK(strcmp(manifest.user, "nobody") == 0);
 	KTAP_EQUAL(manifest.start_timeout_ns, 40000000);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For programs that bennu-supervise runs as a place: with an arena, a warm
- * spare, or connections that outlive them. See bennu-place(3).
+ * spare, or connections that outlive them. See bennu-place(7).
  *
  *	struct bennu_place place;
  *

@@ -6,6 +6,7 @@
 #include "server.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -271,12 +272,27 @@ raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/*
+ * A restart comes before other work, and the loop never computes for long.
+ * Children begin as everybody else. Who started this may know better.
+ */
+static void
+raise_priority(void)
+{
+	struct sched_param parameter = { .sched_priority = 1 };
+
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		(void)sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK,
+		    &parameter);
+}
+
 static bool
 server_open(struct server *server, const struct server_options *options)
 {
 	uint64_t seed;
 
 	raise_descriptors();
+	raise_priority();
 	server->epoll = epoll_create1(EPOLL_CLOEXEC);
 	server->now_ns = clock_ns();
 	if (server->epoll < 0 ||

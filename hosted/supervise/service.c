@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,6 +67,22 @@ may_start(const struct service *service)
 	return true;
 }
 
+/*
+ * From its death until it is ready again an urgent service runs before others,
+ * where the supervisor may say so.
+ */
+static void
+set_urgent(const struct service *service, bool on)
+{
+	struct sched_param parameter = { .sched_priority = on };
+
+	if (service->manifest.urgent && service_is_running(service))
+		(void)sched_setscheduler(
+		    service->process[service->active].pid,
+		    on ? SCHED_RR | SCHED_RESET_ON_FORK : SCHED_OTHER,
+		    &parameter);
+}
+
 /* --- Start ------------------------------------------------------------------ */
 
 static void
@@ -84,6 +101,7 @@ note_start(struct service *service)
 		/* What the dead one was doing is not what this one does. */
 		((volatile struct place_status *)service->status)->order = 0;
 	}
+	set_urgent(service, true);
 	supervise_started(&server->policy, service->number, server->now_ns);
 }
 
@@ -158,6 +176,7 @@ service_is_ready(struct service *service)
 	    record->state != SUPERVISE_STARTING)
 		return;
 	supervise_ready(&server->policy, service->number, clock_ns());
+	set_urgent(service, false);
 	service->settled = true;
 	service->start_by = NEVER;
 	service->spare_at = server->now_ns + service->spare_delay;
