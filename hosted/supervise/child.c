@@ -79,7 +79,16 @@ spare_says(struct watch *watch, uint32_t events)
 	}
 }
 
-/* Before it is reaped, so that the number still is that of its group. */
+static bool
+is_dead(const struct process *process)
+{
+	siginfo_t info = { 0 };
+
+	return waitid(P_PIDFD, (id_t)process->death.fd, &info,
+	    WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0;
+}
+
+/* What it left is killed first, while the number still is that of its group. */
 static void
 reap(struct process *process, siginfo_t *out_info)
 {
@@ -185,6 +194,8 @@ child_ended(struct watch *watch, uint32_t events)
 	struct service *service = process->service;
 	siginfo_t info;
 
+	if (!is_dead(process))
+		return;
 	/* What it said before it died counts; see docs/design/supervise.md. */
 	messages_take(service->server);
 	service->server->now_ns = clock_ns();

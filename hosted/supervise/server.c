@@ -39,13 +39,22 @@ watch_add(struct server *server, struct watch *watch, uint32_t events)
 {
 	struct epoll_event event = { .events = events, .data.ptr = watch };
 
-	return epoll_ctl(server->epoll, EPOLL_CTL_ADD, watch->fd, &event) == 0;
+	watch->epoll = server->epoll;
+	watch->added = epoll_ctl(server->epoll, EPOLL_CTL_ADD, watch->fd,
+	    &event) == 0;
+	return watch->added;
 }
 
-/* Children may hold copies of the file: epoll would go on to tell of it. */
+/*
+ * Between clone and exec a child has copies of all files. epoll would go on to
+ * tell of one that was only closed, as if it were what came in its place.
+ */
 void
 watch_close(struct watch *watch)
 {
+	if (watch->added)
+		(void)epoll_ctl(watch->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
+	watch->added = false;
 	if (watch->fd >= 0)
 		close(watch->fd);
 	watch->fd = -1;
@@ -151,6 +160,16 @@ advance_stop(struct server *server)
 			service_end(server->service[i]);
 }
 
+static bool
+is_at_its_end(const struct service *service)
+{
+	uint64_t state = service_record(service)->state;
+
+	return !service_is_running(service) && service->settled &&
+	    (state == SUPERVISE_STOPPED || (state == SUPERVISE_GIVEN_UP &&
+	    service->manifest.retry_ns == NEVER));
+}
+
 static void
 advance(struct server *server)
 {
@@ -158,9 +177,7 @@ advance(struct server *server)
 
 	while (server->changed) {
 		server->changed = false;
-		if (main != NULL && !service_is_running(main) &&
-		    main->settled &&
-		    service_record(main)->state == SUPERVISE_STOPPED)
+		if (main != NULL && is_at_its_end(main))
 			stop_all(server);
 		if (server->stopping)
 			advance_stop(server);

@@ -30,6 +30,8 @@ struct watch {
 	void	(*ready)(struct watch *watch, uint32_t events);
 	void	*owner;
 	int	 fd;		/* -1: nothing */
+	int	 epoll;		/* that looks at it, if `added` */
+	bool	 added;
 };
 
 struct process {
@@ -71,6 +73,7 @@ struct service {
 	bool	 kill_sent;
 	bool	 cold;		/* its arena is to be emptied first */
 
+	uint64_t start_at;	/* not before */
 	uint64_t start_by;	/* or it is killed; NEVER */
 	uint64_t stop_by;	/* or it is killed; NEVER */
 	uint64_t retry_at;	/* given up for now; NEVER */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #define PUSH_AGAIN	(10ul * 1000000)	/* ns: a full socket */
+#define START_AGAIN	(100ul * 1000000)
 #define SAMPLE_EVERY	SECOND
 
 static bool
@@ -115,6 +116,8 @@ start_failed(struct service *service, int error)
 	log_line("%s: cannot be started: %s", service->manifest.name,
 	    strerror(error));
 	service->pending = false;
+	/* Of what the machine is short of, it is short for a while. */
+	service->start_at = server->now_ns + START_AGAIN;
 	service_decide(service, &decision);
 }
 
@@ -161,6 +164,7 @@ void
 service_advance(struct service *service)
 {
 	if (service->pending && service->wanted &&
+	    service->server->now_ns >= service->start_at &&
 	    !service->server->stopping && !service_is_running(service) &&
 	    may_start(service))
 		start(service);
@@ -395,6 +399,8 @@ service_tick(struct service *service)
 	struct supervise_decision decision;
 
 	tick_deadlines(service);
+	if (service->pending && server->now_ns >= service->start_at)
+		server->changed = true;
 	if (server->now_ns >= service->retry_at)
 		service_restart(service);
 	if (service->stop_by != NEVER || !service->wanted)
@@ -427,6 +433,8 @@ service_next(const struct service *service)
 
 	if (!service->kill_sent)
 		next = earlier(next, service->stop_by);
+	if (service->pending && service->start_at > service->server->now_ns)
+		next = earlier(next, service->start_at);
 	next = earlier(next, service->retry_at);
 	if (service_is_running(service)) {
 		next = earlier(next, service->beat_at);
