@@ -211,9 +211,41 @@ role_liar(void)
 	stay();
 }
 
+/* Greets who connects to the socket that it was given. */
+static int
+role_greet(void)
+{
+	(void)bennu_place_say("READY=1");
+	for (;;) {
+		int fd = accept(3, NULL, NULL);
+
+		if (fd < 0 || write(fd, "hello", 5) != 5)
+			return 1;
+		close(fd);
+	}
+}
+
+/* Stores a descriptor and dies before anybody can have looked. */
+static int
+role_last_words(void)
+{
+	int file = memfd_create("last", MFD_CLOEXEC);
+
+	if (getenv("LISTEN_FDS") == NULL) {
+		(void)bennu_place_keep(file, "last");
+		(void)raise(SIGKILL);
+	}
+	(void)bennu_place_say("READY=1\nSTATUS=has them");
+	stay();
+}
+
 static int
 role(char **word)
 {
+	if (strcmp(word[0], "greet") == 0)
+		return role_greet();
+	if (strcmp(word[0], "last-words") == 0)
+		return role_last_words();
 	if (strcmp(word[0], "order") == 0)
 		return role_order(word[1], word[2]);
 	if (strcmp(word[0], "exit") == 0)
@@ -544,25 +576,50 @@ test_ready_by_a_line_on_a_descriptor(void)
 	harness_destroy(&harness);
 }
 
-static void
-test_nobody_is_refused_while_the_service_is_away(void)
+static int
+connect_to_service(void)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	begin();
-	harness_manifest(&harness, "a", ROLE("\"beat\"") NOTIFY
-	    "listen = [\"unix:$D/socket\"]\nmax_restarts = 1000\n"
-	    "delay_ms = 0\n");
-	harness_start(&harness, NULL);
-	KTAP_CHECK(harness_await_life(&harness, "a", 1));
-	KTAP_CHECK(harness_command(&harness, "stop a"));
-	KTAP_CHECK(harness_await(&harness, "a", "state", "stopped"));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/socket",
 	    harness.folder);
 	KTAP_CHECK(connect(fd, (struct sockaddr *)&address,
 	    sizeof(address)) == 0);
+	return fd;
+}
+
+static void
+test_who_connects_in_between_is_served_by_the_next(void)
+{
+	char text[8] = "";
+	int fd;
+
+	begin();
+	harness_manifest(&harness, "a", ROLE("\"greet\"") NOTIFY AT_ONCE
+	    "listen = [\"unix:$D/socket\"]\n");
+	harness_start(&harness, NULL);
+	KTAP_CHECK(harness_await_life(&harness, "a", 1));
+	KTAP_CHECK(harness_command(&harness, "stop a"));
+	KTAP_CHECK(harness_await(&harness, "a", "state", "stopped"));
+	fd = connect_to_service();
+	KTAP_CHECK(harness_command(&harness, "start a"));
+	KTAP_CHECK(read(fd, text, sizeof(text)) == 5);
+	KTAP_CHECK(strcmp(text, "hello") == 0);
 	close(fd);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
+static void
+test_what_was_said_before_death_counts(void)
+{
+	begin();
+	harness_manifest(&harness, "a", ROLE("\"last-words\"") NOTIFY
+	    "descriptors = 1\n");
+	harness_start(&harness, NULL);
+	KTAP_CHECK(harness_await(&harness, "a", "text", "has them"));
+	KTAP_EQUAL(harness_number(&harness, "a", "incarnation"), 2);
 	KTAP_EQUAL(harness_stop(&harness), 0);
 	harness_destroy(&harness);
 }
@@ -690,7 +747,8 @@ main(int argc, char **argv)
 		KTAP_TEST(test_descriptors_beyond_the_limit_are_refused),
 		KTAP_TEST(test_only_the_main_process_is_believed),
 		KTAP_TEST(test_ready_by_a_line_on_a_descriptor),
-		KTAP_TEST(test_nobody_is_refused_while_the_service_is_away),
+		KTAP_TEST(test_who_connects_in_between_is_served_by_the_next),
+		KTAP_TEST(test_what_was_said_before_death_counts),
 		KTAP_TEST(test_death_by_command_is_nobodys_fault),
 		KTAP_TEST(test_commands_name_what_is_wrong),
 		KTAP_TEST(test_process_1_reaps_orphans_and_stops_in_order),
