@@ -45,15 +45,22 @@ write_file(const char *name, const char *text)
 	harness_append(path, text);
 }
 
+/* Before it says that it is ready: it may be stopped at once. */
+static void
+expect_term(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigprocmask(SIG_BLOCK, set, NULL);
+}
+
 static void
 wait_for_term(void)
 {
 	sigset_t set;
 	int number;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigprocmask(SIG_BLOCK, &set, NULL);
+	expect_term(&set);
 	sigwait(&set, &number);
 }
 
@@ -68,11 +75,15 @@ stay(void)
 static int
 role_order(const char *name, const char *ms)
 {
+	sigset_t set;
+
+	expect_term(&set);
 	note("start", name);
 	harness_pause_ms((unsigned)atoi(ms));
 	note("ready", name);
 	(void)bennu_place_say("READY=1\nSTATUS=serves");
 	wait_for_term();
+	harness_pause_ms(20);
 	note("stop", name);
 	return 0;
 }
@@ -81,6 +92,22 @@ static int
 role_exit(const char *code)
 {
 	return atoi(code);
+}
+
+/* Takes the same memory for a while, then more and more. */
+_Noreturn static void
+role_leak(void)
+{
+	(void)bennu_place_say("READY=1");
+	for (unsigned i = 0;; i++) {
+		size_t size = i < 220 ? 0 : (size_t)(i - 219) << 17;
+		void *memory = size == 0 ? MAP_FAILED : mmap(NULL, size,
+		    PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+
+		(void)memory;
+		harness_pause_ms(100);
+	}
 }
 
 /* Answers for a while, then neither beats nor dies. */
@@ -242,6 +269,8 @@ role_last_words(void)
 static int
 role(char **word)
 {
+	if (strcmp(word[0], "leak") == 0)
+		role_leak();
 	if (strcmp(word[0], "greet") == 0)
 		return role_greet();
 	if (strcmp(word[0], "last-words") == 0)
@@ -304,19 +333,22 @@ static void
 test_needed_are_ready_first_and_stop_last(void)
 {
 	begin();
+	/* Against the order of their names, both times. */
 	harness_manifest(&harness, "a", ROLE("\"order\", \"a\", \"1\"") NOTIFY
-	    "needs = [\"b\"]\n");
-	harness_manifest(&harness, "b", ROLE("\"order\", \"b\", \"50\"") NOTIFY
-	    "needs = [\"c:x\"]\n");
-	harness_manifest(&harness, "c", ROLE("\"order\", \"c\", \"50\"")
+	    "needs = [\"c\"]\n");
+	harness_manifest(&harness, "b", ROLE("\"order\", \"b\", \"50\"")
 	    NOTIFY);
+	harness_manifest(&harness, "c", ROLE("\"order\", \"c\", \"50\"") NOTIFY
+	    "needs = [\"d:x\"]\n");
+	harness_manifest(&harness, "d", ROLE("\"order\", \"d\", \"50\"") NOTIFY
+	    "needs = [\"b\"]\n");
 	harness_start(&harness, NULL);
 	KTAP_CHECK(harness_await_life(&harness, "a", 1));
 	KTAP_CHECK(strcmp(harness_ask(&harness, "a", "text"), "serves") == 0);
 	KTAP_EQUAL(harness_stop(&harness), 0);
 	KTAP_CHECK(harness_await_file(&harness, "notes",
-	    "start c\nready c\nstart b\nready b\nstart a\nready a\n"
-	    "stop a\nstop b\nstop c\n"));
+	    "start b\nready b\nstart d\nready d\nstart c\nready c\n"
+	    "start a\nready a\nstop a\nstop c\nstop d\nstop b\n"));
 	harness_destroy(&harness);
 }
 
@@ -644,6 +676,27 @@ test_death_by_command_is_nobodys_fault(void)
 }
 
 static void
+test_who_leaks_is_renewed_before_it_fails(void)
+{
+	if (getenv("BENNU_TEST_MORE") == NULL)
+		KTAP_SKIP("takes half a minute: tier full");
+	begin();
+	harness_manifest(&harness, "a", ROLE("\"leak\"") NOTIFY
+	    "predict = true\nwindow_ms = 5000\n");
+	harness_manifest(&harness, "b", ROLE("\"beat\"") NOTIFY
+	    "predict = true\nwindow_ms = 5000\n");
+	harness_start(&harness, NULL);
+	harness_pause_ms(20000);
+	KTAP_EQUAL(harness_count(&harness, "a", "predicted"), 0);
+	KTAP_CHECK(harness_await_life(&harness, "a", 2));
+	KTAP_EQUAL(harness_count(&harness, "a", "predicted"), 1);
+	KTAP_EQUAL(harness_count(&harness, "a", "own"), 0);
+	KTAP_EQUAL(harness_count(&harness, "b", "deaths"), 0);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
+static void
 test_commands_name_what_is_wrong(void)
 {
 	begin();
@@ -750,6 +803,7 @@ main(int argc, char **argv)
 		KTAP_TEST(test_who_connects_in_between_is_served_by_the_next),
 		KTAP_TEST(test_what_was_said_before_death_counts),
 		KTAP_TEST(test_death_by_command_is_nobodys_fault),
+		KTAP_TEST(test_who_leaks_is_renewed_before_it_fails),
 		KTAP_TEST(test_commands_name_what_is_wrong),
 		KTAP_TEST(test_process_1_reaps_orphans_and_stops_in_order),
 		KTAP_TEST(test_end_of_the_main_service_is_the_end),

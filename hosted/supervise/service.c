@@ -230,7 +230,6 @@ service_restart(struct service *service)
 	    service->number, server->now_ns);
 
 	service->retry_at = NEVER;
-	service->commanded = service_is_running(service);
 	service_decide(service, &decision);
 }
 
@@ -280,6 +279,18 @@ take_start(struct service *service, const struct supervise_decision *decision)
 		restart_dependents(service);
 }
 
+/* Who hangs would not listen; who is renewed or restarted is not at fault. */
+static void
+take_kill(struct service *service)
+{
+	if (service_record(service)->kill == SUPERVISE_KILL_HANG) {
+		service_kill(service, SIGKILL);
+		return;
+	}
+	service->commanded = service_is_running(service);
+	service_end(service);
+}
+
 void
 service_decide(struct service *service,
     const struct supervise_decision *decision)
@@ -296,10 +307,7 @@ service_decide(struct service *service,
 		service->server->changed = true;
 		break;
 	case SUPERVISE_DO_KILL:
-		if (service_record(service)->kill == SUPERVISE_KILL_HANG)
-			service_kill(service, SIGKILL);
-		else
-			service_end(service);
+		take_kill(service);
 		break;
 	default:
 		break;
