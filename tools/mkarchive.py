@@ -224,9 +224,13 @@ def user_root(path):
 OPTIONAL = {
     "bench": {"bench"},
     "monkey": {"monkey"},
+    "chaos": {"chaos", "chaos.count", "chaos.every_us", "chaos.faults",
+              "chaos.seed", "chaos.services"},
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
     "echo": {"demo"},
+    "faulty": {"bench", "faulty"},
+    "probe": {"faulty"},
     "worker": {"demo"},
     "worker1": {"demo"},
     "worker2": {"demo"},

@@ -98,7 +98,7 @@ supervise_beat_asked(struct supervisor *s, unsigned service, uint64_t now_ns)
 	struct supervised *place = supervise_service(s, service);
 
 	if (place == NULL || !supervise_serves(place) ||
-	    place->policy.beat_ns == 0)
+	    place->policy.beat_ns == 0 || place->beats_asked == UINT64_MAX)
 		return;
 	place->beats_asked++;
 	place->beat_ns = now_ns;

@@ -473,6 +473,43 @@ next_is_right(uint64_t next, struct supervisor *scratch)
 	return (decides || next == SUPERVISE_NEVER) && !before;
 }
 
+/* Takes from the new state what a call about a service may have changed. */
+static void
+merge(struct supervisor *old, unsigned service)
+{
+	uint64_t first = old->event_count;
+
+	old->random = s.random;
+	old->event_count = s.event_count;
+	for (uint64_t i = first; i < first + SUPERVISE_EVENTS_AT_ONCE; i++)
+		old->event[i % SUPERVISE_EVENTS] =
+		    s.event[i % SUPERVISE_EVENTS];
+	if (service < SUPERVISE_SERVICES)
+		old->service[service] = s.service[service];
+}
+
+TEST(a_call_about_a_service_changes_no_other)
+{
+	unsigned changes = 0;
+
+	begin(5);
+	for (unsigned i = 0; i < 20000; i++) {
+		uint64_t word[4] = { draw(1ul << 30), draw(1ul << 30),
+		    draw(1ul << 30), draw(1ul << 30) };
+		uint64_t events = s.event_count;
+
+		now += draw(2 * SECOND);
+		copy = s;
+		any_input(&s, word);
+		EXPECT(s.event_count - events <= SUPERVISE_EVENTS_AT_ONCE);
+		changes += memcmp(&s, &copy, sizeof(s)) != 0;
+		merge(&copy, (unsigned)(word[0] >> 8) % (SERVICES + 1));
+		if (!KTAP_CHECK(memcmp(&s, &copy, sizeof(s)) == 0))
+			return;
+	}
+	EXPECT(changes > 1000);
+}
+
 /* Carries out what is due, and is READY. */
 static void
 play_shell(void)

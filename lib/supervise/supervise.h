@@ -13,6 +13,11 @@
  * input that does not fit its state (the death of one that does not run), is
  * ignored: it may come twice when the shell itself was restarted.
  *
+ * A call about a service changes its struct supervised, `random`, `event_count`
+ * and at most SUPERVISE_EVENTS_AT_ONCE entries of the history from there on, so
+ * no more needs to be saved. supervise_create and supervise_unregister change
+ * others too.
+ *
  * What was decided stays decided until it is carried out: a start is due until
  * supervise_started, a kill is asked for again until the death. So a shell that
  * died in between learns it from the next tick.
@@ -27,6 +32,7 @@
 
 #define SUPERVISE_SERVICES	64u
 #define SUPERVISE_EVENTS	128u	/* of the history */
+#define SUPERVISE_EVENTS_AT_ONCE 4u
 #define SUPERVISE_POISON	8u	/* requests refused per service */
 #define SUPERVISE_NEVER		(~0ul)	/* no time */
 #define SUPERVISE_DELAY_MAX	(60ul * 1000000000)
@@ -108,7 +114,12 @@ struct supervise_event {
 	uint16_t service, kind;	/* SUPERVISE_* */
 	uint32_t level;		/* of escalation */
 	uint64_t incarnation;
-	uint64_t detail;	/* cause of a death, late beats or score */
+	/*
+	 * UNHEALTHY: cause of the death, or late beats. DEGRADED: late beats, or
+	 * score. RESTARTING: delay. RESTARTED: time since the death. DRAIN: on.
+	 * RESTART_FAILED: cause; none if it was not started, or is given up.
+	 */
+	uint64_t detail;
 };
 
 struct supervise_statistics {

@@ -3,6 +3,7 @@
 
 #include <idl/place.h>
 #include <lib/service/loop.h>
+#include <kernel_calls.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
 #define HINTS		64u	/* power of two */
@@ -15,8 +16,7 @@ struct range {
 };
 
 static struct {
-	bool	 keys;
-	bool	 dirty;
+	enum protection kind;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
 	struct range kept;	/* always writable */
@@ -28,6 +28,8 @@ static struct {
 	} open[OPEN_MAX];
 	uint8_t	 hint[HINTS];	/* by page: an entry that may cover it */
 } protect;
+
+bool runtime_dirty;
 
 static void
 write_pkru(uint32_t value)
@@ -80,7 +82,7 @@ note_change(void *context, void *start, size_t length)
 	(void)context;
 	(void)start;
 	(void)length;
-	protect.dirty = true;
+	runtime_dirty = true;
 }
 
 /* Everything but the pages that stay writable. */
@@ -164,7 +166,7 @@ expose_pages(void *context, void *start, size_t length)
 	unsigned entry = *hint;
 
 	(void)context;
-	protect.dirty = true;
+	runtime_dirty = true;
 	if (protect.all || covers(&protect.kept, &range))
 		return;
 	if (!covers(&protect.open[entry].range, &range)) {
@@ -193,47 +195,40 @@ close_pages(void *context)
 }
 
 void
-protect_start(uint64_t arena_size, bool keys,
+protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment)
 {
-	protect.keys = keys;
+	protect.kind = kind;
 	protect.arena.start = PLACE_ARENA_BASE;
 	protect.arena.end = PLACE_ARENA_BASE + arena_size;
 	protect.all = true;
 	protect.transaction = 1;
-	if (keys)
+	if (kind == PROTECT_KEYS)
 		write_pkru(PKRU_OPEN);
-	out_environment->open_all = keys ? open_keys : NULL;
-	out_environment->close_all = keys ? close_keys : close_pages;
-	out_environment->expose = keys ? note_change : expose_pages;
+	out_environment->open_all = kind == PROTECT_KEYS ? open_keys : NULL;
+	out_environment->close_all = kind == PROTECT_KEYS ? close_keys :
+	    kind == PROTECT_PAGES ? close_pages : NULL;
+	out_environment->expose = kind == PROTECT_PAGES ? expose_pages :
+	    note_change;
 }
 
 void
 protect_close(void)
 {
-	if (protect.keys)
+	if (protect.kind == PROTECT_KEYS)
 		write_pkru(PKRU_CLOSED);
-	else
+	else if (protect.kind == PROTECT_PAGES)
 		close_pages(NULL);
 }
 
 void
 runtime_keep_writable(void *start, size_t length)
 {
-	if (protect.keys)
+	if (protect.kind != PROTECT_PAGES)
 		return;
 	protect.kept = pages_of(start, length);
 	/* The padding at both ends keeps neighbours out of these pages. */
 	protect.kept.start += PAGE_SIZE;
 	protect.kept.end -= PAGE_SIZE;
 	set_pages(&protect.kept, MAP_READ | MAP_WRITE);
-}
-
-bool
-runtime_take_dirty(void)
-{
-	bool dirty = protect.dirty;
-
-	protect.dirty = false;
-	return dirty;
 }
