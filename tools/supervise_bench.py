@@ -36,10 +36,9 @@ LIFE = 1.3
 GOALS = {"detection_us": 100, "serving_us": 1000}
 REASONS = {
     "detection_us": "the death of the process is in it, and the wake-up of "
-    "whoever waits for it: see the floor. A process that is itself watched by "
-    "something that never sleeps would be noticed sooner, at the price of a "
-    "processor",
-    "serving_us": "a wake-up of the spare comes on top",
+    "who sleeps until it is dead, which is what the floor measures. *Plan:* "
+    "measure on a machine that is not virtual",
+    "serving_us": "a wake-up of the spare comes on top. *Plan:* the same",
 }
 
 
@@ -145,7 +144,8 @@ class Runit(Way):
 
 
 class S6(Runit):
-    name, text, program = "s6", "s6-svscan", "s6-svscan"
+    name, program = "s6", "s6-svscan"
+    text = "s6-svscan; waits a second, by design"
 
     def stop(self):
         Way.stop(self)
@@ -153,7 +153,8 @@ class S6(Runit):
 
 
 class Supervisor(Way):
-    name, text, program = "supervisor", "supervisord", "supervisord"
+    name, program = "supervisor", "supervisord"
+    text = "supervisord; looks once a second, by design"
 
     def command(self):
         self.write(

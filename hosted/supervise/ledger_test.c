@@ -22,6 +22,13 @@
 #define REQUESTS	1250u	/* of each; fewer in the tier quick */
 #define REQUESTS_QUICK	250u
 
+#define LEDGER	"command = [\"$R\", \"--ledger\"]\n" \
+	"listen = [\"unix-packet:$D/ledger\"]\naccept = true\n" \
+	"arena = \"1M\"\nspare = true\nready = \"notify\"\n" \
+	"max_restarts = 100000\ndelay_ms = 0\n"
+#define CRASHES	"environment = [\"LEDGER_CRASH=700\", " \
+	"\"ASAN_OPTIONS=handle_segv=0:handle_abort=0\"]\n"
+
 static struct harness harness;
 static unsigned requests = REQUESTS_QUICK;
 
@@ -150,16 +157,10 @@ run_clients(bool strangers)
 }
 
 static void
-begin(const struct harness_options *options)
+begin(const struct harness_options *options, const char *manifest)
 {
 	harness_create(&harness);
-	harness_manifest(&harness, "ledger",
-	    "command = [\"$R\", \"--ledger\"]\n"
-	    "listen = [\"unix-packet:$D/ledger\"]\naccept = true\n"
-	    "arena = \"1M\"\nspare = true\nready = \"notify\"\n"
-	    "max_restarts = 100000\ndelay_ms = 0\n"
-	    "environment = [\"LEDGER_CRASH=700\", "
-	    "\"ASAN_OPTIONS=handle_segv=0:handle_abort=0\"]\n");
+	harness_manifest(&harness, "ledger", manifest);
 	harness_start(&harness, options);
 	KTAP_CHECK(harness_await_life(&harness, "ledger", 1));
 }
@@ -167,7 +168,7 @@ begin(const struct harness_options *options)
 static void
 test_each_client_sees_each_answer_once(void)
 {
-	begin(NULL);
+	begin(NULL, LEDGER CRASHES);
 	run_clients(true);
 	/* Who has left has left nothing. */
 	KTAP_CHECK(harness_await(&harness, "ledger", "stored", "0"));
@@ -182,7 +183,7 @@ test_the_same_as_process_1_of_a_namespace(void)
 
 	if (geteuid() != 0)
 		KTAP_SKIP("only root makes namespaces");
-	begin(&options);
+	begin(&options, LEDGER CRASHES);
 	run_clients(false);
 	KTAP_EQUAL(harness_stop(&harness), 0);
 	harness_destroy(&harness);
@@ -195,7 +196,7 @@ test_packet_that_is_no_request_ends_its_connection_only(void)
 	struct ledger_answer answer;
 	char path[128];
 
-	begin(NULL);
+	begin(NULL, LEDGER);
 	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
 	KTAP_CHECK(ledger_connect(&good, path, 1));
 	KTAP_CHECK(ledger_connect(&bad, path, 2));
@@ -217,6 +218,37 @@ answers_within(const struct ledger_client *client, int ms)
 	return poll(&look, 1, ms) == 1;
 }
 
+/* Nobody is killed twice, so no later start mends what was forgotten. */
+static void
+test_spare_has_all_connections(void)
+{
+	struct ledger_request request = { .client = 2, .number = 2 };
+	struct ledger_client before, after;
+	struct ledger_answer answer;
+	char path[128];
+
+	begin(NULL, LEDGER);
+	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
+	KTAP_CHECK(ledger_connect(&before, path, 1));
+	KTAP_CHECK(ledger_add(&before, 3, &answer));
+	KTAP_CHECK(harness_await(&harness, "ledger", "spare", "waiting"));
+	KTAP_CHECK(ledger_connect(&after, path, 2));
+	KTAP_CHECK(ledger_add(&after, 4, &answer));
+	KTAP_CHECK(harness_command(&harness, "kill ledger"));
+	KTAP_CHECK(send(after.socket, &request, sizeof(request), 0) ==
+	    sizeof(request));
+	KTAP_CHECK(answers_within(&after, 20000));
+	request = (struct ledger_request){ .client = 1, .number = 2 };
+	KTAP_CHECK(send(before.socket, &request, sizeof(request), 0) ==
+	    sizeof(request));
+	KTAP_CHECK(answers_within(&before, 20000));
+	KTAP_EQUAL(harness_number(&harness, "ledger", "incarnation"), 2);
+	ledger_close(&before);
+	ledger_close(&after);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
 static void
 test_draining_place_gets_no_new_connections(void)
 {
@@ -225,7 +257,7 @@ test_draining_place_gets_no_new_connections(void)
 	struct ledger_answer answer;
 	char path[128];
 
-	begin(NULL);
+	begin(NULL, LEDGER);
 	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
 	KTAP_CHECK(ledger_connect(&old, path, 1));
 	KTAP_CHECK(ledger_add(&old, 1, &answer));
@@ -252,6 +284,7 @@ main(int argc, char **argv)
 		KTAP_TEST(test_the_same_as_process_1_of_a_namespace),
 		KTAP_TEST(
 		    test_packet_that_is_no_request_ends_its_connection_only),
+		KTAP_TEST(test_spare_has_all_connections),
 		KTAP_TEST(test_draining_place_gets_no_new_connections),
 	};
 
