@@ -8,6 +8,7 @@
 
 #include <lib/ktap/ktap.h>
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,13 +35,33 @@ pid_of(const char *service)
 	return (pid_t)harness_number(&harness, service, "pid");
 }
 
+static unsigned
+count_descriptors(pid_t pid)
+{
+	char path[64];
+	DIR *folder;
+	unsigned count = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/fd", (int)pid);
+	folder = opendir(path);
+	while (folder != NULL && readdir(folder) != NULL)
+		count++;
+	if (folder != NULL)
+		closedir(folder);
+	return count;
+}
+
 static void
 test_dead_service_is_back(void)
 {
+	unsigned before;
+
 	begin();
 	harness_manifest(&harness, "a", ROLE("\"beat\"") NOTIFY AT_ONCE);
 	harness_start(&harness, NULL);
 	KTAP_CHECK(harness_await_life(&harness, "a", 1));
+	before = count_descriptors(harness.pid);
+	KTAP_CHECK(before > 6);
 	for (unsigned i = 2; i < 6; i++) {
 		kill(pid_of("a"), SIGKILL);
 		KTAP_CHECK(harness_await_life(&harness, "a", i));
@@ -48,6 +69,7 @@ test_dead_service_is_back(void)
 	KTAP_EQUAL(harness_count(&harness, "a", "deaths"), 4);
 	KTAP_EQUAL(harness_count(&harness, "a", "own"), 4);
 	KTAP_EQUAL(harness_count(&harness, "a", "restarts"), 4);
+	KTAP_EQUAL(count_descriptors(harness.pid), before);
 	KTAP_EQUAL(harness_stop(&harness), 0);
 	harness_destroy(&harness);
 }

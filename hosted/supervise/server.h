@@ -85,7 +85,7 @@ struct service {
 	struct store store;
 	int	 arena;			/* memfd; -1 */
 	int	 status_fd;		/* memfd; -1 */
-	const volatile struct place_status *status;	/* NULL: no place */
+	volatile struct place_status *status;	/* NULL: no place */
 	struct place_status before;	/* when it was started */
 	struct watch ready_pipe;	/* READY_FD */
 	struct output output;

@@ -86,6 +86,19 @@ set_urgent(const struct service *service, bool on)
 
 /* --- Start ------------------------------------------------------------------ */
 
+/*
+ * What the dead one was doing is not what the next one does. Before that one may
+ * write the page itself.
+ */
+static void
+turn_page(struct service *service)
+{
+	if (service->status == NULL)
+		return;
+	service->before.answered = service->status->answered;
+	service->status->order = 0;
+}
+
 static void
 note_start(struct service *service)
 {
@@ -97,11 +110,6 @@ note_start(struct service *service)
 	service->beat_at = NEVER;
 	service->start_by = service->manifest.start_timeout_ns == 0 ? NEVER :
 	    server->now_ns + service->manifest.start_timeout_ns;
-	if (service->status != NULL) {
-		service->before.answered = service->status->answered;
-		/* What the dead one was doing is not what this one does. */
-		((volatile struct place_status *)service->status)->order = 0;
-	}
 	set_urgent(service, true);
 	supervise_started(&server->policy, service->number, server->now_ns);
 }
@@ -142,6 +150,7 @@ start(struct service *service)
 	if (service->cold)
 		empty_arena(service);
 	service->cold = false;
+	turn_page(service);
 	if (spare_promote(service)) {
 		note_start(service);
 		return;
