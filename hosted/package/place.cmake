@@ -4,8 +4,9 @@
 # hosted/supervise/place.c and the arena, whose other symbols are local, and the
 # headers, in a folder of their own. Included by programs.cmake.
 
-set(place_headers abi/status.h hosted/supervise/place.h
-	hosted/supervise/protocol.h lib/arena/arena.h)
+set(place_shown hosted/supervise/place.h lib/arena/arena.h lib/arena/ring.h
+	lib/arena/slab.h lib/arena/text.h lib/arena/tree.h)
+set(place_headers abi/status.h hosted/supervise/protocol.h ${place_shown})
 set(place_objects)
 foreach(part IN ITEMS bennu_place arena base)
 	get_target_property(kind ${part} TYPE)
@@ -16,7 +17,7 @@ endforeach()
 
 # What the headers declare is shown.
 set(place_symbols)
-foreach(header IN ITEMS hosted/supervise/place.h lib/arena/arena.h)
+foreach(header IN LISTS place_shown)
 	file(READ ${CMAKE_SOURCE_DIR}/${header} text)
 	string(REGEX MATCHALL "(bennu_place|arena|tx)_[a-z_]+\\(" found
 		"${text}")

@@ -27,6 +27,7 @@
 
 static struct {
 	uintptr_t start, end;	/* of the arena */
+	uintptr_t kept, kept_end;	/* always writable: arena_tables */
 	uintptr_t page[OPEN_MAX];
 	unsigned count;
 	bool	 all;
@@ -227,6 +228,8 @@ expose(void *context, void *start, size_t length)
 	    page += PAGE) {
 		unsigned i = 0;
 
+		if (page >= protection.kept && page < protection.kept_end)
+			continue;
 		while (i < protection.count && protection.page[i] != page)
 			i++;
 		if (i < protection.count)
@@ -244,12 +247,20 @@ expose(void *context, void *start, size_t length)
 }
 
 static void
+close_arena(void)
+{
+	set_pages(protection.start, protection.end - protection.start,
+	    PROT_READ);
+	set_pages(protection.kept, protection.kept_end - protection.kept,
+	    PROT_READ | PROT_WRITE);
+}
+
+static void
 close_all(void *context)
 {
 	(void)context;
 	if (protection.all)
-		set_pages(protection.start, protection.end - protection.start,
-		    PROT_READ);
+		close_arena();
 	for (unsigned i = 0; i < protection.count && !protection.all; i++)
 		set_pages(protection.page[i], PAGE, PROT_READ);
 	protection.all = false;
@@ -269,7 +280,10 @@ bennu_place_arena(struct bennu_place *place, uint64_t layout_version,
 {
 	static const struct arena_environment environment = {
 		.expose = expose, .close_all = close_all, .fail = fail,
+		.sums = true,
 	};
+	void *kept;
+	size_t kept_length;
 	status_t status;
 
 	if (place->memory == NULL)
@@ -282,7 +296,10 @@ bennu_place_arena(struct bennu_place *place, uint64_t layout_version,
 		return status;
 	if (arena_layout_version(*out_arena) != layout_version)
 		return ERR_STATE;
-	set_pages(protection.start, place->size, PROT_READ);
+	arena_tables(*out_arena, &kept, &kept_length);
+	protection.kept = (uintptr_t)kept;
+	protection.kept_end = protection.kept + kept_length;
+	close_arena();
 	return OK;
 }
 
