@@ -27,6 +27,7 @@
 #define LAYOUT_VERSION	1u
 #define CONNECTIONS	1024u
 #define EVENTS		32
+#define IDLE_MS		100
 
 /* In the arena. */
 struct account {
@@ -51,6 +52,7 @@ struct ledger {
 	struct books *books;
 	int	 epoll;
 	struct connection connection[CONNECTIONS];
+	uint64_t checked;	/* how far the arena was looked at */
 	uint64_t crash_one_in;	/* 0: never */
 	uint64_t random;
 };
@@ -255,10 +257,26 @@ start(struct ledger *ledger)
 	    bennu_place_open(&ledger->place, &operations) != OK)
 		return false;
 	return bennu_place_arena(&ledger->place, LAYOUT_VERSION,
-	    &ledger->arena) == OK && arena_ok(ledger->arena) &&
-	    open_books(ledger) &&
+	    &ledger->arena) == OK && open_books(ledger) &&
 	    epoll_ctl(ledger->epoll, EPOLL_CTL_ADD, ledger->place.messages,
 	    &event) == 0 && bennu_place_ready(&ledger->place) == OK;
+}
+
+/*
+ * What a restart did not look at is looked at while nobody asks for anything.
+ * Damage is a loss: only a cold start, if the manifest allows it, goes on.
+ */
+static void
+check_a_little(struct ledger *ledger)
+{
+	bool done;
+
+	if (arena_check_step(ledger->arena, &ledger->checked, &done) != OK) {
+		fputs("ledger: the arena is damaged\n", stderr);
+		abort();
+	}
+	if (done)
+		ledger->checked = 0;
 }
 
 int
@@ -272,8 +290,10 @@ ledger_serve(void)
 	}
 	for (;;) {
 		struct epoll_event event[EVENTS];
-		int count = epoll_wait(ledger.epoll, event, EVENTS, -1);
+		int count = epoll_wait(ledger.epoll, event, EVENTS, IDLE_MS);
 
+		if (count == 0)
+			check_a_little(&ledger);
 		for (int i = 0; i < count; i++) {
 			struct connection *connection = event[i].data.ptr;
 
