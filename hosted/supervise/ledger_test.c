@@ -6,9 +6,11 @@
 #include "harness_host.h"
 
 #include "example/ledger.h"
+#include "protocol.h"
 
 #include <lib/ktap/ktap.h>
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -22,10 +24,11 @@
 #define REQUESTS	1250u	/* of each; fewer in the tier quick */
 #define REQUESTS_QUICK	250u
 
-#define LEDGER	"command = [\"$R\", \"--ledger\"]\n" \
+#define COMMON	"command = [\"$R\", \"--ledger\"]\n" \
 	"listen = [\"unix-packet:$D/ledger\"]\naccept = true\n" \
-	"arena = \"1M\"\nspare = true\nready = \"notify\"\n" \
-	"max_restarts = 100000\ndelay_ms = 0\n"
+	"spare = true\nready = \"notify\"\ndelay_ms = 0\n"
+#define LEDGER	COMMON "arena = \"1M\"\nmax_restarts = 100000\n"
+#define COLD	COMMON "arena = \"64K\"\nmax_restarts = 0\ncold = true\n"
 #define CRASHES	"environment = [\"LEDGER_CRASH=700\", " \
 	"\"ASAN_OPTIONS=handle_segv=0:handle_abort=0\"]\n"
 
@@ -276,6 +279,73 @@ test_draining_place_gets_no_new_connections(void)
 	harness_destroy(&harness);
 }
 
+/* The supervisor has it open; -1: it has none. */
+static int
+open_arena(pid_t supervisor)
+{
+	char path[64], name[64];
+
+	for (int fd = 3; fd < 64; fd++) {
+		ssize_t length;
+
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d",
+		    (int)supervisor, fd);
+		length = readlink(path, name, sizeof(name) - 1);
+		name[length < 0 ? 0 : length] = '\0';
+		if (strstr(name, PLACE_FD_ARENA) != NULL)
+			return open(path, O_RDWR | O_CLOEXEC);
+	}
+	return -1;
+}
+
+/* One bit of the last word of that value; false: there is none. */
+static bool
+flip_bit(int arena, uint64_t value)
+{
+	uint64_t word;
+
+	for (off_t at = 65536 - 8; at >= 0; at -= 8) {
+		if (pread(arena, &word, 8, at) == 8 && word == value) {
+			word ^= 1;
+			return pwrite(arena, &word, 8, at) == 8;
+		}
+	}
+	return false;
+}
+
+static void
+test_damage_is_a_loss_that_is_told(void)
+{
+	struct ledger_client client;
+	struct ledger_answer answer;
+	char path[128];
+	int arena;
+
+	begin(NULL, COLD);
+	snprintf(path, sizeof(path), "%s/ledger", harness.folder);
+	KTAP_CHECK(ledger_connect(&client, path, 1));
+	KTAP_CHECK(ledger_add(&client, 0x123456789, &answer));
+	arena = open_arena(harness.pid);
+	KTAP_REQUIRE(arena >= 0);
+	KTAP_CHECK(flip_bit(arena, 0x123456789));
+	close(arena);
+	/*
+	 * Found by itself, for nobody asks for anything. The first one had
+	 * answered, so its death uses up no budget; that of the second does.
+	 */
+	KTAP_CHECK(harness_await_life(&harness, "ledger", 3));
+	KTAP_EQUAL(harness_count(&harness, "ledger", "cold_starts"), 1);
+	/* The account is gone, and the client is told: no answer is wrong. */
+	KTAP_CHECK(!ledger_add(&client, 1, &answer));
+	ledger_close(&client);
+	KTAP_CHECK(ledger_connect(&client, path, 1));
+	KTAP_CHECK(ledger_add(&client, 5, &answer));
+	KTAP_EQUAL(answer.sum, 5);
+	ledger_close(&client);
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -286,6 +356,7 @@ main(int argc, char **argv)
 		    test_packet_that_is_no_request_ends_its_connection_only),
 		KTAP_TEST(test_spare_has_all_connections),
 		KTAP_TEST(test_draining_place_gets_no_new_connections),
+		KTAP_TEST(test_damage_is_a_loss_that_is_told),
 	};
 
 	if (argc > 1 && strcmp(argv[1], "--ledger") == 0)
