@@ -20,11 +20,17 @@
 #define KIND_FLIP_DATA		(FAULT_KINDS + 1)
 #define KIND_FLIP_STACK		(FAULT_KINDS + 2)
 #define KIND_FLIP_REGISTER	(FAULT_KINDS + 3)
-#define KIND_FLIP_ARENA		(FAULT_KINDS + 4)
-#define KIND_COUNT		(FAULT_KINDS + 5)
+#define KIND_FLIP_TEXT		(FAULT_KINDS + 4)
+#define KIND_MUTATE_BRANCH	(FAULT_KINDS + 5)	/* in the order of the */
+#define KIND_MUTATE_OPERAND	(FAULT_KINDS + 6)	/* kinds in the tables */
+#define KIND_MUTATE_OFFBYONE	(FAULT_KINDS + 7)
+#define KIND_MUTATE_NOP		(FAULT_KINDS + 8)
+#define KIND_FLIP_ARENA		(FAULT_KINDS + 9)
+#define KIND_COUNT		(FAULT_KINDS + 10)
 
 struct options {
 	uint64_t seed, count;
+	uint64_t start_ns;	/* rest before the first one */
 	uint64_t every_ns;	/* from one injection to the next, at least */
 	unsigned victims, kinds;
 	char	 victim[VICTIMS_MAX][16];
@@ -46,12 +52,14 @@ struct injection {
 	struct victim *victim;
 	/* As it was before. */
 	uint64_t incarnation, deaths;
+	uint64_t latency_tsc;	/* of all its requests so far */
 	/* What was done. */
 	bool	 done;		/* there was something to be damaged */
 	uint64_t address, written;	/* of a flipped word */
 	unsigned bit, reg;
 	/* What came of it. */
 	bool	 activated, died, cleaned;
+	bool	 slowed;	/* requests took as much longer as was armed */
 	uint64_t cause, died_ns;
 };
 
@@ -99,6 +107,10 @@ void flip_arena(struct injection *injection);
 void flip_register(struct injection *injection);
 /* Was the word written, or the register used for something else, since? */
 bool flip_is_gone(const struct injection *injection);
+
+/* text.c */
+void change_text(struct injection *injection);
+bool text_was_executed(const struct injection *injection);
 
 /* inject.c */
 void inject(struct injection *injection);

@@ -4,7 +4,7 @@
 
 #include <lib/service/service.h>
 
-#define LEAK_PAGES	4096u
+#define LEAK_PAGES	0x40000u	/* more than any container has */
 #define SLOW_NS_MAX	2000000u
 #define COUNTDOWN_MAX	8u
 
@@ -33,6 +33,9 @@ choose_point(uint64_t kind, uint64_t random)
 		return FAULT_AT_HANDLED;
 	if (kind == FAULT_STRAY_ARENA)
 		return random % 2 == 0 ? FAULT_AT_RECEIVED : FAULT_AT_COMMITTED;
+	if ((kind == FAULT_EXCEPTION || kind == FAULT_PANIC) &&
+	    random >> 32 & 1)
+		return FAULT_AT_RESUME;
 	return points[random % (sizeof(points) / sizeof(points[0]))];
 }
 
@@ -40,7 +43,7 @@ static uint64_t
 choose_argument(uint64_t kind, uint64_t random)
 {
 	if (kind == FAULT_LEAK)
-		return random % LEAK_PAGES + 1;
+		return LEAK_PAGES;
 	if (kind == FAULT_SLOW)
 		return random % SLOW_NS_MAX + 1000;
 	return random;
@@ -55,17 +58,38 @@ arm(struct injection *injection)
 
 	fault->kind = (uint32_t)injection->kind;
 	fault->point = choose_point(injection->kind, random_next(&random));
-	fault->countdown = (uint32_t)(random_next(&random) % COUNTDOWN_MAX) + 1;
+	/* A resume comes once. */
+	fault->countdown = fault->point == FAULT_AT_RESUME ? 1 :
+	    (uint32_t)(random_next(&random) % COUNTDOWN_MAX) + 1;
 	fault->argument = choose_argument(injection->kind,
 	    random_next(&random));
 	__atomic_store_n(&fault->sequence, ++victim->armed, __ATOMIC_RELEASE);
 	injection->done = true;
 }
 
+/*
+ * What is armed for a resume needs one. The death that makes it is not the one
+ * that is looked for; that may have come already, as resumes are above us.
+ */
+static void
+force_resume(struct injection *injection)
+{
+	if (injection->victim->info->fault.point != FAULT_AT_RESUME)
+		return;
+	injection->deaths++;
+	victim_kill(injection->victim);
+}
+
 static bool
 is_armed_kind(uint64_t kind)
 {
 	return kind < FAULT_KINDS;
+}
+
+static bool
+is_text_kind(uint64_t kind)
+{
+	return kind >= KIND_FLIP_TEXT && kind <= KIND_MUTATE_NOP;
 }
 
 static void
@@ -114,11 +138,20 @@ inject(struct injection *injection)
 	case KIND_FLIP_ARENA:
 		flip_arena(injection);
 		break;
+	case KIND_FLIP_TEXT:
+	case KIND_MUTATE_BRANCH:
+	case KIND_MUTATE_OPERAND:
+	case KIND_MUTATE_OFFBYONE:
+	case KIND_MUTATE_NOP:
+		change_text(injection);
+		break;
 	default:
 		arm(injection);
 		break;
 	}
 	log_injection(injection);
+	if (is_armed_kind(injection->kind))
+		force_resume(injection);
 }
 
 void
@@ -137,7 +170,9 @@ inject_look(struct injection *injection)
 	}
 	if (injection->activated)
 		return;
-	if (!is_armed_kind(injection->kind))
+	if (is_text_kind(injection->kind))
+		injection->activated = text_was_executed(injection);
+	else if (!is_armed_kind(injection->kind))
 		injection->activated = flip_is_gone(injection);
 	else if (victim_read_trace(victim, &trace))
 		injection->activated = trace.fault_sequence == victim->armed;

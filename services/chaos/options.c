@@ -4,9 +4,11 @@
  *
  *	chaos.seed=N
  *	chaos.services=NAME,NAME...	default console,storage,proc,phoenix
- *	chaos.faults=KIND,KIND...	default: those that promise something
+ *	chaos.faults=KIND,KIND...	or fail-stop (default), inside, or all,
+ *					which leaves out only flip-arena
  *	chaos.every_us=N		default 20000
  *	chaos.count=N			default 100
+ *	chaos.start_us=N		rest before the first one, default 20000
  */
 #include "chaos.h"
 
@@ -28,6 +30,11 @@ static const char *const names[KIND_COUNT] = {
 	[KIND_FLIP_DATA] = "flip-data",
 	[KIND_FLIP_STACK] = "flip-stack",
 	[KIND_FLIP_REGISTER] = "flip-register",
+	[KIND_FLIP_TEXT] = "flip-text",
+	[KIND_MUTATE_BRANCH] = "mutate-branch",
+	[KIND_MUTATE_OPERAND] = "mutate-operand",
+	[KIND_MUTATE_OFFBYONE] = "mutate-offbyone",
+	[KIND_MUTATE_NOP] = "mutate-nop",
 	[KIND_FLIP_ARENA] = "flip-arena",
 };
 
@@ -95,25 +102,40 @@ find_kind(const char *name)
 	service_panic("chaos.faults: there is no kind %s", name);
 }
 
+/* Names of groups: the classes of docs/design/resurrection.md. */
+static bool
+find_group(const char *name, unsigned *out_first, unsigned *out_last)
+{
+	bool all = strcmp(name, "all") == 0;
+	bool inside = strcmp(name, "inside") == 0;
+
+	*out_first = inside ? KIND_KILL + 1 : FAULT_NONE + 1;
+	*out_last = all || inside ? KIND_FLIP_ARENA - 1 : KIND_KILL;
+	return all || inside || strcmp(name, "fail-stop") == 0;
+}
+
+static void
+add_kinds(struct options *options, unsigned first, unsigned last)
+{
+	for (unsigned kind = first; kind <= last; kind++) {
+		if (options->kinds == KIND_COUNT)
+			service_panic("chaos.faults: too many kinds");
+		options->kind[options->kinds++] = (uint8_t)kind;
+	}
+}
+
 static void
 read_kinds(struct options *options)
 {
 	char text[48] = "fail-stop";
 	char *at = text, *name;
-	unsigned last = KIND_KILL;
+	unsigned first, last;
 
 	service_option("chaos.faults", text);
-	if (strcmp(text, "all") == 0)
-		last = KIND_FLIP_REGISTER;
-	if (last == KIND_FLIP_REGISTER || strcmp(text, "fail-stop") == 0) {
-		for (unsigned kind = FAULT_NONE + 1; kind <= last; kind++)
-			options->kind[options->kinds++] = (uint8_t)kind;
-		return;
-	}
 	while ((name = next_item(&at)) != NULL) {
-		if (options->kinds == KIND_COUNT)
-			service_panic("chaos.faults: too many kinds");
-		options->kind[options->kinds++] = (uint8_t)find_kind(name);
+		if (!find_group(name, &first, &last))
+			first = last = find_kind(name);
+		add_kinds(options, first, last);
 	}
 }
 
@@ -123,6 +145,7 @@ options_read(struct options *out_options)
 	*out_options = (struct options){
 		.seed = read_number("chaos.seed", 1),
 		.count = read_number("chaos.count", 100),
+		.start_ns = read_number("chaos.start_us", 20000) * 1000,
 		.every_ns = read_number("chaos.every_us", 20000) * 1000,
 	};
 	read_victims(out_options);
