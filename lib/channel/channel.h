@@ -71,6 +71,7 @@ LINKAGE_BEGIN
 
 struct channel;
 struct channel_domain;	/* where names are looked up: domain.h */
+struct channel_keeper;	/* where a member is kept: keep.h */
 
 enum channel_type {
 	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
@@ -121,6 +122,7 @@ struct channel_options {
 	enum channel_serializer serializer;
 	uint64_t schema;		/* 0: not checked */
 	uint64_t groups;		/* MULTICAST: bits to receive */
+	const struct channel_keeper *keeper;	/* NULL: the member is not kept */
 };
 
 /*
@@ -195,6 +197,7 @@ struct channel_view {
 	uint32_t serializer;	/* peek: of this message; schema 0: AUTO */
 	unsigned trust;		/* peek: the lower one of both ends */
 	uint64_t identity;	/* peek: of the sender's token; 0: unknown */
+	uint64_t generation;	/* peek: changes when a kept sender came back */
 };
 status_t channel_reserve(struct channel *channel, size_t length,
     struct channel_view *out_view, uint64_t deadline_ns);

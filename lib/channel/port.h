@@ -36,6 +36,7 @@ struct lane_place {		/* one direction, from one member to another */
 	unsigned trust;		/* of the other end */
 	uint64_t identity;	/* session identity of the other end */
 	uint64_t groups;	/* of the receiver; not MULTICAST: ~0 */
+	uint64_t number;	/* unique in the domain; not 0 */
 	void	*port_data;	/* how to wake the other end */
 };
 
@@ -60,6 +61,7 @@ struct channel_member {
 	unsigned trust;		/* own, by token */
 	unsigned rights;	/* of the token: TOKEN_* */
 	uint64_t identity;	/* session identity (lib/token) */
+	struct token token;	/* its own: resume asks for it */
 	struct channel_config config;
 	void	*pool;		/* SENDER and zero_copy: of lane_pool_size */
 	struct statistics_page *statistics;	/* zeroed; NULL: not shown */
@@ -74,6 +76,16 @@ struct channel_port {
 	    struct channel_member *out_member);
 	status_t (*open)(struct channel_domain *domain, const char *name,
 	    const struct channel_options *options, const struct token *holder,
+	    struct channel_member *out_member);
+	/*
+	 * The kept member (options->keeper of its create or open) that was left
+	 * behind by the death of its owner, whose successor the caller is; or
+	 * still is there, because that death was not noticed yet. All its lanes
+	 * are events again. ERR_NOENT no such member, ERR_RIGHT not the
+	 * caller's. NULL: the domain keeps none.
+	 */
+	status_t (*resume)(struct channel_domain *domain, uint64_t number,
+	    const struct token *token, const struct channel_options *options,
 	    struct channel_member *out_member);
 	void (*close)(struct channel_domain *domain,
 	    struct channel_member *member);

@@ -234,7 +234,10 @@ channel_done(struct channel *channel)
 	if (((channel->shown.kind - 1) & LANE_BUFFER) != 0 &&
 	    !channel_buffer_give_back(channel, lane))
 		channel_corrupt_in(channel, lane);
-	if (!channel_is_lossy(channel)) {
+	if (channel->kept) {
+		ring_pass(&lane->messages);
+		lane->moved = true;
+	} else if (!channel_is_lossy(channel)) {
 		ring_release(&lane->messages);
 		lane_wake_sender(channel, lane);
 	}

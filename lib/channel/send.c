@@ -61,6 +61,9 @@ channel_commit_in(struct channel *channel, struct lane_out *lane,
 	count_sent(channel, offer);
 	lane->sent++;
 	ring_stage(&lane->messages, length, kind, channel->session);
+	lane->moved = channel->kept;
+	if (lane->moved)
+		return;
 	if (channel->member.config.type == CHANNEL_BATCH) {
 		channel->batch_lane = lane;
 		if (++channel->batched >= channel->member.config.batch)

@@ -48,6 +48,22 @@ is_possible(const struct ring_mark *mark, uint32_t size)
 	    mark->position - mark->first <= size - RING_LINE;
 }
 
+/*
+ * What was staged behind the first message has its sequence by then, and is
+ * hidden by the "empty" of the message before it; but at the end of a lap that
+ * goes behind the last line, and line 0 is not cleared (ring.h). So a message
+ * that the dead staged at the start of the next lap is undone.
+ */
+static void
+hide_next_lap(struct ring_memory *ring, uint32_t size, uint64_t position)
+{
+	uint64_t lap = (position + size - 1) & ~(uint64_t)(size - 1);
+	uint32_t *sequence = &ring->lines[0].sequence;
+
+	if (ring_load(sequence, RING_RELAXED) == ring_sequence_of(lap))
+		ring_store(sequence, ring_empty_of(lap), RING_RELAXED);
+}
+
 status_t
 ring_producer_open_at(struct ring_producer *producer, void *memory,
     uint32_t lines, const struct ring_mark *mark, uint64_t generation)
@@ -66,6 +82,7 @@ ring_producer_open_at(struct ring_producer *producer, void *memory,
 	/* The line behind the last message was free when that was made. */
 	if (mark->position > size - RING_LINE)
 		producer->head = mark->position + RING_LINE - size;
+	hide_next_lap(ring, size, mark->position);
 	ring_store(&ring->producer_generation, generation, RING_RELAXED);
 	ring_producer_awake(producer);
 	if (mark->first != mark->position) {

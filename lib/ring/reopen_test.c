@@ -137,6 +137,35 @@ TEST(test_to_come_back_twice_is_to_come_back_once)
 	expect_empty();
 }
 
+/*
+ * The dead staged a pair, the second at the start of the next lap. The next one
+ * sends only the first: the second must not show behind it.
+ */
+TEST(test_torn_pair_over_the_end_of_a_lap_is_not_seen)
+{
+	for (unsigned before = 0; before < LINES; before++) {
+		start();
+		for (uint64_t number = 0; number < before; number++) {
+			EXPECT_EQ(stage(number, 8), OK);
+			ring_producer_mark(&pair.producer, &pair.produced);
+			ring_publish(&pair.producer);
+			expect_number(number, 8);
+			ring_release(&pair.consumer);
+		}
+		EXPECT_EQ(stage(100, 8), OK);
+		EXPECT_EQ(stage(101, 8), OK);
+		EXPECT_EQ(stage(102, 100), OK);
+		producer_again();
+		for (uint64_t number = before; number < before + 4; number++) {
+			EXPECT_EQ(stage(number, 8), OK);
+			ring_publish(&pair.producer);
+			expect_number(number, 8);
+			ring_release(&pair.consumer);
+			expect_empty();
+		}
+	}
+}
+
 /* What was passed and not committed must not be written over. */
 TEST(test_room_is_what_was_given_back)
 {
