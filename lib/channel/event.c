@@ -165,7 +165,7 @@ drop_out(struct channel *channel, uint32_t i)
 		channel->batch_lane = NULL;
 		channel->batched = 0;
 	}
-	channel->lanes_left = true;
+	channel_kept_leave(channel, lane->place.number, true);
 	channel_buffers_leave(channel, lane);
 	remove_from(&channel->out, i);
 	port->drop_lane(channel->domain, &channel->member, &lane->place);
@@ -194,7 +194,7 @@ drop_in(struct channel *channel, uint32_t i)
 	const struct channel_port *port = channel->domain->port;
 	struct lane_in *lane = lane_in_at(channel, i);
 
-	channel->lanes_left = true;
+	channel_kept_leave(channel, lane->place.number, false);
 	if (lane->refused)
 		count_refused(channel, lane);
 	if (channel->asked.lane == lane) {

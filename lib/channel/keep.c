@@ -5,8 +5,9 @@
  *
  * A lane that was used since the last settle is marked `moved`: only those are
  * saved, settled and undone. Its record is made when it is first saved; a lane
- * without a record stands at its start, because nothing of it was committed. A
- * record whose lane is gone is freed by the next keep.
+ * without a record stands at its start, because nothing of it was committed. The
+ * record of a lane that was dropped is freed by the next keep, one whose lane
+ * ended before the successor heard of it when there is no other left.
  */
 #include "kept.h"
 
@@ -70,6 +71,16 @@ record_of(const struct channel *channel, uint64_t number, bool sends)
 	return NULL;
 }
 
+void
+channel_kept_leave(struct channel *channel, uint64_t number, bool sends)
+{
+	struct kept_lane *record = !channel->kept ? NULL :
+	    record_of(channel, number, sends);
+
+	if (record != NULL)
+		channel->lanes_left |= 1u << (record - kept_of(channel)->lane);
+}
+
 static bool
 has_lane(const struct channel *channel, const struct kept_lane *record)
 {
@@ -87,22 +98,45 @@ has_lane(const struct channel *channel, const struct kept_lane *record)
 	return false;
 }
 
+/* Those of lanes that ended before this incarnation heard of them. */
+static void
+leave_unknown(struct channel *channel)
+{
+	const struct kept *kept = kept_of(channel);
+
+	for (uint32_t i = 0; i < CHANNEL_KEPT_LANES; i++)
+		if (!has_lane(channel, &kept->lane[i]))
+			channel->lanes_left |= 1u << i;
+}
+
 static status_t
 free_records(struct channel *channel)
 {
 	struct kept *kept = kept_of(channel);
 
-	for (uint32_t i = 0; i < CHANNEL_KEPT_LANES; i++) {
-		struct kept_lane *record = &kept->lane[i];
-
-		if (record->number == 0 || has_lane(channel, record))
-			continue;
+	for (uint32_t bits = channel->lanes_left; bits != 0;
+	    bits &= bits - 1) {
+		struct kept_lane *record = &kept->lane[__builtin_ctz(bits)];
 		status_t status = save(channel, record, sizeof(*record));
+
 		if (status != OK)
 			return status;
 		*record = (struct kept_lane){ 0 };
 	}
 	return OK;
+}
+
+/* There is one for each lane (add_in, add_out), once what is over is free. */
+static struct kept_lane *
+free_record(struct channel *channel)
+{
+	struct kept_lane *record = record_of(channel, 0, false);
+
+	if (record != NULL)
+		return record;
+	leave_unknown(channel);
+	return free_records(channel) == OK ? record_of(channel, 0, false) :
+	    NULL;
 }
 
 static status_t
@@ -112,7 +146,7 @@ write_record(struct channel *channel, const struct kept_lane *record)
 	    record->sends != 0);
 
 	if (place == NULL)
-		place = record_of(channel, 0, false);
+		place = free_record(channel);
 	if (place == NULL)
 		return ERR_LIMIT;
 	status_t status = save(channel, place, sizeof(*place));
@@ -169,7 +203,7 @@ channel_keep(struct channel *channel)
 
 	if (!channel->kept)
 		return ERR_STATE;
-	if (channel->lanes_left)
+	if (channel->lanes_left != 0)
 		status = free_records(channel);
 	for (uint32_t i = 0; i < channel->out.count && status == OK; i++)
 		if (lane_out_at(channel, i)->moved)
@@ -211,7 +245,7 @@ channel_settle(struct channel *channel)
 {
 	if (!channel->kept)
 		return;
-	channel->lanes_left = false;
+	channel->lanes_left = 0;
 	for (uint32_t i = 0; i < channel->out.count; i++)
 		settle_out(channel, lane_out_at(channel, i));
 	for (uint32_t i = 0; i < channel->in.count; i++)
@@ -378,5 +412,4 @@ void
 channel_kept_resumed(struct channel *channel)
 {
 	restore_asked(channel);
-	channel->lanes_left = true;
 }

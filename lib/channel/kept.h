@@ -41,6 +41,8 @@ void channel_kept_end(struct channel *channel);
 /* A lane: opens its ends where they stood, or at the start. */
 status_t channel_kept_open_out(struct channel *channel, struct lane_out *lane);
 status_t channel_kept_open_in(struct channel *channel, struct lane_in *lane);
+/* A lane is dropped: its record is free when that is committed. */
+void channel_kept_leave(struct channel *channel, uint64_t number, bool sends);
 /* The sleepers of a lane that was resumed; it has its place by now. */
 void channel_kept_wake_out(struct channel *channel, struct lane_out *lane);
 void channel_kept_wake_in(struct channel *channel, struct lane_in *lane);

@@ -120,7 +120,7 @@ struct channel {
 
 	struct channel_keeper keeper;
 	bool	 kept;		/* keep.h: nothing is seen before settle */
-	bool	 lanes_left;	/* kept: records of theirs may be free */
+	uint32_t lanes_left;	/* kept: records of lanes that are gone, bits */
 	struct channel_member member;
 	unsigned role;
 	enum channel_serializer serializer;	/* asked for by this member */
