@@ -172,4 +172,9 @@ interface Channels @0xbe44000000007002 $place("broker") $numbers(status) {
       $tag(0x070e) $replay(any)
       $errors("ERR_NOENT: no such member; ERR_RIGHT: not a kept one of this place, or another token; ERR_ARG: other bits than before; ERR_LIMIT: too many; ERR_NOMEM: no memory");
   # A kept member goes on in this session. All its lanes are events again.
+
+  enter @15 (member :UInt64) -> ()
+      $tag(0x070f) $replay(any)
+      $errors("ERR_NOENT: no such member; ERR_LIMIT: too many; ERR_NOMEM: no memory");
+  # A kept member has its lanes from here on, and outlives its session.
 }

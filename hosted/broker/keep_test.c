@@ -129,12 +129,13 @@ join(struct process *process)
 	if (status == OK)
 		must(TX_SET(process->arena, own->resumed, own->resumed + 1),
 		    "count");
-	/* The first one, or one killed between its open and its commit. */
-	if (status == ERR_NOENT)
+	/* The first one, or its predecessor was killed before it entered. */
+	if (status == ERR_NOENT || status == ERR_GONE)
 		status = channel_open("kept", &options, NULL,
 		    &process->channel);
 	must(status, "join");
 	tx_commit(process->arena);
+	must(channel_enter(process->channel), "enter");
 }
 
 static void

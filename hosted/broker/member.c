@@ -469,6 +469,14 @@ member_share_pool(struct member *member)
 	return member_connect(member);
 }
 
+status_t
+member_enter(struct member *member)
+{
+	if (member->connected)
+		return OK;
+	return member->is_revoked ? ERR_RIGHT : member_connect(member);
+}
+
 static status_t
 statistics_make(struct member *member)
 {

@@ -144,8 +144,11 @@ join(struct request *request, struct channel_entry *channel,
 		return status;
 	if (is_creator)
 		channel->creator_member = member->number;
-	/* With a pool it is shown to others when that cannot be changed. */
-	if (member->pool == NULL)
+	/*
+	 * With a pool it is shown to others when that cannot be changed, one
+	 * that is kept when its owner will know of it for good.
+	 */
+	if (member->pool == NULL && !member->kept)
 		status = member_connect(member);
 	if (status != OK) {
 		member_close(member);
@@ -225,7 +228,8 @@ handle_resume(struct request *request)
 	struct member *member = table_find(&client->broker->members,
 	    in->member);
 
-	if (member == NULL || !member->kept || member->role != in->role ||
+	if (member == NULL || !member->kept || !member->connected ||
+	    member->role != in->role ||
 	    member->client->subject.uid != client->subject.uid ||
 	    token_difference(&member->token, &in->token) != 0)
 		return ERR_NOENT;
@@ -252,7 +256,8 @@ handle_mapped(struct request *request)
 
 	if (member == NULL)
 		return ERR_NOENT;
-	return member_share_pool(member);
+	return member->kept ? member_enter(member) :
+	    member_share_pool(member);
 }
 
 static status_t

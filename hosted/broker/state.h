@@ -237,6 +237,8 @@ status_t member_make(struct client *client, struct channel_entry *channel,
 status_t member_connect(struct member *member);
 /* Nobody can get to write its pool any more, and others may know the member. */
 status_t member_share_pool(struct member *member);
+/* A kept one is known to others from here on; again: OK. */
+status_t member_enter(struct member *member);
 void member_close(struct member *member);
 /*
  * To the client of its successor, which is told of all lanes again; the client

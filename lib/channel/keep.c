@@ -214,6 +214,23 @@ channel_keep(struct channel *channel)
 	return status == OK ? write_asked(channel) : status;
 }
 
+status_t
+channel_enter(struct channel *channel)
+{
+	const struct channel_port *port = channel->domain->port;
+	status_t status;
+
+	if (!channel->kept)
+		return ERR_STATE;
+	if (port->enter == NULL)
+		return OK;
+	status = port->enter(channel->domain, &channel->member);
+	if (status == OK)
+		status = channel_catch_up(channel);
+	channel_promise(channel);
+	return status;
+}
+
 static void
 settle_out(struct channel *channel, struct lane_out *lane)
 {

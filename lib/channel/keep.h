@@ -30,9 +30,9 @@
  *
  * Where the member stands is kept in memory of the caller, which survives it and
  * changes in transactions (lib/arena, or any other). create, open, resume and
- * close with a keeper save there, too: they belong into a transaction. If that of
- * an open is lost the member waits in vain until the same owner opens the
- * channel anew.
+ * close with a keeper save there, too: they belong into a transaction, and
+ * channel_enter behind its commit. Only then others get to know the member: one
+ * whose number was not committed ends with its owner, and nothing was sent to it.
  *
  * Kept can be senders and receivers of ASYNC, BROADCAST and MULTICAST channels and
  * receivers of SYNC ones, of at most CHANNEL_KEPT_LANES lanes; not with
@@ -67,6 +67,12 @@ struct channel_keeper {
  */
 status_t channel_resume(const char *name,
     const struct channel_options *options, struct channel **out_channel);
+
+/*
+ * Behind the commit of a create, open or resume: the member has its lanes.
+ * ERR_LIMIT, ERR_NOMEM and the like: close it, or try again.
+ */
+status_t channel_enter(struct channel *channel);
 
 /* In the transaction. ERR_STATE: not kept; what `save` said: give it up. */
 status_t channel_keep(struct channel *channel);

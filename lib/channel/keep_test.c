@@ -102,6 +102,7 @@ owner_create(struct owner *owner, const struct channel_config *config)
 	must(channel_create("kept", config, &options, NULL, &owner->channel),
 	    "create");
 	tx_commit(owner->arena);
+	must(channel_enter(owner->channel), "enter");
 }
 
 static void
@@ -112,6 +113,7 @@ owner_open(struct owner *owner)
 	tx_begin(owner->arena);
 	must(channel_open("kept", &options, NULL, &owner->channel), "open");
 	tx_commit(owner->arena);
+	must(channel_enter(owner->channel), "enter");
 }
 
 /* Gives back the memory of a member, and nothing else happens. */
@@ -144,6 +146,7 @@ resume(struct owner *owner)
 	tx_begin(owner->arena);
 	must(channel_resume("kept", &options, &owner->channel), "resume");
 	tx_commit(owner->arena);
+	must(channel_enter(owner->channel), "enter");
 }
 
 static void

@@ -87,6 +87,12 @@ struct channel_port {
 	status_t (*resume)(struct channel_domain *domain, uint64_t number,
 	    const struct token *token, const struct channel_options *options,
 	    struct channel_member *out_member);
+	/*
+	 * A kept member has its lanes, and outlives its owner, from here on:
+	 * its number is committed. Again: OK. NULL: it has them at once.
+	 */
+	status_t (*enter)(struct channel_domain *domain,
+	    struct channel_member *member);
 	void (*close)(struct channel_domain *domain,
 	    struct channel_member *member);
 	/* ERR_EMPTY when there is no more. */

@@ -151,7 +151,8 @@ roster_lanes_join(struct roster *roster, struct roster_member *member)
 		    struct roster_member, in_channel);
 
 		/* What is about to go gets no more to do. */
-		if (status == OK && other != member && !other->revoked &&
+		if (status == OK && other != member && other->entered &&
+		    !other->revoked &&
 		    (!other->client->gone || other->kept))
 			status = connect(roster, member, other);
 	}

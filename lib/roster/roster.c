@@ -105,7 +105,7 @@ mortal_member(struct roster_client *client)
 		struct roster_member *member = ROSTER_OF(node,
 		    struct roster_member, in_client);
 
-		if (!member->kept)
+		if (!member->kept || !member->entered)
 			return member;
 	}
 	return NULL;
@@ -207,6 +207,16 @@ member_list(struct roster *roster, struct roster_member *member)
 	    member->client->member_count + 1);
 }
 
+status_t
+roster_enter(struct roster *roster, struct roster_member *member)
+{
+	if (member->entered)
+		return OK;
+	ROSTER_SET(roster, member->entered, true);
+	status_t status = roster_lanes_join(roster, member);
+	return status != OK ? status : roster->failed;
+}
+
 static status_t
 join(struct roster *roster, struct roster_channel *channel,
     struct roster_client *client, const struct channels_join *join,
@@ -241,8 +251,8 @@ join(struct roster *roster, struct roster_channel *channel,
 	    grant->trust, &member->token);
 	if (status == OK)
 		status = member_memory(roster, member);
-	if (status == OK)
-		status = roster_lanes_join(roster, member);
+	if (status == OK && !member->kept)
+		status = roster_enter(roster, member);
 	*out_member = member;
 	return status != OK ? status : roster->failed;
 }
@@ -423,7 +433,7 @@ roster_resume(struct roster *roster, struct roster_client *client,
 	struct roster_member *member = arena_map_get(
 	    roster->root->by_number[ROSTER_BY_MEMBER], number);
 
-	if (member == NULL)
+	if (member == NULL || !member->entered)
 		return ERR_NOENT;
 	if (!member->kept || member->client->place != client->place ||
 	    token_difference(&member->token, token) != 0)

@@ -81,7 +81,9 @@ struct roster_member {
 	struct roster_pool *pool;	/* NULL: none */
 	struct token token;
 	unsigned role;
-	bool	 kept;		/* outlives its client, for the next one's resume */
+	bool	 kept;		/* outlives its client, for the next one's resume,
+				 * if it has entered */
+	bool	 entered;	/* has its lanes; those not kept: at once */
 	bool	 revoked, revoked_told;
 };
 
@@ -183,6 +185,8 @@ status_t roster_create_channel(struct roster *roster,
 status_t roster_open_channel(struct roster *roster,
     struct roster_client *client, const struct channels_join *join,
     struct roster_member **out_member);
+/* A kept member gets its lanes; again: OK. */
+status_t roster_enter(struct roster *roster, struct roster_member *member);
 /*
  * Moves a kept member of an earlier client of the same place, whose token is
  * proof, to this one; it is told of all its lanes again. ERR_NOENT no such

@@ -142,6 +142,18 @@ handle_resume(struct channels_context *context, struct service_call *call,
 }
 
 static unsigned
+handle_enter(struct channels_context *context, struct service_call *call,
+    const struct channels_enter_args *in)
+{
+	struct roster_member *member = roster_member(context->roster,
+	    context->client, in->member);
+
+	(void)call;
+	return member == NULL ? ERR_NOENT :
+	    (unsigned)roster_enter(context->roster, member);
+}
+
+static unsigned
 handle_close(struct channels_context *context, struct service_call *call,
     const struct channels_close_args *in)
 {
@@ -369,4 +381,5 @@ const struct channels_operations broker_of_sessions = {
 	.list = handle_list,
 	.watch = handle_watch,
 	.resume = handle_resume,
+	.enter = handle_enter,
 };

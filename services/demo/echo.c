@@ -72,6 +72,9 @@ join(struct root *root, struct channel_domain *domain)
 	if (status != OK)
 		service_panic("no channel: status %lu", status);
 	tx_commit(service_arena());
+	status = channel_enter(channel);
+	if (status != OK)
+		service_panic("no lanes: status %lu", status);
 }
 
 static void

@@ -96,6 +96,10 @@ join(struct root *root)
 	}
 	tx_commit(arena);
 	joined = status == OK;
+	if (status == OK)
+		status = channel_enter(answers.typed.channel);
+	if (status == OK)
+		status = channel_enter(pieces.typed.channel);
 	return status;
 }
 
@@ -162,6 +166,8 @@ idle(void *root)
 		return;
 	look = false;
 	if (!joined && join(root) != OK) {
+		if (joined)
+			leave();
 		/* The demo is not there yet, or left. */
 		sys_wait(alarm, WAIT_BITS, 0, service_now_ns() + RETRY_NS,
 		    NULL, NULL);

@@ -198,6 +198,13 @@ port_open(struct channel_domain *domain, const char *name,
 	return join(guest_of(domain), &in, false, out_member);
 }
 
+static status_t
+port_enter(struct channel_domain *domain, struct channel_member *own)
+{
+	return wire_status(channels_enter(guest_of(domain)->session,
+	    own->number));
+}
+
 static void
 port_close(struct channel_domain *domain, struct channel_member *own)
 {
@@ -356,7 +363,8 @@ channel_domain_guest(const struct channel_guest_options *options,
 {
 	static const struct channel_port port = {
 		.create = port_create, .open = port_open,
-		.resume = port_resume, .close = port_close,
+		.resume = port_resume, .enter = port_enter,
+		.close = port_close,
 		.next_event = guest_next_event, .drop_lane = guest_drop_lane,
 		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
 		.descriptor = port_descriptor, .quiet = port_quiet,

@@ -247,6 +247,16 @@ hosted_resume(struct channel_domain *domain, uint64_t number,
 	return join(hosted_of(domain), &packet, out_member);
 }
 
+static status_t
+hosted_enter(struct channel_domain *domain, struct channel_member *member)
+{
+	struct broker_packet packet = {
+		.head.kind = BROKER_MAPPED, .value = member->number,
+	};
+
+	return link_call_locked(hosted_of(domain), &packet, NULL);
+}
+
 static void
 hosted_close(struct channel_domain *domain, struct channel_member *member)
 {
@@ -299,6 +309,7 @@ const struct channel_port hosted_port = {
 	.create = hosted_create,
 	.open = hosted_open,
 	.resume = hosted_resume,
+	.enter = hosted_enter,
 	.close = hosted_close,
 	.next_event = hosted_next_event,
 	.drop_lane = hosted_drop_lane,

@@ -44,7 +44,8 @@ enum broker_kind {
 	BROKER_CREATE,		/* join */
 	BROKER_OPEN,		/* join, without config */
 	BROKER_CLOSE,		/* member */
-	BROKER_MAPPED,		/* member: its pool is mapped now */
+	BROKER_MAPPED,		/* member: its pool is mapped now, or it is
+				 * kept and its owner has committed that */
 	BROKER_DROP,		/* this side uses a lane no more; no answer */
 	BROKER_ACK,		/* count: so many events were read; no answer */
 	BROKER_MINT,		/* token for a name, as the policy allows */
