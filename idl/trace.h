@@ -5,8 +5,9 @@
  * The service writes, phoenix reads: for the report of a death, for heartbeats,
  * for `ctl trace` and `ctl stats`. The memory outlives the incarnation. Nothing rests
  * on it: a service that is out of its mind may write anything here, so readers
- * check every number. One writer; an event that is being written while it is
- * read may show parts of two.
+ * check every number. One writer, which counts an event when it is whole; only
+ * outcome and end of a call are added later. The oldest may be overwritten while
+ * it is read.
  */
 #pragma once
 
@@ -33,6 +34,7 @@ struct trace_event {
 	uint64_t kind_outcome;		/* kind << 8 | outcome */
 	uint64_t a, b;
 	uint64_t order;			/* of the call */
+	uint64_t end_tsc;		/* of a call that was handled; else 0 */
 };
 
 struct trace_page {
@@ -41,11 +43,14 @@ struct trace_page {
 	uint64_t answered;		/* calls and parked calls, since boot */
 	uint64_t beat;			/* number of the last beat answered */
 	uint64_t beat_tsc;		/* when */
-	uint64_t latency_tsc;		/* TSC ticks of all answered calls */
+	uint64_t latency_tsc;		/* TSC ticks from receipt to end, all calls */
 	uint64_t fault_sequence;	/* last fault carried out (idl/fault.h) */
 	uint64_t fault_hits;
 	uint64_t fault_tsc;
-	uint64_t reserved[4];
+	uint64_t first_answer_tsc;	/* of this incarnation, 0 = none yet */
+	uint64_t poisoned, stale;	/* calls refused as such, since boot */
+	uint64_t drained;		/* 1: takes no calls (LOOP_DRAIN_BIT) */
+	uint64_t ready_tsc;		/* when this incarnation was READY */
 	struct trace_event event[TRACE_EVENTS];
 };
 

@@ -41,6 +41,7 @@ EXCHANGED = {"quick": 1000, "full": 100000, "nightly": 1000000}
 WRONG_MESSAGES = {"full": (60000, 900), "nightly": (50000000, 14400)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
+MODEL_TIMEOUT = 600
 
 
 class Job:
@@ -327,6 +328,14 @@ def wrong_message_jobs(tier):
                  str(count)], timeout=seconds, tier="full")]
 
 
+def model_jobs():
+    """Searches by SPIN, and runs of the service loop replayed in its model."""
+    return [python_job(f"model/{name}", "model.py", [name], tier=tier,
+                       timeout=MODEL_TIMEOUT)
+            for name, tier in (("outbox", "quick"), ("phoenix", "quick"),
+                               ("recovery", "full"), ("replay", "full"))]
+
+
 def gate_jobs():
     """Instruction counts that must not grow."""
     return [python_job("bench/gates", "bench.py", ["--gate"], ktap=False,
@@ -374,7 +383,8 @@ def all_jobs(tier):
         jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
                  + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + exchange_jobs(tier) + attack_jobs() + gate_jobs())
+            + exchange_jobs(tier) + model_jobs() + attack_jobs()
+            + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -295,6 +295,37 @@ TEST(test_every_call_refuses_a_handle_that_lacks_a_right)
 }
 
 /* Numbers that would lead out of an array, or out of what was granted. */
+static uint64_t
+page_from(cap_t memory, uint64_t page)
+{
+	client->frame.rdi = memory;
+	client->frame.rsi = page;
+	EXPECT_EQ(enter(client, SYS_MEMORY_INFO), OK);
+	return client->frame.r10;
+}
+
+TEST(test_memory_tells_which_pages_it_holds)
+{
+	static const char byte = 1;
+	struct memory *memory = NULL;
+
+	begin(0, 1);
+	EXPECT_EQ(memory_create(&root_container, 2000 * PAGE_SIZE, 0, 0,
+	    &memory), OK);
+	cap_t cap = add_cap(&memory->object, OBJ_MEMORY);
+	EXPECT_EQ(page_from(cap, 0), ~0ul);
+	EXPECT_EQ(memory_put(memory, 3 * PAGE_SIZE, &byte, 1), OK);
+	EXPECT_EQ(memory_put(memory, 1500 * PAGE_SIZE, &byte, 1), OK);
+	EXPECT_EQ(page_from(cap, 0), 3);
+	EXPECT_EQ(page_from(cap, 4), 1500);
+	EXPECT_EQ(client->frame.rsi, 2);
+	EXPECT_EQ(page_from(cap, 1501), ~0ul);
+	EXPECT_EQ(page_from(cap, ~0ul), ~0ul);
+	object_release(&memory->object);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	end();
+}
+
 TEST(test_every_number_from_user_mode_is_checked)
 {
 	struct ioport *ports = NULL;
@@ -324,6 +355,53 @@ TEST(test_every_number_from_user_mode_is_checked)
 	for (uint64_t number = SYSCALL_COUNT; number < 1ul << 63; number *= 2)
 		EXPECT_EQ(call_with3(number, 0, 0, 0), ERR_NOSYS);
 	EXPECT_EQ(call_with3(0, 0, 0, 0), ERR_NOSYS);
+	end();
+}
+
+TEST(test_registers_of_a_waiting_thread_are_read_and_written)
+{
+	struct user_frame *frame;
+
+	begin(0, 0);
+	/* Below the client, on its CPU. */
+	struct thread *waiting = start_thread(0, CLASS_LOW);
+	EXPECT_EQ(waiting->state, THREAD_READY);
+	cap_t cap = add_cap(&waiting->object, OBJ_THREAD);
+	waiting->frame.rbx = 0x1234;
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), OK);
+	frame = (struct user_frame *)client->utcb->data;
+	EXPECT_EQ(frame->rbx, 0x1234);
+	frame->rbx ^= 1;
+	frame->rflags = ~0ul;
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), OK);
+	EXPECT_EQ(waiting->frame.rbx, 0x1235);
+	EXPECT_EQ(waiting->frame.rflags & 0x3000, 0);
+	/* It waits as before, and can still be killed. */
+	EXPECT_EQ(waiting->state, THREAD_READY);
+	EXPECT(waiting->queued == this_cpu());
+	EXPECT_EQ(call_with(SYS_THREAD_KILL, cap), OK);
+	EXPECT_EQ(waiting->state, THREAD_DEAD);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	object_release(&waiting->object);
+	end();
+}
+
+TEST(test_registers_of_a_running_thread_are_left_alone)
+{
+	begin(0, 1);
+	cap_t cap = add_cap(&server->object, OBJ_THREAD);
+	server->frame.rbx = 7;
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), ERR_STATE);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(server->frame.rbx, 7);
+	EXPECT_EQ(server->state, THREAD_RUNNING);
+	/* One that waits for a call may be looked at, not changed. */
+	reply_wait(server, CAP_NONE, endpoint_cap, reply_cap);
+	host_become_cpu(0);
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), OK);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(table_delete(table, cap), OK);
 	end();
 }
 

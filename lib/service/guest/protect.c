@@ -2,10 +2,13 @@
 #include <lib/service/guest/protect.h>
 
 #include <idl/place.h>
+#include <kernel_calls.h>
+#include <lib/base/string.h>
 #include <lib/service/loop.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
 #define HINTS		64u	/* power of two */
+#define KEPT_MAX	2u	/* tables of the arena, pages of the loop */
 
 #define PKRU_OPEN	0u
 #define PKRU_CLOSED	(2u << (2 * PLACE_ARENA_PKEY))	/* no writes */
@@ -15,11 +18,11 @@ struct range {
 };
 
 static struct {
-	bool	 keys;
-	bool	 dirty;
+	enum protection kind;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
-	struct range kept;	/* always writable */
+	struct range kept[KEPT_MAX];	/* always writable, by address */
+	unsigned kept_count;
 	uint64_t transaction;	/* number of the current one */
 	unsigned next;		/* of open[], to be reused */
 	struct {
@@ -29,16 +32,12 @@ static struct {
 	uint8_t	 hint[HINTS];	/* by page: an entry that may cover it */
 } protect;
 
-static void
-write_pkru(uint32_t value)
-{
-	__asm__ volatile("wrpkru" :: "a"(value), "c"(0), "d"(0) : "memory");
-}
+bool runtime_dirty;
 
 static void
 set_pages(const struct range *range, unsigned flags)
 {
-	status_t status = sys_protect(service_info()->vspace, range->start,
+	status_t status = kernel_protect(range->start,
 	    range->end - range->start, flags);
 
 	if (status != OK)
@@ -64,14 +63,14 @@ static void
 open_keys(void *context)
 {
 	(void)context;
-	write_pkru(PKRU_OPEN);
+	kernel_write_pkru(PKRU_OPEN);
 }
 
 static void
 close_keys(void *context)
 {
 	(void)context;
-	write_pkru(PKRU_CLOSED);
+	kernel_write_pkru(PKRU_CLOSED);
 }
 
 static void
@@ -80,23 +79,37 @@ note_change(void *context, void *start, size_t length)
 	(void)context;
 	(void)start;
 	(void)length;
-	protect.dirty = true;
+	runtime_dirty = true;
 }
 
 /* Everything but the pages that stay writable. */
 static void
 close_range(const struct range *range)
 {
-	struct range below = *range, above = *range;
+	struct range rest = *range;
 
-	if (below.end > protect.kept.start)
-		below.end = protect.kept.start;
-	if (above.start < protect.kept.end)
-		above.start = protect.kept.end;
-	if (below.start < below.end)
-		set_pages(&below, MAP_READ);
-	if (above.start < above.end)
-		set_pages(&above, MAP_READ);
+	for (unsigned i = 0; i < protect.kept_count; i++) {
+		const struct range *kept = &protect.kept[i];
+		struct range below = { rest.start, rest.end };
+
+		if (below.end > kept->start)
+			below.end = kept->start;
+		if (below.start < below.end)
+			set_pages(&below, MAP_READ);
+		if (rest.start < kept->end)
+			rest.start = kept->end;
+	}
+	if (rest.start < rest.end)
+		set_pages(&rest, MAP_READ);
+}
+
+static bool
+is_kept(const struct range *range)
+{
+	for (unsigned i = 0; i < protect.kept_count; i++)
+		if (covers(&protect.kept[i], range))
+			return true;
+	return false;
 }
 
 /* Other entries may lie in the same pages: they are made writable again. */
@@ -164,8 +177,8 @@ expose_pages(void *context, void *start, size_t length)
 	unsigned entry = *hint;
 
 	(void)context;
-	protect.dirty = true;
-	if (protect.all || covers(&protect.kept, &range))
+	runtime_dirty = true;
+	if (protect.all || is_kept(&range))
 		return;
 	if (!covers(&protect.open[entry].range, &range)) {
 		entry = find_covering(&range);
@@ -193,47 +206,60 @@ close_pages(void *context)
 }
 
 void
-protect_start(uint64_t arena_size, bool keys,
+protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment)
 {
-	protect.keys = keys;
+	memset(&protect, 0, sizeof(protect));
+	protect.kind = kind;
 	protect.arena.start = PLACE_ARENA_BASE;
 	protect.arena.end = PLACE_ARENA_BASE + arena_size;
 	protect.all = true;
 	protect.transaction = 1;
-	if (keys)
-		write_pkru(PKRU_OPEN);
-	out_environment->open_all = keys ? open_keys : NULL;
-	out_environment->close_all = keys ? close_keys : close_pages;
-	out_environment->expose = keys ? note_change : expose_pages;
+	if (kind == PROTECT_KEYS)
+		kernel_write_pkru(PKRU_OPEN);
+	out_environment->open_all = kind == PROTECT_KEYS ? open_keys : NULL;
+	out_environment->close_all = kind == PROTECT_KEYS ? close_keys :
+	    kind == PROTECT_PAGES ? close_pages : NULL;
+	out_environment->expose = kind == PROTECT_PAGES ? expose_pages :
+	    note_change;
+}
+
+static void
+keep(struct range range)
+{
+	unsigned count = protect.kept_count;
+
+	if (count == KEPT_MAX || (count != 0 &&
+	    range.start < protect.kept[count - 1].end))
+		service_panic("arena: these pages cannot be kept writable");
+	protect.kept[protect.kept_count++] = range;
+	set_pages(&range, MAP_READ | MAP_WRITE);
 }
 
 void
-protect_close(void)
+protect_close(const struct arena *arena)
 {
-	if (protect.keys)
-		write_pkru(PKRU_CLOSED);
-	else
-		close_pages(NULL);
+	void *tables;
+	size_t length;
+
+	if (protect.kind == PROTECT_KEYS)
+		kernel_write_pkru(PKRU_CLOSED);
+	if (protect.kind != PROTECT_PAGES)
+		return;
+	arena_tables(arena, &tables, &length);
+	keep(pages_of(tables, length));
+	close_pages(NULL);
 }
 
 void
 runtime_keep_writable(void *start, size_t length)
 {
-	if (protect.keys)
+	struct range range = pages_of(start, length);
+
+	if (protect.kind != PROTECT_PAGES)
 		return;
-	protect.kept = pages_of(start, length);
 	/* The padding at both ends keeps neighbours out of these pages. */
-	protect.kept.start += PAGE_SIZE;
-	protect.kept.end -= PAGE_SIZE;
-	set_pages(&protect.kept, MAP_READ | MAP_WRITE);
-}
-
-bool
-runtime_take_dirty(void)
-{
-	bool dirty = protect.dirty;
-
-	protect.dirty = false;
-	return dirty;
+	range.start += PAGE_SIZE;
+	range.end -= PAGE_SIZE;
+	keep(range);
 }
