@@ -737,7 +737,6 @@ do_resume(uint64_t client, uint64_t number, const struct token *proof)
 {
 	struct roster_member *member;
 	status_t status;
-
 	do {
 		begin();
 		status = roster_resume(&fake.roster, client_of(client), number,
@@ -753,7 +752,6 @@ TEST(test_kept_member_waits_for_the_next_client_of_its_place)
 	uint64_t sender = must_join(a, "line", CHANNEL_SENDER, true);
 	uint64_t receiver = must_join_kept(b, CHANNEL_RECEIVER, false);
 	struct token token = member_of(b, receiver)->token;
-
 	expect_event(a, sender, CHANNELS_EVENT_LANE_OUT);
 	expect_event(b, receiver, CHANNELS_EVENT_LANE_IN);
 	do_gone(b);
@@ -793,8 +791,8 @@ TEST(test_what_a_place_forgot_goes_when_it_opens_anew)
 	uint64_t c = do_connect(1, 0xe);
 	must_join_kept(c, CHANNEL_RECEIVER, true);
 	expect_event(b, sender, CHANNELS_EVENT_GONE);
-	do_gone(b);
 	do_gone(c);
+	do_gone(b);
 	EXPECT_EQ(roster_channel_after(&fake.roster, 0)->member_count, 1);
 }
 
