@@ -59,6 +59,9 @@ begin(struct channel *channel, const char *name,
 	    channel->member.statistics : &channel->own_page;
 	channel->counters = &channel->page->counters;
 	channel_page_begin(channel);
+	channel->publishes = !channel->kept && config->type != CHANNEL_BATCH;
+	channel->releases = !channel->kept && !channel_is_lossy(channel);
+	channel->fast_role = channel->kept ? 0 : channel->role;
 	if (channel->kept && !channel_may_be_kept(channel))
 		return ERR_ARG;
 	if (!channel_is_lossy(channel))

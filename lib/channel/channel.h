@@ -197,7 +197,6 @@ struct channel_view {
 	uint32_t serializer;	/* peek: of this message; schema 0: AUTO */
 	unsigned trust;		/* peek: the lower one of both ends */
 	uint64_t identity;	/* peek: of the sender's token; 0: unknown */
-	uint64_t generation;	/* peek: changes when a kept sender came back */
 };
 status_t channel_reserve(struct channel *channel, size_t length,
     struct channel_view *out_view, uint64_t deadline_ns);

@@ -423,8 +423,8 @@ channel_promise(struct channel *channel)
 static bool
 may_send_fast(const struct channel *channel)
 {
-	if (channel->revoked || channel->stale || channel->kept ||
-	    (channel->role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
+	if (channel->revoked || channel->stale ||
+	    (channel->fast_role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
 	    lane_out_at(channel, 0)->gone || channel_is_lossy(channel))
 		return false;
 	switch (channel->member.config.type) {
@@ -444,7 +444,8 @@ may_receive_fast(const struct channel *channel)
 {
 	enum channel_type type = channel->member.config.type;
 
-	return !channel->revoked && !channel->kept && (channel->role & CHANNEL_RECEIVER) != 0 &&
+	return !channel->revoked &&
+	    (channel->fast_role & CHANNEL_RECEIVER) != 0 &&
 	    channel->in.count == 1 && channel->shown.lane == NULL &&
 	    !lane_in_at(channel, 0)->refused && !channel_is_lossy(channel) &&
 	    type != CHANNEL_SYNC && type != CHANNEL_STREAM;

@@ -231,6 +231,14 @@ channel_enter(struct channel *channel)
 	return status;
 }
 
+uint64_t
+channel_sender_generation(const struct channel *channel)
+{
+	const struct lane_in *lane = channel->shown.lane;
+
+	return lane == NULL ? 0 : ring_producer_generation(lane->place.memory);
+}
+
 static void
 settle_out(struct channel *channel, struct lane_out *lane)
 {

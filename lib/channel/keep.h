@@ -78,6 +78,11 @@ status_t channel_enter(struct channel *channel);
 status_t channel_keep(struct channel *channel);
 /* Behind the commit; cannot fail. Doing it twice is doing it once. */
 void channel_settle(struct channel *channel);
+/*
+ * For receivers, kept or not: a number that changes when the sender of what peek
+ * shows came back after its death; 0 if nothing is shown.
+ */
+uint64_t channel_sender_generation(const struct channel *channel);
 /* Behind an abort. A peek, a reservation, an unanswered request are over. */
 void channel_undo(struct channel *channel);
 

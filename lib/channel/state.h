@@ -120,6 +120,10 @@ struct channel {
 
 	struct channel_keeper keeper;
 	bool	 kept;		/* keep.h: nothing is seen before settle */
+	/* What follows from config, role and kept; constant. */
+	bool	 publishes;	/* what is sent is seen at once */
+	bool	 releases;	/* what was received is given back at once */
+	unsigned fast_role;	/* in which role it may go the fast way */
 	uint32_t lanes_left;	/* kept: records of lanes that are gone, bits */
 	struct channel_member member;
 	unsigned role;

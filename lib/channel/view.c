@@ -237,8 +237,6 @@ channel_look(struct channel *channel, struct channel_view *out_view,
 		    CHANNEL_AUTO : lane_kind_serializer(shown->kind),
 		.trust = shown->lane->trust,
 		.identity = shown->lane->place.identity,
-		.generation = ring_producer_generation(
-		    shown->lane->place.memory),
 	};
 	return OK;
 }
