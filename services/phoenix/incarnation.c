@@ -18,6 +18,7 @@ _Static_assert(SUPERVISE_POISON == PLACE_POISON_MAX, "all fit the info page");
 
 #define SPARE_NS	2000000ul	/* so long after READY */
 #define SPARE_AGAIN_NS	1000000000ul	/* after a failure */
+#define RESTART_FRAMES	256u	/* beyond the limit of a container */
 
 /* Of this incarnation of phoenix. */
 static bool info_mapped[PLACES_MAX];
@@ -130,8 +131,11 @@ build_now(struct place *place, struct place_info *info)
 
 	if (life->spare.vspace != CAP_NONE) {
 		life->now = life->spare;
-		life->spare = (struct place_incarnation){ 0 };
-		return place_spare_use(&place->parts, info, &life->now);
+		status = place_spare_use(&place->parts, info, &life->now);
+		/* One that cannot be used now stays the spare. */
+		if (status == OK)
+			life->spare = (struct place_incarnation){ 0 };
+		return status;
 	}
 	status = place_incarnation_create(&builder, &place->image.loaded,
 	    &place->parts, info, &life->now);
@@ -142,6 +146,23 @@ build_now(struct place *place, struct place_info *info)
 	return status;
 }
 
+/*
+ * A place that died because its container was full needs some more until the
+ * sweep of its next incarnation has given back what the dead one took.
+ */
+static void
+set_limit(struct place *place, bool over)
+{
+	/* More is given again in any case: a dead phoenix may have taken it. */
+	if (!over && !place->life.over_limit)
+		return;
+	SAVE(place->life);
+	place->life.over_limit = over;
+	sys_invoke(SYS_CONTAINER_LIMIT, place->parts.container, place->frames +
+	    (over ? RESTART_FRAMES : 0), place->manifest.objects != 0 ?
+	    place->manifest.objects : ~0ul, POWER_CONTAINER, 0, 0);
+}
+
 status_t
 incarnation_build(struct phoenix *phoenix, struct place *place)
 {
@@ -149,6 +170,7 @@ incarnation_build(struct phoenix *phoenix, struct place *place)
 	struct life *life = &place->life;
 
 	SAVE(*life);
+	set_limit(place, true);
 	fill_info(phoenix, place, info);
 	status_t status = build_now(place, info);
 	if (status != OK)
@@ -165,11 +187,23 @@ incarnation_start(const struct phoenix *phoenix)
 		if (thread_started[i] ||
 		    place_state(phoenix, place) != SUPERVISE_STARTING)
 			continue;
+		/* It may have been closed, also by what was undone since. */
+		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
 		/* Fails if it runs already: started by a dead incarnation. */
 		sys_invoke(SYS_THREAD_START, place->life.now.thread, 0, 0, 0, 0,
 		    0);
 		thread_started[i] = true;
 	}
+}
+
+bool
+incarnation_has_begun(const struct phoenix *phoenix, const struct place *place)
+{
+	uint64_t state = place_state(phoenix, place);
+
+	return state == SUPERVISE_READY || state == SUPERVISE_DRAINING ||
+	    (state == SUPERVISE_STARTING &&
+	    thread_started[place_index(phoenix, place)]);
 }
 
 static void
@@ -265,8 +299,13 @@ tidy_one(struct phoenix *phoenix)
 		}
 		if (drop_other_image(place))
 			return OK;
-		if (wants_spare(phoenix, place))
-			return incarnation_replace_spare(place, &place->image);
+		bool wanted = wants_spare(phoenix, place);
+		status_t status = wanted ? incarnation_replace_spare(place,
+		    &place->image) : OK;
+		if (place_state(phoenix, place) == SUPERVISE_READY)
+			set_limit(place, false);
+		if (wanted)
+			return status;
 	}
 	return ERR_EMPTY;
 }

@@ -66,6 +66,7 @@ struct life {
 	uint64_t answered;		/* calls before this incarnation */
 	uint64_t cold;			/* cold starts */
 	uint64_t closed;		/* 1: callers get ERR_GONE */
+	uint64_t over_limit;		/* 1: may take RESTART_FRAMES more */
 	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
 	struct watch watch;
 	struct place_incarnation now;
@@ -98,6 +99,7 @@ struct place {
 	struct reload reload;
 	struct place_parts parts;
 	cap_t	 endpoint, notification;
+	uint64_t frames;		/* limit of its container */
 	struct life life;
 };
 
@@ -165,6 +167,12 @@ void place_drop_image(struct image *image);
  */
 status_t incarnation_build(struct phoenix *phoenix, struct place *place);
 void incarnation_start(const struct phoenix *phoenix);
+/*
+ * Has it one that may be killed? One whose thread was not started yet dies of
+ * that without a death record, so nobody would learn of it.
+ */
+bool incarnation_has_begun(const struct phoenix *phoenix,
+    const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
 /* The spare is one of that image from now on, or there is none. */
@@ -209,7 +217,10 @@ void reload_ready(struct phoenix *phoenix, struct place *place);
 void reload_look(struct phoenix *phoenix);
 
 /* health.c: inside a transaction that has saved the policy of the place. */
-void health_look(struct phoenix *phoenix, struct place *place, uint64_t now);
+void health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
+    uint64_t now);
+/* A bit for each place that owes a beat and has said nothing since. */
+uint64_t health_silent(const struct phoenix *phoenix);
 /* Is no request open? A parked one does not count: it waits for others. */
 bool health_is_quiet(const struct phoenix *phoenix, const struct place *place);
 
