@@ -251,13 +251,6 @@ create_spare(struct place *place, const struct image *image,
 	return status;
 }
 
-/* Not before the commit: until then it may be needed. */
-void
-incarnation_drop_spare(struct place *place)
-{
-	drop_incarnation(place, &place->life.spare);
-}
-
 status_t
 incarnation_replace_spare(struct place *place, const struct image *image)
 {
@@ -266,8 +259,8 @@ incarnation_replace_spare(struct place *place, const struct image *image)
 
 	if (status != OK)
 		return status;
-	incarnation_drop_spare(place);
-	SAVE(place->life);
+	/* Deleted after the commit: until then it may be needed. */
+	drop_incarnation(place, &place->life.spare);
 	place->life.spare = fresh;
 	return OK;
 }

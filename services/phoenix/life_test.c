@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of places on a model of the kernel: they die, alone and together,
- * are told to restart and to drain, and phoenix dies between any two of its
+ * are told to restart, to drain and to reload, and phoenix dies between any two of its
  * system calls. Whatever happened, in the end each place serves or its callers
  * get ERR_GONE, and nothing is left of those that are gone.
  *
@@ -11,11 +11,9 @@
 #include "incarnation.c"
 
 #include <abi/boot.h>
-#include <lib/elf/elf.h>
 #include <lib/ktap/ktap.h>
 
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -23,6 +21,7 @@
 #define PLACES		4u
 #define OBJECTS		8192u
 #define DROPS		256u
+#define IMAGE		(OBJ_TYPE_COUNT + 1u)	/* type of an image's memory */
 #define SECOND		1000000000ul
 #define WINDOW		(600 * SECOND)	/* of the budgets */
 #define RUNS		3000u
@@ -34,6 +33,7 @@ struct object {
 	cap_t	 table;			/* of whom; 0: phoenix's */
 	unsigned place;			/* of threads and parts */
 	uint64_t state;			/* STATE_*, of threads */
+	cap_t	 source;		/* of clones */
 };
 
 static struct phoenix phoenix;
@@ -45,6 +45,8 @@ static struct {
 	unsigned count;
 	cap_t	 drop[DROPS];
 	unsigned drops;
+	struct { cap_t target; uint64_t bits; } signal[DROPS];
+	unsigned signals;
 	struct death_info death[PLACES];
 	bool	 fired[PLACES], closed[PLACES];
 	uint64_t bits[PLACES];
@@ -179,7 +181,9 @@ fake_invoke(long number, uint64_t a, uint64_t b)
 		r.value[1] = STATE_BLOCKED;
 		break;
 	case SYS_MEMORY_CLONE:
+		must(object != NULL, "an image is there while it is used");
 		r.value[0] = object_add(OBJ_MEMORY, 0, 0);
+		world.object[r.value[0]].source = a;
 		break;
 	case SYS_MEMORY_INFO:
 		world.cleared[object->place] = true;
@@ -276,12 +280,6 @@ service_now_ns(void)
 	return world.now;
 }
 
-struct arena *
-service_arena(void)
-{
-	return NULL;
-}
-
 status_t
 tx_add(struct arena *arena, void *pointer, size_t length)
 {
@@ -313,78 +311,34 @@ service_cap_drop(cap_t cap)
 	return OK;
 }
 
-void
-service_log(const char *format, ...)
+/* After the commit. */
+status_t
+service_effect_signal(cap_t notification, uint64_t bits)
 {
-	(void)format;
+	if (world.signals == DROPS)
+		return ERR_NOMEM;
+	world.signal[world.signals].target = notification;
+	world.signal[world.signals++].bits = bits;
+	return OK;
 }
 
-_Noreturn void
-service_panic(const char *format, ...)
+status_t
+place_load_image(const struct place *place, const char *name,
+    struct image *out_image)
 {
-	va_list arguments;
-
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	abort();
-}
-
-enum elf_error
-elf_parse(const void *data, size_t size, struct elf_image *out)
-{
-	(void)data, (void)size, (void)out;
-	abort();
-}
-
-struct place_builder
-place_builder(void)
-{
-	return (struct place_builder){ .vspace = own.vspace,
-	    .utcb = (struct utcb *)PLACE_UTCB };
-}
-
-unsigned
-place_index(const struct phoenix *of, const struct place *place)
-{
-	return (unsigned)(place - of->place);
-}
-
-void
-place_next_group_if_up(struct phoenix *of)
-{
-	(void)of;
-}
-
-void
-report_death(const struct phoenix *of, const struct place *place,
-    const struct death_info *info)
-{
-	(void)of, (void)place, (void)info;
-}
-
-void
-report_now(const struct phoenix *of, const struct place *place)
-{
-	(void)of, (void)place;
-}
-
-void
-report_ready(const struct phoenix *of, const struct place *place)
-{
-	(void)of, (void)place;
+	(void)place, (void)name;
+	*out_image = (struct image){ .loaded.segment_count = 1 };
+	struct place_segment *segment = &out_image->loaded.segment[0];
+	step();
+	segment->memory = object_add(IMAGE, 0, 0);
+	segment->flags = MAP_READ | MAP_WRITE;
+	return service_cap_keep(segment->memory);
 }
 
 const struct trace_page *
 report_trace(const struct phoenix *of, const struct place *place)
 {
 	return &trace[place_index(of, place)];
-}
-
-uint64_t
-report_ticks_ns(uint64_t ticks)
-{
-	return ticks;
 }
 
 /* --- phoenix, as main.c drives it. --- */
@@ -394,7 +348,10 @@ do_drops(void)
 {
 	for (unsigned i = 0; i < world.drops; i++)
 		delete(world.drop[i]);
-	world.drops = 0;
+	for (unsigned i = 0; i < world.signals; i++)
+		world.bits[world.object[world.signal[i].target].place] |=
+		    world.signal[i].bits;
+	world.drops = world.signals = 0;
 }
 
 static void reborn(void);
@@ -428,7 +385,7 @@ transact(void (*body)(unsigned place), unsigned place)
 	}
 	if (!lived || world.abort) {
 		phoenix = before;
-		world.drops = 0;
+		world.drops = world.signals = 0;
 		for (unsigned i = 0; i < count; i++)
 			world.object[i].named = named[i];
 		forget_named(count);
@@ -505,6 +462,19 @@ do_drain(unsigned place)
 	if (state == SUPERVISE_READY || state == SUPERVISE_DRAINING)
 		place_drain(&phoenix, &phoenix.place[place],
 		    state == SUPERVISE_READY);
+}
+
+static void
+do_reload(unsigned place)
+{
+	reload_begin(&phoenix, &phoenix.place[place], "image");
+}
+
+static void
+do_look(unsigned ignored)
+{
+	(void)ignored;
+	reload_look(&phoenix);
 }
 
 /* The next incarnation of phoenix; it may not get far either. */
@@ -600,7 +570,6 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		&place->parts.stack, &place->parts.utcb, &place->parts.info,
 		&place->parts.trace, &place->parts.arena, &place->parts.clock,
 		&place->parts.death, &place->endpoint, &place->notification,
-		&place->image.segment[0].memory,
 	};
 
 	memcpy(place->manifest.name, name, sizeof(name));
@@ -609,8 +578,7 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		world.object[*parts[j]].named = true;
 	}
 	place->parts.arena_size = PAGE_SIZE;
-	place->image.segment_count = 1;
-	place->image.segment[0].flags = MAP_READ | MAP_WRITE;
+	place_load_image(place, name, &place->image);
 	must(supervise_register(&phoenix.supervisor, name, policy,
 	    world.now) == (int)i, "it is registered");
 	phoenix.place_count++;
@@ -655,6 +623,8 @@ pass(uint64_t ns)
 			take_bits(i);
 	transact(do_tick, 0);
 	idle();
+	transact(do_look, 0);
+	idle();
 }
 
 static void
@@ -663,7 +633,7 @@ random_step(void)
 	unsigned place = (unsigned)chance(PLACES);
 	struct object *thread = runner(place);
 
-	switch (chance(12)) {
+	switch (chance(14)) {
 	case 0:
 	case 1:
 	case 2:
@@ -690,10 +660,25 @@ random_step(void)
 		transact(chance(2) == 0 ? do_restart : do_drain, place);
 		idle();
 		break;
+	case 10:
+	case 11:
+		world.abort = chance(4) == 0;
+		transact(chance(2) == 0 ? do_reload : do_look, place);
+		idle();
+		break;
 	default:
 		take_events();
 		break;
 	}
+}
+
+/* Of the image that the place has now; or none. */
+static bool
+is_of_image(const struct place *place, const struct place_incarnation *now)
+{
+	return now->vspace == CAP_NONE ||
+	    world.object[now->data[0]].source ==
+	    place->image.loaded.segment[0].memory;
 }
 
 static unsigned
@@ -723,7 +708,7 @@ come_to_rest(void)
 static void
 check_rest(void)
 {
-	unsigned spaces = 0;
+	unsigned spaces = 0, images = PLACES;
 
 	for (unsigned i = 0; i < PLACES; i++) {
 		const struct place *place = &phoenix.place[i];
@@ -737,11 +722,16 @@ check_rest(void)
 		KTAP_EQUAL(place->life.closed != 0, gone);
 		KTAP_EQUAL(gone || (trace[i].drained != 0) ==
 		    (state == SUPERVISE_DRAINING), true);
+		KTAP_EQUAL(gone || place->reload.state == RELOAD_NONE, true);
+		KTAP_EQUAL(is_of_image(place, &place->life.now), true);
+		KTAP_EQUAL(is_of_image(place, &place->life.spare), true);
+		images += place->reload.other.loaded.segment_count != 0;
 		spaces += !gone;
 		spaces += place->life.spare.vspace != CAP_NONE;
 	}
 	KTAP_EQUAL(living(OBJ_VSPACE), spaces);
 	KTAP_EQUAL(living(OBJ_THREAD), spaces);
+	KTAP_EQUAL(living(IMAGE), images);
 }
 
 static void

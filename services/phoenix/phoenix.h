@@ -175,10 +175,9 @@ bool incarnation_has_begun(const struct phoenix *phoenix,
     const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
-/* The spare is one of that image from now on, or there is none. */
+/* The spare is one of that image from now on. On failure nothing changes. */
 status_t incarnation_replace_spare(struct place *place,
     const struct image *image);
-void incarnation_drop_spare(struct place *place);
 /* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
 void incarnation_want_spare(const struct phoenix *phoenix);
 void incarnation_tidy(struct phoenix *phoenix);

@@ -145,7 +145,7 @@ go_back(struct place *place)
 		    "stays", place->manifest.name, place->image.name,
 		    reload->other.name);
 	}
-	incarnation_drop_spare(place);
+	/* There is no spare: it is what has died. */
 	change_images(place, first ? RELOAD_BACK : RELOAD_NONE);
 }
 
