@@ -12,7 +12,7 @@
 #include "incarnation.c"
 
 #include <lib/ktap/ktap.h>
-#include <services/phoenix/fake/world.h>
+#include <services/phoenix/fake/world_host.h>
 
 #include <sys/mman.h>
 

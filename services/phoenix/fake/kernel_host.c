@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* What phoenix needs to live on Linux, for a while. */
-#include <services/phoenix/fake/world.h>
+#include <services/phoenix/fake/world_host.h>
 
 #include <lib/elf/elf.h>
 
