@@ -6,394 +6,26 @@
  * get ERR_GONE, and nothing is left of those that are gone.
  *
  * A transaction of phoenix is a copy of its state, which comes back when it
- * dies before the end. The kernel keeps what was done to it.
+ * dies before the end. The kernel keeps what was done to it. What phoenix
+ * remembers in its process is lost with it: so its file is a part of this one.
  */
 #include "incarnation.c"
 
-#include <abi/boot.h>
-#include <lib/elf/elf.h>
 #include <lib/ktap/ktap.h>
+#include <services/phoenix/fake/world_host.h>
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
-#define PLACES		4u
-#define OBJECTS		8192u
-#define DROPS		256u
 #define SECOND		1000000000ul
 #define WINDOW		(600 * SECOND)	/* of the budgets */
 #define RUNS		3000u
 #define STEPS		60u
 
-struct object {
-	bool	 alive, named;
-	unsigned type;
-	cap_t	 table;			/* of whom; 0: phoenix's */
-	unsigned place;			/* of threads and parts */
-	uint64_t state;			/* STATE_*, of threads */
-};
-
-static struct phoenix phoenix;
-static struct trace_page trace[PLACES];
-static struct place_info own = { .name = "phoenix", .vspace = 1 };
-
-static struct {
-	struct object object[OBJECTS];
-	unsigned count;
-	cap_t	 drop[DROPS];
-	unsigned drops;
-	struct death_info death[PLACES];
-	bool	 fired[PLACES], closed[PLACES];
-	uint64_t bits[PLACES];
-	bool	 cleared[PLACES];	/* its arena, since the last start */
-	uint64_t cold[PLACES];		/* cold starts, as of the last start */
-	uint64_t now;
-	uint64_t steps_left;		/* of phoenix; 0: it lives */
-	uint64_t crashes;
-	uint64_t full_odds;		/* 0: no table is ever full */
-	bool	 abort;			/* the next transaction is undone */
-} world;
-
-static void
-must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	printf("# not so: %s\n", what);
-	exit(1);
-}
-
-static jmp_buf died;
-static uint64_t random_state = 1;
-
-static uint64_t
-chance(uint64_t of)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % of;
-}
-
-/* Each system call of phoenix may be its last. */
-static void
-step(void)
-{
-	if (world.steps_left != 0 && --world.steps_left == 0)
-		longjmp(died, 1);
-}
-
-/* --- The kernel. --- */
-
-static struct object *
-object_of(cap_t cap)
-{
-	return cap < OBJECTS && cap < world.count && world.object[cap].alive ?
-	    &world.object[cap] : NULL;
-}
-
-static cap_t
-object_add(unsigned type, cap_t table, unsigned place)
-{
-	if (world.count == OBJECTS)
-		abort();
-	world.object[world.count] = (struct object){ .alive = true,
-	    .type = type, .table = table, .place = place };
-	return world.count++;
-}
-
-static void
-thread_dies(struct object *thread, uint64_t cause)
-{
-	struct death_info *info = &world.death[thread->place];
-
-	thread->state = STATE_DEAD;
-	info->cause = cause;
-	info->count++;
-	info->time_ns = world.now;
-	world.fired[thread->place] = true;
-}
-
-static status_t
-start_thread(struct object *thread)
-{
-	if (thread == NULL || thread->state != STATE_STOPPED)
-		return ERR_STATE;
-	uint64_t cold = phoenix.place[thread->place].life.cold;
-	must(world.cleared[thread->place] ==
-	    (cold != world.cold[thread->place]),
-	    "who lost its state has another epoch, and nobody else");
-	world.cleared[thread->place] = false;
-	world.cold[thread->place] = cold;
-	thread->state = STATE_RUNNING;
-	trace[thread->place].drained = 0;
-	return OK;
-}
-
-/* One that never ran is dead without a word. */
-static status_t
-kill_thread(struct object *thread)
-{
-	if (thread == NULL)
-		return ERR_HANDLE;
-	if (thread->state == STATE_RUNNING)
-		thread_dies(thread, DEATH_KILLED);
-	thread->state = STATE_DEAD;
-	return OK;
-}
-
-static void
-setup_thread_of(struct object *thread)
-{
-	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
-	const struct thread_setup *setup =
-	    (const struct thread_setup *)utcb->data;
-
-	thread->place = object_of(setup->death)->place;
-	thread->state = STATE_STOPPED;
-}
-
-struct sys_result
-fake_invoke(long number, uint64_t a, uint64_t b)
-{
-	struct utcb *utcb = (struct utcb *)PLACE_UTCB;
-	struct object *object = object_of(a);
-	struct sys_result r = { .status = OK };
-
-	step();
-	switch (number) {
-	case SYS_THREAD_START:
-		r.status = start_thread(object);
-		break;
-	case SYS_THREAD_KILL:
-		r.status = kill_thread(object);
-		break;
-	case SYS_THREAD_SETUP:
-		setup_thread_of(object);
-		break;
-	case SYS_THREAD_INFO:
-		r.status = object != NULL ? OK : ERR_HANDLE;
-		r.value[1] = STATE_BLOCKED;
-		break;
-	case SYS_MEMORY_CLONE:
-		r.value[0] = object_add(OBJ_MEMORY, 0, 0);
-		break;
-	case SYS_MEMORY_INFO:
-		world.cleared[object->place] = true;
-		r.value[3] = ~0ul;
-		break;
-	case SYS_ENDPOINT_CLOSE:
-		world.closed[object->place] = b == 0;
-		break;
-	case SYS_DEATH_READ:
-		*(struct death_info *)utcb->data = world.death[object->place];
-		break;
-	case SYS_CONTAINER_INFO:
-		r.status = ERR_HANDLE;
-		break;
-	}
-	return r;
-}
-
-/* phoenix signals itself as well. */
-status_t
-fake_signal(cap_t notification, uint64_t bits)
-{
-	struct object *object = object_of(notification);
-
-	step();
-	if (notification != PLACE_NOTIFICATION && object != NULL)
-		world.bits[object->place] |= bits;
-	return OK;
-}
-
-status_t
-fake_create(unsigned type, cap_t *out_cap)
-{
-	step();
-	*out_cap = object_add(type, 0, 0);
-	return OK;
-}
-
-status_t
-fake_map(cap_t vspace, uint64_t address, uint64_t length)
-{
-	step();
-	return vspace != own.vspace || mmap((void *)address, length,
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	    -1, 0) == (void *)address ? OK : ERR_NOMEM;
-}
-
-status_t
-fake_copy(cap_t source, cap_t table, cap_t *out_cap)
-{
-	step();
-	*out_cap = CAP_NONE;
-	if (object_of(source) == NULL)
-		return ERR_HANDLE;
-	/* The table of the place is full. */
-	if (world.full_odds != 0 && chance(world.full_odds) == 0)
-		return ERR_LIMIT;
-	*out_cap = object_add(OBJ_TYPE_COUNT, table, 0);
-	return OK;
-}
-
-static void
-delete(cap_t cap)
-{
-	struct object *object = object_of(cap);
-
-	if (object == NULL)
-		return;
-	must(object->type != OBJ_THREAD || object->state != STATE_RUNNING,
-	    "who is deleted does not run");
-	object->alive = false;
-}
-
-status_t
-fake_delete(cap_t table, cap_t cap)
-{
-	(void)table;
-	step();
-	delete(cap);
-	return OK;
-}
-
-/* --- What phoenix stands on. --- */
-
-const struct place_info *
-service_info(void)
-{
-	return &own;
-}
-
-uint64_t
-service_now_ns(void)
-{
-	return world.now;
-}
-
-struct arena *
-service_arena(void)
-{
-	return NULL;
-}
-
-status_t
-tx_add(struct arena *arena, void *pointer, size_t length)
-{
-	uintptr_t offset = (uintptr_t)pointer - (uintptr_t)&phoenix;
-
-	(void)arena;
-	must(offset <= sizeof(phoenix) && length <= sizeof(phoenix) - offset,
-	    "phoenix saves its own state");
-	return OK;
-}
-
-status_t
-service_cap_keep(cap_t cap)
-{
-	object_of(cap)->named = true;
-	return OK;
-}
-
-status_t
-service_cap_drop(cap_t cap)
-{
-	struct object *object = object_of(cap);
-
-	if (world.drops == DROPS)
-		return ERR_NOMEM;
-	if (object != NULL)
-		object->named = false;
-	world.drop[world.drops++] = cap;
-	return OK;
-}
-
-void
-service_log(const char *format, ...)
-{
-	(void)format;
-}
-
-_Noreturn void
-service_panic(const char *format, ...)
-{
-	va_list arguments;
-
-	va_start(arguments, format);
-	vprintf(format, arguments);
-	va_end(arguments);
-	abort();
-}
-
-enum elf_error
-elf_parse(const void *data, size_t size, struct elf_image *out)
-{
-	(void)data, (void)size, (void)out;
-	abort();
-}
-
-struct place_builder
-place_builder(void)
-{
-	return (struct place_builder){ .vspace = own.vspace,
-	    .utcb = (struct utcb *)PLACE_UTCB };
-}
-
-unsigned
-place_index(const struct phoenix *of, const struct place *place)
-{
-	return (unsigned)(place - of->place);
-}
-
-void
-place_next_group_if_up(struct phoenix *of)
-{
-	(void)of;
-}
-
-void
-report_death(const struct phoenix *of, const struct place *place,
-    const struct death_info *info)
-{
-	(void)of, (void)place, (void)info;
-}
-
-void
-report_now(const struct phoenix *of, const struct place *place)
-{
-	(void)of, (void)place;
-}
-
-void
-report_ready(const struct phoenix *of, const struct place *place)
-{
-	(void)of, (void)place;
-}
-
-const struct trace_page *
-report_trace(const struct phoenix *of, const struct place *place)
-{
-	return &trace[place_index(of, place)];
-}
-
-uint64_t
-report_ticks_ns(uint64_t ticks)
-{
-	return ticks;
-}
-
-/* --- phoenix, as main.c drives it. --- */
-
 static void
 do_drops(void)
 {
 	for (unsigned i = 0; i < world.drops; i++)
-		delete(world.drop[i]);
+		object_delete(world.drop[i]);
 	world.drops = 0;
 }
 
@@ -405,7 +37,7 @@ forget_named(unsigned first)
 {
 	for (unsigned i = first; i < world.count; i++) {
 		if (world.object[i].named)
-			delete(i);
+			object_delete(i);
 		world.object[i].named = false;
 	}
 }
@@ -415,17 +47,19 @@ static bool
 transact(void (*body)(unsigned place), unsigned place)
 {
 	static struct phoenix before;
-	static bool named[OBJECTS];
+	static bool named[FAKE_OBJECTS];
 	volatile bool lived = false;
 
 	before = phoenix;
 	for (unsigned i = 0; i < world.count; i++)
 		named[i] = world.object[i].named;
 	unsigned count = world.count;
+	world.in_transaction = true;
 	if (setjmp(died) == 0) {
 		body(place);
 		lived = true;
 	}
+	world.in_transaction = false;
 	if (!lived || world.abort) {
 		phoenix = before;
 		world.drops = 0;
@@ -443,10 +77,12 @@ transact(void (*body)(unsigned place), unsigned place)
 static void
 idle(void)
 {
-	if (setjmp(died) == 0)
+	if (setjmp(died) == 0) {
 		incarnation_start(&phoenix);
-	else
+		place_kill_due(&phoenix);
+	} else {
 		reborn();
+	}
 }
 
 static void
@@ -521,7 +157,7 @@ reborn(void)
 	spare_timer_set = false;
 	for (unsigned i = 2; i < world.count; i++)
 		if (world.object[i].table == 0 && !world.object[i].named)
-			delete(i);
+			object_delete(i);
 	idle();
 	transact(do_check, 0);
 	transact(do_tick, 0);
@@ -532,7 +168,7 @@ reborn(void)
 static void
 take_events(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		if (!world.fired[i])
 			continue;
 		world.fired[i] = false;
@@ -635,13 +271,13 @@ make_world(uint64_t seed)
 	world.now = SECOND;
 	world.count = 2;	/* no handle; phoenix's own vspace */
 	supervise_create(&phoenix.supervisor, seed + 1);
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		policy.cold = chance(2);
 		make_place(i, &policy);
 	}
-	for (unsigned i = 0; i + 1 < PLACES; i++)
+	for (unsigned i = 0; i + 1 < FAKE_PLACES; i++)
 		supervise_depend(&phoenix.supervisor, i, i + 1);
-	for (unsigned i = 0; i < PLACES; i++)
+	for (unsigned i = 0; i < FAKE_PLACES; i++)
 		transact(do_start, i);
 	idle();
 }
@@ -650,7 +286,7 @@ static void
 pass(uint64_t ns)
 {
 	world.now += ns;
-	for (unsigned i = 0; i < PLACES; i++)
+	for (unsigned i = 0; i < FAKE_PLACES; i++)
 		if (runner(i) != NULL)
 			take_bits(i);
 	transact(do_tick, 0);
@@ -660,7 +296,7 @@ pass(uint64_t ns)
 static void
 random_step(void)
 {
-	unsigned place = (unsigned)chance(PLACES);
+	unsigned place = (unsigned)chance(FAKE_PLACES);
 	struct object *thread = runner(place);
 
 	switch (chance(12)) {
@@ -713,7 +349,7 @@ come_to_rest(void)
 	world.full_odds = 0;
 	for (unsigned round = 0; round < 40; round++) {
 		take_events();
-		for (unsigned i = 0; i < PLACES; i++)
+		for (unsigned i = 0; i < FAKE_PLACES; i++)
 			become_ready(i);
 		pass(2 * SECOND);
 		transact(do_tidy, 0);
@@ -725,7 +361,7 @@ check_rest(void)
 {
 	unsigned spaces = 0;
 
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		const struct place *place = &phoenix.place[i];
 		uint64_t state = place_state(&phoenix, place);
 		bool gone = state == SUPERVISE_GIVEN_UP;
@@ -753,7 +389,7 @@ live(uint64_t seed, bool crashes, uint64_t full_odds)
 		if (crashes && world.steps_left == 0 && chance(3) == 0)
 			world.steps_left = 1 + chance(80);
 		random_step();
-		for (unsigned j = 0; j < PLACES; j++)
+		for (unsigned j = 0; j < FAKE_PLACES; j++)
 			runner(j);
 	}
 	come_to_rest();
