@@ -44,7 +44,7 @@
 
 static const struct load *const loads[] = {
 	&load_files, &load_records, &load_pipes, &load_processes,
-	&load_signals, &load_lines, &load_copy,
+	&load_signals, &load_lines, &load_copy, &load_clients,
 };
 
 static struct {

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: MIT
+"""Which boots of ./bennu chaos inject what, from the numbers given alone: the
+same arguments give the same boots.
+
+A boot has faults of one class, so that what a fault without a promise broke is
+never put down to one that has a promise. After a fault in committed state the
+machine is restarted: what it keeps from then on is not to be trusted, and
+says so itself at best.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+from chaos_log import COMMITTED, INSIDE
+
+# A boot option has at most so many bytes.
+OPTION_MAX = 47
+DEFAULT_SERVICES = ("console", "storage", "proc", "phoenix")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Kinds of faults that share boots."""
+    kinds: tuple
+    weight: float       # of each kind: its part of the faults
+    most: int           # faults in one boot
+    every: float        # times the --every of the run
+
+
+# A fault that makes a service compute or wait until somebody notices takes a
+# second of machine time, others a hundredth: there are fewer of those.
+GROUPS = (
+    Group(("kill", "exception", "panic", "stray-outside"), 8, 150, 1),
+    Group(("stray-arena", "bad-cap", "bad-reply"), 8, 150, 1),
+    Group(("hang",), 0.5, 10, 1),
+    Group(("loop", "leak"), 0.25, 6, 1),
+    Group(("slow",), 0.5, 10, 1),
+    Group(INSIDE[:4], 1, 15, 1),
+    Group(INSIDE[4:6], 1, 15, 1),
+    Group(INSIDE[6:], 1, 15, 1),
+    Group(COMMITTED, 0.5, 1, 10),
+)
+
+
+@dataclass(frozen=True)
+class BootPlan:
+    index: int
+    seed: int
+    kinds: tuple
+    services: tuple
+    count: int
+    every_us: int
+
+
+def derived_seed(seed, index):
+    """Of one boot: any number of them, none like another."""
+    digest = hashlib.sha256(f"{seed} {index}".encode()).digest()
+    return int.from_bytes(digest[:6], "little") | 1
+
+
+def chosen_groups(kinds):
+    """The groups with the kinds that were asked for."""
+    for group in GROUPS:
+        left = tuple(kind for kind in group.kinds if kind in kinds)
+        if left:
+            yield Group(left, group.weight, group.most, group.every)
+
+
+def shares(groups, count):
+    """How many of `count` faults each group gets: one where there are
+    enough, the rest by weight."""
+    total = sum(group.weight * len(group.kinds) for group in groups)
+    out = [1 if i < count else 0 for i in range(len(groups))]
+    rest = count - sum(out)
+    for i, group in enumerate(groups):
+        out[i] += int(rest * group.weight * len(group.kinds) / total)
+    out[0] += count - sum(out)
+    return out
+
+
+def turned(names, turn):
+    """Another one first, so that short boots come round to all of them."""
+    turn %= len(names)
+    return names[turn:] + names[:turn]
+
+
+def plan(kinds, services, count, every_us, seed):
+    """Returns the list of boots."""
+    boots = []
+    groups = list(chosen_groups(kinds))
+    for group, share in zip(groups, shares(groups, count)):
+        turn = 0
+        while share > 0:
+            here = min(share, group.most)
+            index = len(boots)
+            boots.append(BootPlan(index, derived_seed(seed, index),
+                                  turned(group.kinds, turn // len(services)),
+                                  turned(services, turn), here,
+                                  int(every_us * group.every)))
+            share -= here
+            turn += here
+    return boots
+
+
+def options(boot):
+    """Boot options for the injector."""
+    return ["chaos=1", f"chaos.seed={boot.seed}",
+            "chaos.services=" + ",".join(boot.services),
+            "chaos.faults=" + ",".join(boot.kinds),
+            f"chaos.every_us={boot.every_us}", f"chaos.count={boot.count}"]
+
+
+def too_long(lines):
+    """Options that a boot archive cannot hold."""
+    return [line for line in lines
+            if len(line.split("=", 1)[1]) > OPTION_MAX]
