@@ -47,9 +47,9 @@ class ChaosLog(KernelLog):
         super().__init__(path, image)
         self.text = bytearray()
 
-    def put(self, data):
+    def put_service(self, data):
         self.text += data
-        super().put(data)
+        super().put_service(data)
 
     def done(self):
         return b"\nchaos: done " in self.tail
@@ -80,10 +80,12 @@ class ChaosSession(Session):
         self.log.given_up.clear()       # chaos_log reads it
 
 
-def guest_command(load, seed, duration_ms):
+def guest_command(arguments, seed):
     """The loads, and then the state of all services, as errors."""
-    words = [PROGRAM, "--until", "end", "--for", str(duration_ms), "--seed",
-             str(seed), "--pause", "2000", *load]
+    if arguments.program:
+        return [arguments.program]
+    words = [PROGRAM, "--until", "end", "--for", str(FOREVER_MS), "--seed",
+             str(seed), "--pause", "2000", *arguments.load]
     return ["/bin/busybox", "sh", "-c",
             shlex.join(words) + "; code=$?; /bin/ctl ps >&2; exit $code"]
 
@@ -100,7 +102,7 @@ def run_machine(arguments, name, seed, options, command):
     """Boots once. Returns (log, output, errors, exit code or None, why)."""
     machine_of = machine_arguments(arguments)
     module = boot_module(command, (), ["leakcheck=1"] + options)
-    log = ChaosLog(os.path.join(LOGS, name + ".kernel.log"),
+    log = ChaosLog(os.path.join(arguments.logs, name + ".kernel.log"),
                    kernel_image(machine_of))
     machine = Machine(machine_of, module, EXTRA + (str(seed % (1 << 31)),))
     session = ChaosSession(machine, log, arguments.timeout)
@@ -115,7 +117,7 @@ def run_machine(arguments, name, seed, options, command):
         log.close()
     texts = [bytes(data).decode("utf-8", "replace") for data in
              (log.text, session.output["O"], session.output["E"])]
-    with open(os.path.join(LOGS, name + ".output"), "w",
+    with open(os.path.join(arguments.logs, name + ".output"), "w",
               encoding="utf-8") as file:
         file.write(texts[1])
     return (*texts, session.status, why)
@@ -139,7 +141,7 @@ def run_boot(arguments, boot):
     name = f"boot-{boot.index}"
     log, output, errors, status, why = run_machine(
         arguments, name, boot.seed, chaos_plan.options(boot),
-        guest_command(arguments.load, boot.seed, FOREVER_MS))
+        guest_command(arguments, boot.seed))
     result = chaos_log.read_boot(log, output, arguments.load,
                                  ended=status is not None)
     if why:
@@ -251,8 +253,7 @@ def parse(argv):
         "recovered; what the programs found lost, doubled or silently wrong; "
         "and instructions from a death to the first answer after it.",
         epilog="Exit code 1: a promise of docs/design/resurrection.md was "
-        "broken. The same arguments give the same run; logs are in "
-        "build/chaos.")
+        "broken. The same arguments give the same run.")
     parser.add_argument("--services", metavar="LIST",
                         default=chaos_plan.DEFAULT_SERVICES,
                         type=name_list(chaos_plan.DEFAULT_SERVICES,
@@ -273,6 +274,9 @@ def parse(argv):
                         + ",".join(DEFAULT_LOAD))
     parser.add_argument("--json", metavar="FILE",
                         help="also write the numbers as JSON")
+    parser.add_argument("--logs", metavar="DIR", default=LOGS,
+                        help="log and output of each boot (default "
+                        "build/chaos)")
     parser.add_argument("--copy", action="store_true",
                         help="measure what kills every 20 ms cost a copy")
     parser.add_argument("--write-docs", action="store_true",
@@ -284,6 +288,7 @@ def parse(argv):
                         "each service")
     parser.add_argument("--print-plan", action="store_true",
                         help="print the boots and stop")
+    parser.add_argument("--program", help=argparse.SUPPRESS)
     parser.add_argument("--quiet", action="store_true",
                         help="no progress on standard error")
     arguments = parser.parse_args(argv)
@@ -320,7 +325,7 @@ def chaos(arguments):
         for boot in boots:
             print(" ".join(chaos_plan.options(boot)))
         return 0
-    os.makedirs(LOGS, exist_ok=True)
+    os.makedirs(arguments.logs, exist_ok=True)
     results = run_boots(arguments, boots)
     report = chaos_page.make_report(arguments, boots, results)
     if arguments.copy:

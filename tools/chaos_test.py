@@ -5,8 +5,11 @@ what is done to them. The loads run on this host here.
 """
 
 import os
+import signal
 import subprocess
+import sys
 import tempfile
+import time
 import unittest
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ import chaos_plan
 import ktap
 from mkarchive import GUEST
 
+TOOLS = os.path.dirname(os.path.abspath(__file__))
 LOAD = os.path.join(GUEST, "programs", "load")
 # What a load must say of each thing that is done to it.
 SABOTAGES = {
@@ -271,6 +275,79 @@ class PageTest(unittest.TestCase):
     def test_table_has_a_line_for_each_cell_class_and_the_sum(self):
         lines = list(chaos_page.table(self.report))
         self.assertEqual(len(lines), 1 + 2 + 1 + 1)
+
+
+class ToolTest(unittest.TestCase):
+    """./bennu chaos against scripts of fake_qemu.py."""
+
+    def chaos(self, script, *options):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "json")
+            done = subprocess.run(
+                [sys.executable, os.path.join(TOOLS, "chaos.py"), "--program",
+                 script, "--faults", "kill", "--services", "storage", "--load",
+                 "files", "--json", path, "--count", "2", "--logs", folder,
+                 *options],
+                capture_output=True, text=True, timeout=60,
+                stdin=subprocess.DEVNULL, env=dict(
+                    os.environ,
+                    BENNU_QEMU=os.path.join(TOOLS, "fake_qemu.py")))
+            report = chaos_page.read_json(path) if os.path.exists(path) \
+                else None
+        return done, report
+
+    def test_good_run_is_told_and_ends_with_0(self):
+        done, report = self.chaos("chaos")
+        self.assertEqual((done.returncode, report["broken"]), (0, []),
+                         done.stderr)
+        self.assertEqual([report[key] for key in chaos_log.COUNTS],
+                         [2, 2, 2, 2, 0, 0, 0])
+        self.assertEqual(report["recovery_worst"], 120000)
+        self.assertRegex(done.stdout, "kill +storage +2 +2 +2 +2 +0 +0 +0")
+
+    def test_broken_promise_is_told_and_ends_with_1(self):
+        done, report = self.chaos("chaos_loses")
+        self.assertEqual((done.returncode, report["lost"]), (1, 1))
+        self.assertIn("kill in storage: 1 lost", done.stderr)
+        self.assertIn("storage is delayed at the end", done.stderr)
+
+    def test_panic_is_a_broken_promise(self):
+        done, report = self.chaos("chaos_panics")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("panic", " ".join(report["broken"]))
+
+    def test_wrong_usage_says_what_is_wrong(self):
+        for options, text in ((["--services", "init"], "services are"),
+                              (["--faults", "rain"], "faults"),
+                              (["--count", "0"], "at least 1"),
+                              (["--every", "0"], "--every")):
+            done, _ = self.chaos("chaos", *options)
+            self.assertEqual(done.returncode, 2)
+            self.assertIn(text, done.stderr)
+
+    def test_interrupt_leaves_no_machine_behind(self):
+        logs = tempfile.TemporaryDirectory()
+        self.addCleanup(logs.cleanup)
+        process = subprocess.Popen(
+            [sys.executable, os.path.join(TOOLS, "chaos.py"), "--program",
+             "hangs", "--count", "2", "--logs", logs.name], stderr=subprocess.PIPE, text=True,
+            stdin=subprocess.DEVNULL, start_new_session=True, env=dict(
+                os.environ, BENNU_QEMU=os.path.join(TOOLS, "fake_qemu.py")))
+        time.sleep(2)
+        started = members(process.pid)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=20)
+        self.assertIn("interrupted", error)
+        self.assertEqual(process.returncode, 130)
+        self.assertGreater(len(started), 2)
+        self.assertEqual(members(process.pid), [])
+
+
+def members(session):
+    """Processes of a session."""
+    out = subprocess.run(["ps", "-s", str(session), "-o", "pid="],
+                         capture_output=True, text=True, timeout=10).stdout
+    return out.split()
 
 
 class LoadTest(unittest.TestCase):

@@ -339,14 +339,16 @@ def chaos_jobs(tier):
     the least one."""
     count, options, seconds = CHAOS[tier]
     jobs = [python_job("chaos", "chaos.py",
-                       ["--quiet", "--count", str(count), *options],
+                       ["--quiet", "--count", str(count), *options,
+                        "--logs", os.path.join(LOGS, "chaos")],
                        ktap=False, timeout=seconds)]
     if tier in CHAOS_BASELINE:
         count, seconds = CHAOS_BASELINE[tier]
         jobs.append(python_job(
             "chaos/qemu64", "chaos.py",
             ["--quiet", "--cpu", "qemu64", "--count", str(count), "--seed",
-             "2"], ktap=False, timeout=seconds))
+             "2", "--logs", os.path.join(LOGS, "chaos-qemu64")],
+            ktap=False, timeout=seconds))
     return jobs
 
 
