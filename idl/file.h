@@ -15,6 +15,7 @@
 #define DEVICE_RANDOM		0x0108u
 #define DEVICE_URANDOM		0x0109u
 #define DEVICE_CONTROL		0x0af0u	/* commands to phoenix */
+#define DEVICE_TRACE		0x0af1u	/* the trace of the console */
 #define DEVICE_TTY		0x0500u
 #define DEVICE_CONSOLE		0x0501u
 #define DEVICE_PTMX		0x0502u

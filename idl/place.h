@@ -51,4 +51,5 @@ struct place_info {
 	uint64_t poison_count;
 	uint64_t poison_order[PLACE_POISON_MAX];
 	struct fault fault;	/* by the injector, at any time */
+	uint64_t unprotected;	/* 1: arena always writable, to measure that */
 };

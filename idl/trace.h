@@ -5,8 +5,9 @@
  * The service writes, phoenix reads: for the report of a death, for heartbeats,
  * for `ctl trace` and `ctl stats`. The memory outlives the incarnation. Nothing rests
  * on it: a service that is out of its mind may write anything here, so readers
- * check every number. One writer; an event that is being written while it is
- * read may show parts of two.
+ * check every number. One writer, which counts an event when it is whole; only
+ * outcome and end of a call are added later. The oldest may be overwritten while
+ * it is read.
  */
 #pragma once
 
@@ -33,6 +34,7 @@ struct trace_event {
 	uint64_t kind_outcome;		/* kind << 8 | outcome */
 	uint64_t a, b;
 	uint64_t order;			/* of the call */
+	uint64_t end_tsc;		/* of a call that was handled; else 0 */
 };
 
 struct trace_page {

@@ -64,6 +64,7 @@ open_device(struct file *file, uint32_t device, unsigned flags)
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
 	case DEVICE_CONTROL:
+	case DEVICE_TRACE:
 		file->kind = FILE_DEVICE;
 		file->device = device;
 		return 0;

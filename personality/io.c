@@ -168,6 +168,7 @@ device_read(const struct file *file, void *buffer, uint64_t size)
 {
 	switch (file->device) {
 	case DEVICE_NULL:
+	case DEVICE_TRACE:
 		return 0;
 	case DEVICE_RANDOM:
 	case DEVICE_URANDOM:
@@ -213,6 +214,9 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 	case FILE_DEVICE:
 		if (file->device == DEVICE_CONTROL)
 			return control_write(buffer, size);
+		if (file->device == DEVICE_TRACE)
+			return write_console(CONSOLE_STREAM_TRACE, buffer,
+			    size);
 		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
 	case FILE_PIPE:
 		return pipe_write(file, buffer, size);

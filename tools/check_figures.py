@@ -7,6 +7,7 @@ a reason and a plan.
 import figures
 import ipc_bench
 import ipc_goals
+import protection
 import tree
 
 
@@ -18,6 +19,8 @@ def main():
     goals = ipc_goals.load_goals()
     messages = ipc_bench.read_json(ipc_bench.FIGURES)
     problems += ipc_bench.problems(messages, goals, page)
+    problems += protection.problems(protection.read_figures(),
+                                    protection.load_programs(), page)
     count = sum(figures.missed(row) for row in stored["rows"])
     count += sum(goal["verdict"] != "met" for goal in messages["goals"])
     tree.end(problems, f"{len(known)} rows and {len(goals)} goals of "

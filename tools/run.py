@@ -8,13 +8,16 @@ the like when a signal ended the tool.
 """
 
 import argparse
+import io
 import os
 import re
 import select
 import signal
 import sys
+import tempfile
 import time
 
+import events
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
 from host_terminal import Quit, Terminal
@@ -346,6 +349,9 @@ def parse(argv):
                         f"{DEFAULT_TIMEOUT}, never if input is a terminal)")
     parser.add_argument("--trace", metavar="FILE",
                         help="write a trace of system calls to FILE")
+    parser.add_argument("--events", metavar="JSON",
+                        help="record what services do meanwhile, for "
+                        "https://ui.perfetto.dev")
     parser.add_argument("--kill", action="append", default=[],
                         metavar="SERVICE:COUNT:EVERY_US",
                         help="kill a service COUNT times meanwhile")
@@ -375,6 +381,8 @@ def parse(argv):
     check_texts(parser, arguments)
     settle_terminal(parser, arguments)
     arguments.program = arguments.program or ["/bin/sh"]
+    if arguments.events:
+        arguments.program = ["/bin/ctl", "trace", "run", *arguments.program]
     return arguments
 
 
@@ -385,7 +393,7 @@ def check_image(parser, arguments):
     if not os.path.isfile(arguments.image):
         parser.error(f"--image {arguments.image}: no such file")
     fixed = ("program", "root", "env", "option", "append", "kill", "trace",
-             "debug", "coverage")
+             "events", "debug", "coverage")
     for name in fixed:
         if getattr(arguments, name):
             parser.error(f"{name}: an image has its own, see ./bennu image")
@@ -413,6 +421,10 @@ def check_texts(parser, arguments):
     for text in arguments.env + arguments.option:
         if not re.match(r"[^=\n]+=", text):
             parser.error(f"{text}: NAME=VALUE expected")
+    if arguments.events and arguments.root:
+        parser.error("--events: needs ctl, which --root does not have")
+    if arguments.events and arguments.trace:
+        parser.error("--events and --trace: one of them")
     if arguments.root and not os.path.exists(arguments.root):
         parser.error(f"--root {arguments.root}: no such file or folder")
 
@@ -475,6 +487,27 @@ def end_on(number, _frame):
     sys.exit(128 + number)
 
 
+def open_trace(arguments):
+    """The file for what the guest says on its trace stream."""
+    if arguments.events:
+        return tempfile.TemporaryFile()
+    return open(arguments.trace, "wb") if arguments.trace else None
+
+
+def close_trace(arguments, trace):
+    """Events become what the viewer opens."""
+    with trace:
+        if not arguments.events:
+            return
+        trace.seek(0)
+        lines = io.TextIOWrapper(trace, encoding="utf-8", errors="replace")
+        try:
+            with open(arguments.events, "w", encoding="utf-8") as target:
+                events.write(lines, target)
+        except events.BadEvents as error:
+            complain(f"--events: {error}")
+
+
 def main(argv):
     arguments = parse(argv)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT,
@@ -489,7 +522,7 @@ def main(argv):
     if arguments.print_command:
         print(printable_command(arguments, module))
         return 0
-    trace = open(arguments.trace, "wb") if arguments.trace else None
+    trace = open_trace(arguments)
     coverage = CoverageLines() if arguments.coverage else None
     log = KernelLog(arguments.kernel_log, kernel_image(arguments),
                     arguments.root, coverage)
@@ -501,7 +534,7 @@ def main(argv):
     finally:
         log.close()
         if trace:
-            trace.close()
+            close_trace(arguments, trace)
         if coverage and not coverage.write(arguments.coverage):
             complain("coverage: the machine stopped before it told all")
 

@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: MIT */
-/* CPU time of a thread that waits for a message that does not come. */
+/*
+ * CPU time of a thread that waits for a message that does not come: the median
+ * of some waits, because what a hypervisor takes from the CPU meanwhile counts
+ * as the thread's.
+ */
 #include "channel_ends.h"
 #include "extras.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 #include <time.h>
 
-#define WAIT_NS		2000000000ul
-#define WAIT_QUICK_NS	100000000ul
+#define WAITS		5u
+#define WAIT_NS		400000000ul
+#define WAIT_QUICK_NS	20000000ul
 
 struct waiter {
 	struct channel_ends ends;
-	uint64_t wait_ns, cpu_ns;
+	uint64_t wait_ns;
+	uint64_t cpu_ns[WAITS];
 	bool	 fine;
 };
 
@@ -24,18 +31,37 @@ thread_cpu_ns(void)
 	return (uint64_t)time.tv_sec * 1000000000ul + (uint64_t)time.tv_nsec;
 }
 
-static void *
-wait_for_nothing(void *argument)
+static uint64_t
+wait_once(struct waiter *waiter)
 {
-	struct waiter *waiter = argument;
 	uint64_t start = thread_cpu_ns();
 	unsigned char message[64];
 	size_t length = sizeof(message);
 
-	waiter->fine = channel_receive_until(waiter->ends.in, message, &length,
-	    waiter->ends.attendance.token, bench_now_ns() + waiter->wait_ns) ==
-	    ERR_TIMEOUT;
-	waiter->cpu_ns = thread_cpu_ns() - start;
+	if (channel_receive_until(waiter->ends.in, message, &length,
+	    waiter->ends.attendance.token, bench_now_ns() + waiter->wait_ns) !=
+	    ERR_TIMEOUT)
+		waiter->fine = false;
+	return thread_cpu_ns() - start;
+}
+
+static int
+compare(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+static void *
+wait_for_nothing(void *argument)
+{
+	struct waiter *waiter = argument;
+
+	waiter->fine = true;
+	for (unsigned i = 0; i < WAITS; i++)
+		waiter->cpu_ns[i] = wait_once(waiter);
+	qsort(waiter->cpu_ns, WAITS, sizeof(waiter->cpu_ns[0]), compare);
 	return NULL;
 }
 
@@ -62,5 +88,5 @@ extra_idle(struct figures *figures, bool quick)
 	meeting_close(&meeting);
 	return waiter.fine && figures_add_single(figures, "channel-idle.cpu",
 	    "CPU time of a member that waits", "permille",
-	    1000.0 * (double)waiter.cpu_ns / (double)waiter.wait_ns);
+	    1000.0 * (double)waiter.cpu_ns[WAITS / 2] / (double)waiter.wait_ns);
 }

@@ -72,12 +72,12 @@ narrowed(cap_t cap, unsigned rights)
 	return copy;
 }
 
-/* Starts a thread with an address space of its own; it is current then. */
+/* Starts a thread with an address space of its own. */
 static struct thread *
-make_thread(unsigned cpu)
+start_thread(unsigned cpu, unsigned class)
 {
 	struct thread_setup setup = { .flags = THREAD_NO_FPU,
-	    .schedule = CLASS_NORMAL | WEIGHT_DEFAULT << 8,
+	    .schedule = class | WEIGHT_DEFAULT << 8,
 	    .affinity = 1ul << cpu };
 	struct thread *thread = NULL;
 	struct vspace *vspace = NULL;
@@ -92,6 +92,15 @@ make_thread(unsigned cpu)
 	object_release(&utcb->object);
 	host_become_cpu(cpu);
 	EXPECT_EQ(thread_start(thread), OK);
+	return thread;
+}
+
+/* The same; it is current then. */
+static struct thread *
+make_thread(unsigned cpu)
+{
+	struct thread *thread = start_thread(cpu, CLASS_NORMAL);
+
 	leave_kernel();
 	return thread;
 }

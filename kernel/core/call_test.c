@@ -327,4 +327,51 @@ TEST(test_every_number_from_user_mode_is_checked)
 	end();
 }
 
+TEST(test_registers_of_a_waiting_thread_are_read_and_written)
+{
+	struct user_frame *frame;
+
+	begin(0, 0);
+	/* Below the client, on its CPU. */
+	struct thread *waiting = start_thread(0, CLASS_LOW);
+	EXPECT_EQ(waiting->state, THREAD_READY);
+	cap_t cap = add_cap(&waiting->object, OBJ_THREAD);
+	waiting->frame.rbx = 0x1234;
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), OK);
+	frame = (struct user_frame *)client->utcb->data;
+	EXPECT_EQ(frame->rbx, 0x1234);
+	frame->rbx ^= 1;
+	frame->rflags = ~0ul;
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), OK);
+	EXPECT_EQ(waiting->frame.rbx, 0x1235);
+	EXPECT_EQ(waiting->frame.rflags & 0x3000, 0);
+	/* It waits as before, and can still be killed. */
+	EXPECT_EQ(waiting->state, THREAD_READY);
+	EXPECT(waiting->queued == this_cpu());
+	EXPECT_EQ(call_with(SYS_THREAD_KILL, cap), OK);
+	EXPECT_EQ(waiting->state, THREAD_DEAD);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	object_release(&waiting->object);
+	end();
+}
+
+TEST(test_registers_of_a_running_thread_are_left_alone)
+{
+	begin(0, 1);
+	cap_t cap = add_cap(&server->object, OBJ_THREAD);
+	server->frame.rbx = 7;
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), ERR_STATE);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(server->frame.rbx, 7);
+	EXPECT_EQ(server->state, THREAD_RUNNING);
+	/* One that waits for a call may be looked at, not changed. */
+	reply_wait(server, CAP_NONE, endpoint_cap, reply_cap);
+	host_become_cpu(0);
+	EXPECT_EQ(call_with(SYS_THREAD_READ, cap), OK);
+	EXPECT_EQ(call_with(SYS_THREAD_WRITE, cap), ERR_STATE);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	end();
+}
+
 TEST_MAIN(setup())

@@ -78,9 +78,8 @@ call_find(struct thread *thread, cap_t handle, unsigned type, unsigned rights,
 	return status;
 }
 
-/* 0 names the caller's own table, which needs no right. */
-static status_t
-find_table(struct thread *thread, cap_t handle, struct table **out_table)
+status_t
+call_find_table(struct thread *thread, cap_t handle, struct table **out_table)
 {
 	if (handle != 0)
 		return call_find(thread, handle, OBJ_TABLE, RIGHT_MANAGE, out_table);
@@ -189,7 +188,7 @@ call_cap_copy(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *destination;
-	status_t status = find_table(thread, f->rsi, &destination);
+	status_t status = call_find_table(thread, f->rsi, &destination);
 
 	if (status != OK)
 		return status;
@@ -202,7 +201,7 @@ static status_t
 call_cap_delete(struct thread *thread, void *none)
 {
 	struct table *table;
-	status_t status = find_table(thread, thread->frame.rdi, &table);
+	status_t status = call_find_table(thread, thread->frame.rdi, &table);
 
 	return status == OK ? table_delete(table, thread->frame.rsi) : status;
 }
@@ -219,7 +218,7 @@ call_cap_info(struct thread *thread, void *none)
 	struct user_frame *f = &thread->frame;
 	struct table *table;
 	struct cap cap;
-	status_t status = find_table(thread, f->rdi, &table);
+	status_t status = call_find_table(thread, f->rdi, &table);
 
 	if (status == OK)
 		status = table_lookup(table, f->rsi, &cap);
@@ -240,7 +239,7 @@ static status_t
 call_table_next(struct thread *thread, void *none)
 {
 	struct table *table;
-	status_t status = find_table(thread, thread->frame.rdi, &table);
+	status_t status = call_find_table(thread, thread->frame.rdi, &table);
 
 	return status == OK ? table_next(table, thread->frame.rsi,
 	    &thread->frame.rdi) : status;
@@ -251,10 +250,10 @@ call_table_clone(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *source, *destination;
-	status_t status = find_table(thread, f->rdi, &source);
+	status_t status = call_find_table(thread, f->rdi, &source);
 
 	if (status == OK)
-		status = find_table(thread, f->rsi, &destination);
+		status = call_find_table(thread, f->rsi, &destination);
 	return status == OK ? table_clone(source, destination, &f->rdx) : status;
 }
 
@@ -263,181 +262,10 @@ call_table_clear(struct thread *thread, void *none)
 {
 	struct user_frame *f = &thread->frame;
 	struct table *table;
-	status_t status = find_table(thread, f->rdi, &table);
+	status_t status = call_find_table(thread, f->rdi, &table);
 
 	/* Progress is kept in the first-index argument itself. */
 	return status == OK ? table_clear(table, f->rsi, &f->rsi) : status;
-}
-
-static status_t
-call_thread_setup(struct thread *thread, void *object)
-{
-	struct user_frame *f = &thread->frame;
-	struct table *table;
-	struct vspace *vspace;
-	struct memory *utcb;
-	struct death *death = NULL;
-	struct thread_setup setup;
-	status_t status = find_table(thread, f->rsi, &table);
-
-	memcpy(&setup, thread->utcb->data, sizeof(setup));
-	if (status == OK)
-		status = call_find(thread, f->rdx, OBJ_VSPACE, RIGHT_MANAGE, &vspace);
-	if (status == OK)
-		status = call_find(thread, f->r10, OBJ_MEMORY, RIGHT_WRITE, &utcb);
-	if (status == OK && setup.death != CAP_NONE)
-		status = call_find(thread, setup.death, OBJ_DEATH, RIGHT_WRITE,
-		    &death);
-	if (status != OK)
-		return status;
-	/* Nobody hands out a class above the one it has been given itself. */
-	if ((setup.schedule & 0xff) > thread->base_class)
-		return ERR_RIGHT;
-	return thread_setup(object, table, vspace, utcb, death, &setup);
-}
-
-/* Registers may be read and written only while the thread cannot run. */
-static bool
-registers_at_rest(const struct thread *target)
-{
-	uint32_t state = __atomic_load_n(&target->state, __ATOMIC_ACQUIRE);
-
-	return target->table != NULL && state != THREAD_RUNNING &&
-	    state != THREAD_READY && target->on_cpu == NULL;
-}
-
-static status_t
-call_thread_write(struct thread *thread, void *object)
-{
-	struct thread *target = object;
-	status_t status = ERR_STATE;
-
-	/* It must not start before the registers are made safe. */
-	lock_acquire(&target->lock);
-	if (target->state == THREAD_STOPPED && target->table != NULL) {
-		memcpy(&target->frame, thread->utcb->data,
-		    sizeof(target->frame));
-		target->arch.frame_full = 1;
-		arch_frame_sanitize(target);
-		status = OK;
-	}
-	lock_release(&target->lock);
-	return status;
-}
-
-static status_t
-call_thread_read(struct thread *thread, void *object)
-{
-	struct thread *target = object;
-
-	if (!registers_at_rest(target))
-		return ERR_STATE;
-	arch_thread_get_bases(target);
-	memcpy(thread->utcb->data, &target->frame, sizeof(target->frame));
-	return OK;
-}
-
-static status_t
-call_thread_start(struct thread *thread, void *object)
-{
-	return thread_start(object);
-}
-
-static status_t
-call_thread_kill(struct thread *thread, void *object)
-{
-	return thread_kill(object);
-}
-
-static status_t
-call_thread_kick(struct thread *thread, void *object)
-{
-	thread_kick(object);
-	return OK;
-}
-
-static status_t
-call_thread_resume(struct thread *thread, void *none)
-{
-	memcpy(&thread->frame, &thread->utcb->frame, sizeof(thread->frame));
-	thread->utcb->in_upcall = 0;
-	thread->arch.frame_full = 1;
-	arch_frame_sanitize(thread);
-	/* A kick that came while the upcall ran is due now. */
-	if (thread->utcb->kick_pending != 0) {
-		thread->kick_pending = true;
-		sched_need_exit_work(this_cpu());
-	}
-	return STATUS_DONE;
-}
-
-static status_t
-call_thread_exit(struct thread *thread, void *none)
-{
-	uint64_t cause = thread->frame.rdi;
-
-	if (cause != DEATH_PANIC)
-		cause = DEATH_EXIT;
-	thread_die(thread, cause, thread->frame.rsi);
-	return STATUS_DONE;
-}
-
-static status_t
-call_thread_yield(struct thread *thread, void *none)
-{
-	thread->frame.rax = OK;
-	sched_yield_current(this_cpu());
-	return STATUS_DONE;
-}
-
-static status_t
-call_thread_alive(struct thread *thread, void *none)
-{
-	thread->frame.rdi = thread_is_alive(thread->frame.rdi);
-	return OK;
-}
-
-static status_t
-call_thread_schedule(struct thread *thread, void *object)
-{
-	struct user_frame *f = &thread->frame;
-
-	if ((f->rsi & 0xff) >= CLASS_COUNT)
-		return ERR_RANGE;
-	if ((f->rsi & 0xff) > thread->base_class)
-		return ERR_RIGHT;
-	if (f->rdx != 0 && (f->rdx & cpu_online_mask) == 0)
-		return ERR_ARG;
-	sched_change(object, (unsigned)(f->rsi & 0xff),
-	    (unsigned)(f->rsi >> 8 & 0xffff), f->rdx);
-	return OK;
-}
-
-/* States of the kernel as the outside sees them. */
-static unsigned
-state_seen(uint32_t state)
-{
-	if (state == THREAD_DEAD)
-		return STATE_DEAD;
-	return state < THREAD_BLOCKED_CALL ? state : STATE_BLOCKED;
-}
-
-static status_t
-call_thread_info(struct thread *thread, void *none)
-{
-	struct user_frame *f = &thread->frame;
-	struct thread *target = thread;
-	status_t status = f->rdi == 0 ? OK : call_find(thread, f->rdi,
-	    OBJ_THREAD, RIGHT_READ, &target);
-
-	if (status != OK)
-		return status;
-	const struct cpu *cpu = target->cpu;
-	f->rdi = sched_runtime(target);
-	f->rsi = state_seen(target->state) | target->base_class << 8 |
-	    (cpu != NULL ? (uint64_t)cpu->index << 16 : 0);
-	f->rdx = target->affinity;
-	return OK;
 }
 
 static status_t

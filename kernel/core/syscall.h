@@ -14,6 +14,9 @@ extern uint64_t boot_user_tsc;	/* TSC when the first user instruction ran */
 status_t call_lookup(struct thread *thread, cap_t handle, struct cap *out_cap);
 status_t call_find(struct thread *thread, cap_t handle, unsigned type,
     unsigned rights, void *out_object);
+/* 0 names the caller's own table, which needs no right. */
+status_t call_find_table(struct thread *thread, cap_t handle,
+    struct table **out_table);
 
 /* core/notify_fast.c: signal or wait; true if that was all. */
 bool notify_fast(struct thread *thread, uint64_t number);
@@ -35,3 +38,17 @@ status_t call_vspace_protect(struct thread *thread, void *object);
 status_t call_vspace_clone(struct thread *thread, void *object);
 status_t call_vspace_copy(struct thread *thread, void *object);
 status_t call_vspace_query(struct thread *thread, void *object);
+
+/* core/thread_calls.c */
+status_t call_thread_setup(struct thread *thread, void *object);
+status_t call_thread_write(struct thread *thread, void *object);
+status_t call_thread_read(struct thread *thread, void *object);
+status_t call_thread_start(struct thread *thread, void *object);
+status_t call_thread_kill(struct thread *thread, void *object);
+status_t call_thread_kick(struct thread *thread, void *object);
+status_t call_thread_resume(struct thread *thread, void *object);
+status_t call_thread_exit(struct thread *thread, void *object);
+status_t call_thread_yield(struct thread *thread, void *object);
+status_t call_thread_alive(struct thread *thread, void *object);
+status_t call_thread_schedule(struct thread *thread, void *object);
+status_t call_thread_info(struct thread *thread, void *object);

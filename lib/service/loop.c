@@ -322,6 +322,7 @@ execute(uint32_t reply, const struct sys_received *in, bool resumed)
 		trace->refused++;
 		break;
 	}
+	event->end_tsc = __builtin_ia32_rdtsc();
 }
 
 static void

@@ -35,6 +35,7 @@ static const struct {
 	{ "dev/tty",	 0666, DEVICE_TTY },
 	{ "dev/console", 0600, DEVICE_CONSOLE },
 	{ "dev/ptmx",	 0666, DEVICE_PTMX },
+	{ "dev/trace",	 0600, DEVICE_TRACE },
 };
 
 /* The one who makes everything: root, at the top. */

@@ -714,7 +714,8 @@ prepare(void)
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",
-		"urandom", "tty", "console", "control", "ptmx", "pts" };
+		"urandom", "tty", "console", "control", "ptmx", "trace",
+		"pts" };
 	const unsigned count = sizeof(names) / sizeof(names[0]);
 	for (unsigned i = 0; i < count; i++) {
 		char name[32];

@@ -14,7 +14,7 @@
 #include <lib/base/string.h>
 
 #define TEXT_MAX	32768u
-#define WORDS_MAX	3u
+#define WORDS_MAX	4u		/* one more than any command has */
 #define LOG_MAX		16384u		/* what the kernel keeps */
 #define CURSOR(id, offset)	((uint64_t)(id) << 32 | (offset))
 
@@ -23,6 +23,7 @@ static size_t text_length;
 static uint32_t text_id;		/* 0: none yet */
 static char log_text[LOG_MAX];
 static bool repeated;			/* a dead incarnation had this call */
+static const char *second_operand;	/* "" if there is none */
 
 struct command {
 	const char *name, *operand, *what;
@@ -313,9 +314,61 @@ run_logs(struct phoenix *phoenix, const char *operand)
 	return OK;
 }
 
+/* Decimal digits only; false otherwise. */
+static bool
+read_position(const char *word, uint64_t *out_position)
+{
+	*out_position = 0;
+	for (; *word >= '0' && *word <= '9' && *out_position < 1ul << 32;
+	    word++)
+		*out_position = *out_position * 10 + (uint64_t)(*word - '0');
+	return *word == '\0';
+}
+
+static status_t
+read_recording(struct phoenix *phoenix)
+{
+	uint64_t position;
+
+	if (!read_position(second_operand, &position)) {
+		say("trace read: %s is no position\n", second_operand);
+		return ERR_ARG;
+	}
+	text_length += record_read(phoenix, position, text + text_length,
+	    TEXT_MAX - text_length);
+	return OK;
+}
+
+/* The recording of all services; ERR_NOSYS: the word means something else. */
+static status_t
+run_recording(struct phoenix *phoenix, const char *word)
+{
+	status_t status;
+
+	if (strcmp(word, "read") == 0)
+		return read_recording(phoenix);
+	if (strcmp(word, "start") == 0)
+		status = record_start(phoenix);
+	else if (strcmp(word, "stop") == 0)
+		status = record_stop(phoenix);
+	else
+		return ERR_NOSYS;
+	if (status == OK)
+		say("%lu events, %lu lost\n", phoenix->record.count,
+		    phoenix->record.lost);
+	else
+		say("trace %s: %s\n", word, status == ERR_STATE ?
+		    "no recording was started" : "no memory for it");
+	return status;
+}
+
 static status_t
 run_trace(struct phoenix *phoenix, const char *operand)
 {
+	status_t recording = run_recording(phoenix, operand);
+
+	if (recording != ERR_NOSYS)
+		return recording;
 	const struct place *place = place_find(phoenix, operand,
 	    strlen(operand));
 	const struct trace_page *trace = place == NULL ? NULL :
@@ -390,6 +443,9 @@ static const struct command commands[] = {
 	{ "logs", "[SERVICE]", "the end of the log", run_logs },
 	{ "dmesg", "[SERVICE]", "the same", run_logs },
 	{ "trace", "SERVICE", "the last events of a service", run_trace },
+	{ "trace", "start|stop", "record the events of all services",
+	    run_trace },
+	{ "trace", "read POSITION", "the recording from there on", run_trace },
 	{ "kill", "SERVICE", "end its incarnation; it resumes", run_kill },
 	{ "restart", "SERVICE", "the same", run_kill },
 	{ "help", "", "this list", run_help },
@@ -403,7 +459,7 @@ run_help(struct phoenix *phoenix, const char *operand)
 	(void)phoenix;
 	(void)operand;
 	for (unsigned i = 0; i < COMMANDS; i++)
-		say("%-8s %-10s %s\n", commands[i].name, commands[i].operand,
+		say("%-8s %-13s %s\n", commands[i].name, commands[i].operand,
 		    commands[i].what);
 	return OK;
 }
@@ -449,13 +505,15 @@ run_line(struct phoenix *phoenix, char *line)
 		    "nothing" : word[0]);
 		return ERR_NOSYS;
 	}
-	if (count > 2 || (count == 2 && *command->operand == '\0') ||
+	bool two = count == 3 && strcmp(word[1], "read") == 0;
+	if ((count > 2 && !two) || (count == 2 && *command->operand == '\0') ||
 	    (count == 1 && *command->operand != '\0' &&
 	    *command->operand != '[')) {
 		say("usage: %s %s\n", command->name, command->operand);
 		return ERR_ARG;
 	}
-	const char *operand = count == 2 ? word[1] : "";
+	const char *operand = count >= 2 ? word[1] : "";
+	second_operand = two ? word[2] : "";
 	status_t status = command->run(phoenix, operand);
 	if (status == ERR_NOENT)
 		say("%s: no such service\n", operand);

@@ -50,6 +50,15 @@ create_places(struct phoenix *phoenix)
 	}
 }
 
+static bool
+protection_is_off(void)
+{
+	char value[48];
+
+	return archive_option("protection", value) == OK &&
+	    strcmp(value, "none") == 0;
+}
+
 static status_t
 start(void *root)
 {
@@ -60,8 +69,11 @@ start(void *root)
 		status = create_timer(BIT_CHAOS, &phoenix->chaos_timer);
 	if (status == OK)
 		status = create_timer(BIT_REPORT, &phoenix->report_timer);
+	if (status == OK)
+		status = create_timer(BIT_RECORD, &phoenix->record.timer);
 	if (status != OK)
 		return status;
+	phoenix->unprotected = protection_is_off();
 	create_places(phoenix);
 	chaos_start(phoenix);
 	place_next_group(phoenix);
@@ -78,7 +90,7 @@ resume(void *root, bool first)
 		runtime_arm(value);
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
-		    BIT_RESTART | BIT_CHAOS | BIT_CHECK);
+		    BIT_RESTART | BIT_CHAOS | BIT_CHECK | BIT_RECORD);
 }
 
 static unsigned
@@ -157,6 +169,8 @@ notified(void *root, uint64_t bits)
 		chaos_due(phoenix);
 	if ((bits & BIT_REPORT) != 0)
 		report_details(phoenix);
+	if ((bits & BIT_RECORD) != 0)
+		record_drain(phoenix);
 	place_next_group_if_up(phoenix);
 }
 

@@ -44,6 +44,7 @@
 #define BIT_CHAOS	0x2ul	/* time for the next kill */
 #define BIT_CHECK	0x4ul	/* a new incarnation of phoenix looks around */
 #define BIT_REPORT	0x8ul	/* there is time to write a report */
+#define BIT_RECORD	0x20ul	/* new events may be there */
 
 /* From the manifest; constant. */
 struct manifest {
@@ -87,13 +88,25 @@ struct chaos {
 	uint64_t every_ns, due_ns;	/* due_ns 0: until it is READY again */
 };
 
+/* Of the events of all places; record.c. */
+struct record {
+	cap_t	 memory, timer;
+	uint64_t on;			/* events are being recorded */
+	uint64_t count, lost;		/* events in the buffer, and not */
+	uint64_t base_tsc, base_ns;	/* the start; 0: never started */
+	uint64_t seen[PLACES_MAX];	/* events of each place */
+	uint64_t incarnation[PLACES_MAX];	/* that wrote them */
+};
+
 struct phoenix {
 	uint64_t place_count;
 	uint64_t group;			/* the last one that was started */
 	uint64_t all_ready;
+	uint64_t unprotected;		/* option protection=none */
 	cap_t	 users;			/* container of all programs */
 	cap_t	 restart_timer, chaos_timer, report_timer;
 	struct chaos chaos;
+	struct record record;
 	struct place place[PLACES_MAX];
 };
 
@@ -131,6 +144,14 @@ uint64_t place_index(const struct phoenix *phoenix, const struct place *place);
 void chaos_start(struct phoenix *phoenix);
 void chaos_ready(struct phoenix *phoenix, const struct place *place);
 void chaos_due(struct phoenix *phoenix);
+
+/* record.c: inside a transaction; ERR_STATE: there is no recording. */
+status_t record_start(struct phoenix *phoenix);
+status_t record_stop(struct phoenix *phoenix);
+void record_drain(struct phoenix *phoenix);
+/* Lines from that event on, then "next POSITION" or "end EVENTS LOST". */
+size_t record_read(const struct phoenix *phoenix, uint64_t position, char *text,
+    size_t room);
 
 /* grant.c: the capability for a name, to be given away and deleted here. */
 status_t grant(struct phoenix *phoenix, const struct place *to,

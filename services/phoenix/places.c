@@ -208,6 +208,7 @@ fill_info(const struct phoenix *phoenix, const struct place *place,
 	info->place = place_index(phoenix, place);
 	info->arena_size = place->parts.arena_size;
 	info->cpu_features = place->parts.cpu_features;
+	info->unprotected = phoenix->unprotected;
 	if (sys_invoke(SYS_RANDOM, POWER_SYSTEM, 0, 0, 0, 0, 0).status == OK)
 		memcpy(info->seed, utcb->data, sizeof(info->seed));
 }

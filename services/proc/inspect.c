@@ -327,6 +327,7 @@ device_name(uint32_t device)
 		{ DEVICE_FULL, "/dev/full" }, { DEVICE_RANDOM, "/dev/random" },
 		{ DEVICE_URANDOM, "/dev/urandom" },
 		{ DEVICE_CONTROL, "/dev/control" },
+		{ DEVICE_TRACE, "/dev/trace" },
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

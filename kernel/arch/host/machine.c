@@ -253,6 +253,7 @@ arch_frame_sanitize(struct thread *thread)
 	thread->frame.rflags = (thread->frame.rflags & 0xcd5) | 0x202;
 	if (thread->frame.rip >= USER_HIGH)
 		thread->frame.rip = 0;
+	thread->arch.frame_full = 1;
 }
 
 /* --- Ports, noise, console. --- */

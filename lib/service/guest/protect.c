@@ -15,7 +15,7 @@ struct range {
 };
 
 static struct {
-	bool	 keys;
+	enum protection kind;
 	bool	 dirty;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
@@ -193,34 +193,36 @@ close_pages(void *context)
 }
 
 void
-protect_start(uint64_t arena_size, bool keys,
+protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment)
 {
-	protect.keys = keys;
+	protect.kind = kind;
 	protect.arena.start = PLACE_ARENA_BASE;
 	protect.arena.end = PLACE_ARENA_BASE + arena_size;
 	protect.all = true;
 	protect.transaction = 1;
-	if (keys)
+	if (kind == PROTECT_KEYS)
 		write_pkru(PKRU_OPEN);
-	out_environment->open_all = keys ? open_keys : NULL;
-	out_environment->close_all = keys ? close_keys : close_pages;
-	out_environment->expose = keys ? note_change : expose_pages;
+	out_environment->open_all = kind == PROTECT_KEYS ? open_keys : NULL;
+	out_environment->close_all = kind == PROTECT_KEYS ? close_keys :
+	    kind == PROTECT_PAGES ? close_pages : NULL;
+	out_environment->expose = kind == PROTECT_PAGES ? expose_pages :
+	    note_change;
 }
 
 void
 protect_close(void)
 {
-	if (protect.keys)
+	if (protect.kind == PROTECT_KEYS)
 		write_pkru(PKRU_CLOSED);
-	else
+	else if (protect.kind == PROTECT_PAGES)
 		close_pages(NULL);
 }
 
 void
 runtime_keep_writable(void *start, size_t length)
 {
-	if (protect.keys)
+	if (protect.kind != PROTECT_PAGES)
 		return;
 	protect.kept = pages_of(start, length);
 	/* The padding at both ends keeps neighbours out of these pages. */

@@ -8,14 +8,21 @@
  * at its end would cost more than most requests, so the last OPEN_MAX ranges
  * stay writable until others take their place, and so do the pages of the loop
  * itself, which every commit writes. The rest of the arena is read-only.
+ *
+ * To measure what that costs, a boot option turns it off.
  */
 #pragma once
 
 #include <lib/arena/arena.h>
-#include <stdbool.h>
+
+enum protection {
+	PROTECT_NOTHING,	/* all of it is always writable */
+	PROTECT_PAGES,
+	PROTECT_KEYS,
+};
 
 /* Before arena_open: makes the whole region writable. */
-void protect_start(uint64_t arena_size, bool keys,
+void protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment);
 /* After arena_open. */
 void protect_close(void);

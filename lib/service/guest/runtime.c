@@ -97,8 +97,9 @@ runtime_open_arena(uint64_t layout_version)
 	const struct place_info *info = service_info();
 	struct arena *arena;
 
-	protect_start(info->arena_size,
-	    (info->cpu_features & CPU_FEATURE_PKU) != 0, &environment);
+	protect_start(info->arena_size, info->unprotected != 0 ?
+	    PROTECT_NOTHING : (info->cpu_features & CPU_FEATURE_PKU) != 0 ?
+	    PROTECT_KEYS : PROTECT_PAGES, &environment);
 	environment.fail = arena_failed;
 	status_t status = info->arena_size == 0 ? ERR_RANGE :
 	    arena_open((void *)PLACE_ARENA_BASE, info->arena_size,
