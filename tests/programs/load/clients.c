@@ -61,20 +61,26 @@ verify_log(struct run *run, int log, uint64_t told)
 
 	if (!load_did(run, "pread of the log", size))
 		return;
-	uint64_t count = (uint64_t)size / sizeof(seen[0]);
 	if ((uint64_t)size % sizeof(seen[0]) != 0)
 		load_silent(run, "a part of a record of a killed client");
-	if (count < told)
-		load_lost(run, "a record that a killed client had written");
-	if (count > told + 1)
-		load_doubled(run, "a record of a killed client");
+	uint64_t last = 0, count = (uint64_t)size / sizeof(seen[0]);
 	for (uint64_t i = 0; i < count; i++) {
-		if (seen[i].number == i + 1 &&
-		    seen[i].hash == load_number_hash(i + 1))
-			continue;
-		load_silent(run, "bytes of a record of a killed client");
-		break;
+		uint64_t number = seen[i].number;
+
+		if (seen[i].hash != load_number_hash(number)) {
+			load_silent(run, "bytes of a record of a client");
+			number = last + 1;
+		}
+		if (number <= last)
+			load_doubled(run, "a record of a client");
+		if (number > last + 1)
+			load_lost(run, "a record between those of a client");
+		last = number > last ? number : last;
 	}
+	if (last < told)
+		load_lost(run, "the last records of a killed client");
+	if (last > told + 1)
+		load_doubled(run, "more records than a client wrote");
 }
 
 static void
