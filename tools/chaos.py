@@ -23,7 +23,7 @@ import chaos_page
 import chaos_plan
 from channel import ChannelError
 from machine import BENCH_CPU, Machine, kernel_image
-from mkarchive import ROOT, boot_module
+from mkarchive import ROOT, boot_module, service_file
 from run import KernelLog, MachineFailed, Session, TimeUp
 
 LOGS = os.path.join(ROOT, "build", "chaos")
@@ -34,6 +34,10 @@ DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients")
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
+# Seconds of the host without a word: with every service, and when one that
+# was given up may be what all wait for.
+SILENCE_S = 60
+GONE_S = 10
 # Machine time of one boot of the copy, and what the goal is stated for.
 COPY_MS = 1500
 COPY_EVERY_MS = 20
@@ -62,11 +66,28 @@ class ChaosSession(Session):
     def __init__(self, machine, log, timeout):
         super().__init__(machine, log, None, timeout)
         self.output = {"O": bytearray(), "E": bytearray()}
+        self.heard = time.monotonic()
+
+    def over(self):
+        """A machine whose loads will never say anything again is left."""
+        patience = GONE_S if self.log.given_up else SILENCE_S
+        if self.status is None and \
+                time.monotonic() - self.heard > patience:
+            raise TimeUp(f"nothing was heard for {patience} s")
+        return super().over()
 
     def read_log(self):
         more = super().read_log()
+        if more:
+            self.heard = time.monotonic()
         if self.input_open and self.log.done():
             self.end_input()
+        return more
+
+    def read_control(self):
+        more = super().read_control()
+        if more:
+            self.heard = time.monotonic()
         return more
 
     def input_wanted(self):
@@ -77,7 +98,7 @@ class ChaosSession(Session):
         pending[kind] = []
 
     def tell_given_up(self):
-        self.log.given_up.clear()       # chaos_log reads it
+        """chaos_log reads it."""
 
 
 def guest_command(arguments, seed):
@@ -325,6 +346,8 @@ def chaos(arguments):
         for boot in boots:
             print(" ".join(chaos_plan.options(boot)))
         return 0
+    if not arguments.program and service_file("chaos") is None:
+        raise ValueError("there is no service chaos: ./bennu build guest")
     os.makedirs(arguments.logs, exist_ok=True)
     results = run_boots(arguments, boots)
     report = chaos_page.make_report(arguments, boots, results)

@@ -12,7 +12,9 @@ import tempfile
 import time
 import unittest
 from types import SimpleNamespace
+from unittest import mock
 
+import chaos
 import chaos_log
 import chaos_page
 import chaos_plan
@@ -315,6 +317,17 @@ class ToolTest(unittest.TestCase):
         done, report = self.chaos("chaos_panics")
         self.assertEqual(done.returncode, 1)
         self.assertIn("panic", " ".join(report["broken"]))
+
+    def test_silent_machine_is_left_and_lost(self):
+        with mock.patch.object(chaos, "SILENCE_S", 1), \
+                mock.patch.dict(os.environ, BENNU_QEMU=os.path.join(
+                    TOOLS, "fake_qemu.py")), \
+                tempfile.TemporaryDirectory() as folder:
+            arguments = chaos.parse(["--program", "hangs", "--logs", folder,
+                                     "--faults", "kill", "--count", "1"])
+            boot = chaos_plan.plan(("kill",), ("storage",), 1, 10000, 1)[0]
+            _, result = chaos.run_boot(arguments, boot)
+        self.assertIn("nothing was heard", " ".join(result.problems))
 
     def test_wrong_usage_says_what_is_wrong(self):
         for options, text in ((["--services", "init"], "services are"),
