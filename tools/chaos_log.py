@@ -35,6 +35,7 @@ KEYS = COUNTS + ("recovery_median", "recovery_p99", "recovery_worst")
 ERRORS = ("lost", "doubled", "silent")
 
 INJECT = re.compile(r"chaos: inject (\d+) (\d+) (\S+) (\S+)(?: (.*))?")
+POINT = re.compile(r"\bpoint=(\S+)")
 RESULT = re.compile(r"chaos: result (\d+) (.*)")
 DONE = re.compile(r"chaos: done (\d+)")
 GONE = re.compile(r"chaos: lost (\S+)")
@@ -324,6 +325,16 @@ def summary(injections):
     out["recovery_p99"] = rank(times, 0.99)
     out["recovery_worst"] = rank(times, 1)
     return out
+
+
+def points(injections):
+    """A summary for each point of the loop that faults were armed at."""
+    groups = {}
+    for injection in injections:
+        match = POINT.search(injection.parameters)
+        if match:
+            groups.setdefault(match.group(1), []).append(injection)
+    return {point: summary(groups[point]) for point in sorted(groups)}
 
 
 def cells(injections):

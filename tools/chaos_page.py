@@ -44,6 +44,7 @@ def make_report(arguments, boots, results):
                                      if i.kind in kinds])
             for name, kinds in CLASSES.items()
             if any(i.kind in kinds for i in injections)},
+        "points": chaos_log.points(injections),
         "cells": cells,
         "problems": [text for result in results
                      for text in result.problems][:SHOWN],
@@ -98,9 +99,11 @@ def broken(report, boots, results, min_manifested):
 
 
 def rows(report):
-    """Cells, classes and the total under names of their own."""
+    """Cells, points, classes and the total under names of their own."""
     for cell in report["cells"]:
         yield cell["fault"], cell["service"], cell
+    for name, total in report["points"].items():
+        yield "at " + name, "all", total
     for name, total in report["classes"].items():
         yield name, "all", total
     yield "all", "all", report

@@ -92,6 +92,11 @@ class LogTest(unittest.TestCase):
             [(c["fault"], c["service"], c["injected"]) for c in cells],
             [("kill", "storage", 2), ("hang", "console", 1)])
 
+    def test_each_point_of_the_loop_has_its_sum(self):
+        points = chaos_log.points(read().injections)
+        self.assertEqual({name: total["injected"] for name, total in
+                          points.items()}, {"1": 1})
+
     def test_loss_is_put_down_to_the_last_activated_fault_before(self):
         boot = read(text=output(
             "500 ok 4", "2500 lost=2 doubled=1 silent=0 error=5 x",
@@ -276,7 +281,7 @@ class PageTest(unittest.TestCase):
 
     def test_table_has_a_line_for_each_cell_class_and_the_sum(self):
         lines = list(chaos_page.table(self.report))
-        self.assertEqual(len(lines), 1 + 2 + 1 + 1)
+        self.assertEqual(len(lines), 1 + 2 + 1 + 1 + 1)
 
 
 class ToolTest(unittest.TestCase):
