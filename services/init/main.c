@@ -22,13 +22,8 @@
 #define INFO_VIEW	0x900000000ul
 #define IMAGE_PATH	"bennu/image/phoenix.elf"
 
-/*
- * So many deaths in a row, each so soon after the one before that phoenix can
- * hardly have done anything, and there is no hope. One that lives longer was
- * of use, however often it dies.
- */
-#define DEATHS_MAX	10u
-#define SOON_NS		5000000ul
+#define DEATHS_MAX	10u			/* in a row of this length: */
+#define DEATHS_WINDOW	(60ul * 1000000000ul)	/* ns */
 
 void init_main(const struct boot_info *boot);
 
@@ -195,7 +190,7 @@ void
 init_main(const struct boot_info *boot)
 {
 	struct death_info info = { 0 };
-	uint64_t last_ns = 0, in_row = 0;
+	uint64_t window_start_ns = 0, in_window = 0;
 
 	create_parts();
 	fill_table();
@@ -206,9 +201,12 @@ init_main(const struct boot_info *boot)
 		log_line("init: phoenix %lu died: cause %lu code %lu rip %lx "
 		    "address %lx", number, info.cause, info.code,
 		    info.frame.rip, info.frame.address);
-		in_row = info.time_ns - last_ns < SOON_NS ? in_row + 1 : 1;
-		last_ns = info.time_ns;
-		if (in_row > DEATHS_MAX)
+		if (in_window == 0 ||
+		    info.time_ns - window_start_ns > DEATHS_WINDOW) {
+			window_start_ns = info.time_ns;
+			in_window = 0;
+		}
+		if (++in_window > DEATHS_MAX)
 			check(ERR_GONE, "phoenix dies too often");
 		place_incarnation_delete(&parts, &incarnation);
 	}
