@@ -72,7 +72,7 @@
 #define SYS_THREAD_YIELD	40
 #define SYS_THREAD_ALIVE	41	/* thread id -> 1 if it can still run */
 #define SYS_THREAD_SCHEDULE	42	/* thread, class | weight << 8, affinity mask */
-#define SYS_DEATH_READ		43	/* death record: struct death_info into UTCB data, event is resolved */
+#define SYS_DEATH_READ		43	/* death record, 1 = event stays: struct death_info into UTCB data */
 #define SYS_IRQ_ACK		44	/* irq: unmask */
 #define SYS_TIMER_SET		45	/* timer, absolute ns or DEADLINE_NEVER */
 #define SYS_IOPORT_IN		46	/* port, offset, width 1/2/4 -> value */

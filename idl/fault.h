@@ -2,10 +2,12 @@
 /*
  * Faults that a service carries out itself, for `./bennu chaos`.
  *
- * The injector writes struct fault into the info page of a place, kind last;
- * the service can only read it. When the service passes the point for the
+ * The injector writes struct fault into the info page of a place, sequence
+ * last; the service can only read it. When the service passes the point for the
  * countdown-th time since that kind was armed (sequence), it counts a hit in
- * its trace page and does what the kind says, once.
+ * its trace page and does what the kind says, once. What is armed stays armed
+ * when an incarnation dies (whoever fills the info page leaves it alone): that
+ * is how a fault meets the resume of the next one.
  */
 #pragma once
 
@@ -35,7 +37,7 @@
 #define FAULT_POINTS		8u
 
 struct fault {
-	uint32_t sequence;	/* of arming; another one arms again */
+	uint32_t sequence;	/* of arming; another one arms again, 0 = never */
 	uint32_t kind;		/* FAULT_* */
 	uint32_t point;		/* FAULT_AT_* */
 	uint32_t countdown;	/* from 1 */

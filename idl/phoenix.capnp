@@ -45,4 +45,17 @@ interface Phoenix @0xbe44000000004002 $place("phoenix") $numbers(status) {
       $errors("ERR_RIGHT: not a holder of phoenix:control; ERR_STALE: somebody else's command came in between; ERR_RANGE: the command is too long");
   # A command of ctl (ctl.1). Cursor 0 executes it and answers the first piece
   # of its text, the cursor that came with a piece asks for the next.
+
+  victim @5 (name :Text $inWords(48) $word(2))
+      -> (thread :Capability, vspace :Capability)
+      $tag(0x0405) $replay(any)
+      $errors("ERR_RIGHT: the manifest does not need chaos; ERR_NOENT: there is no such place, or nobody lives there; ERR_LIMIT: the table or container is full");
+  # The incarnation of a place, or of phoenix itself, to do it harm.
+
+  evidence @6 (name :Text $inWords(48) $word(2))
+      -> (info :Capability $doc("memory, to write"),
+          death :Capability $doc("its death record, to read"))
+      $tag(0x0406) $replay(any)
+      $errors("ERR_RIGHT: the manifest does not need chaos; ERR_NOENT: there is no such place; ERR_LIMIT: the table or container is full");
+  # What stays of a place when an incarnation dies.
 }

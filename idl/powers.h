@@ -13,7 +13,10 @@
 #define POWER_CONTAINER	CAP_FIRST(PLACE_FREE_SLOT + 1)	/* root: all memory */
 #define POWER_ARCHIVE	CAP_FIRST(PLACE_FREE_SLOT + 2)	/* read only */
 #define POWER_IOPORTS	CAP_FIRST(PLACE_FREE_SLOT + 3)	/* all ports */
-#define POWER_COUNT	4u
+/* Of phoenix's own place, for chaos. */
+#define POWER_INFO	CAP_FIRST(PLACE_FREE_SLOT + 4)	/* memory */
+#define POWER_DEATH	CAP_FIRST(PLACE_FREE_SLOT + 5)	/* read only */
+#define POWER_COUNT	6u
 
 /* phoenix itself as a place. */
 #define PHOENIX_ARENA_SIZE	0x100000ul

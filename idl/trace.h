@@ -43,11 +43,14 @@ struct trace_page {
 	uint64_t answered;		/* calls and parked calls, since boot */
 	uint64_t beat;			/* number of the last beat answered */
 	uint64_t beat_tsc;		/* when */
-	uint64_t latency_tsc;		/* TSC ticks of all answered calls */
+	uint64_t latency_tsc;		/* TSC ticks from receipt to end, all calls */
 	uint64_t fault_sequence;	/* last fault carried out (idl/fault.h) */
 	uint64_t fault_hits;
 	uint64_t fault_tsc;
-	uint64_t reserved[4];
+	uint64_t first_answer_tsc;	/* of this incarnation, 0 = none yet */
+	uint64_t poisoned, stale;	/* calls refused as such, since boot */
+	uint64_t drained;		/* 1: takes no calls (LOOP_DRAIN_BIT) */
+	uint64_t ready_tsc;		/* when this incarnation was READY */
 	struct trace_event event[TRACE_EVENTS];
 };
 

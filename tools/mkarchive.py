@@ -9,6 +9,8 @@ The first is ours and ends on a page boundary:
     bennu/command             arguments of the program, each ended by a NUL
     bennu/environment         the same for its environment
     bennu/options             lines of key=value
+    bennu/text/NAME           with the options chaos.*: where the text of that
+                              image can be changed
 
 The second is the root file system of the program: a folder packed here, or a
 file that is passed through untouched.
@@ -20,6 +22,8 @@ import os
 import stat
 import subprocess
 import sys
+
+import text_table as text_table_module
 
 ROOT = os.environ.get("BENNU_ROOT") or os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))
@@ -224,6 +228,8 @@ def user_root(path):
 OPTIONAL = {
     "bench": {"bench"},
     "monkey": {"monkey"},
+    "chaos": {"chaos", "chaos.count", "chaos.every_us", "chaos.faults",
+              "chaos.seed", "chaos.services"},
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
     "echo": {"demo"},
@@ -259,6 +265,38 @@ def all_component_files():
                 yield "bennu/image/" + name, os.path.join(images, name)
 
 
+def text_table(path):
+    """Where the text of an image can be changed; made again when it changed."""
+    name = os.path.basename(path).rsplit(".", 1)[0]
+    cache = os.path.join(ROOT, "build", "text", name)
+    mark = fingerprint([path, text_table_module.__file__]).encode()
+    try:
+        data = read(cache)
+        if data.endswith(mark):
+            return data[:-len(mark)]
+    except FileNotFoundError:
+        pass
+    data = text_table_module.table_of(path)
+    os.makedirs(os.path.dirname(cache), exist_ok=True)
+    temporary = f"{cache}.{os.getpid()}"
+    with open(temporary, "wb") as file:
+        file.write(data + mark)
+    os.replace(temporary, cache)
+    return data
+
+
+def text_tables(options):
+    """Yields (name in the archive, data) for the images that chaos may hurt."""
+    wanted = {option.split("=", 1)[0] for option in options}
+    if not OPTIONAL["chaos"] & wanted:
+        return
+    for name, path in component_files(options):
+        service, kind = os.path.basename(name).rsplit(".", 1)
+        # libos.elf is no place.
+        if kind == "elf" and service not in ("chaos", "libos"):
+            yield "bennu/text/" + service, text_table(path)
+
+
 def strings(items):
     return b"".join(os.fsencode(item) + b"\0" for item in items)
 
@@ -272,6 +310,8 @@ def boot_archive(command, environment, options):
                 "".join(line + "\n" for line in options).encode())
     for name, path in component_files(options):
         writer.file(name, read(path), 0o755)
+    for name, data in text_tables(options):
+        writer.file(name, data)
     return writer.finish(PAGE)
 
 

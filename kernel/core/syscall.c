@@ -271,7 +271,8 @@ call_table_clear(struct thread *thread, void *none)
 static status_t
 call_death_read(struct thread *thread, void *object)
 {
-	death_read(object, (struct death_info *)thread->utcb->data);
+	death_read(object, thread->frame.rsi == 0,
+	    (struct death_info *)thread->utcb->data);
 	return OK;
 }
 

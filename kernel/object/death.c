@@ -38,10 +38,11 @@ death_record(struct death *death, struct thread *thread, uint64_t cause,
 }
 
 void
-death_read(struct death *death, struct death_info *out_info)
+death_read(struct death *death, bool resolve, struct death_info *out_info)
 {
 	/* First: a death after this fires again, whether it is read or not. */
-	event_resolve(&death->event);
+	if (resolve)
+		event_resolve(&death->event);
 	lock_acquire(&death->lock);
 	*out_info = death->info;
 	lock_release(&death->lock);

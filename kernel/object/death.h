@@ -18,4 +18,6 @@ status_t death_create(struct container *container, struct death **out_death);
 void death_record(struct death *death, struct thread *thread, uint64_t cause,
     uint64_t code);
 /* Copies the record and resolves the event. */
-void death_read(struct death *death, struct death_info *out_info);
+/* resolve: the event is taken note of, and not listed again. */
+void death_read(struct death *death, bool resolve,
+    struct death_info *out_info);

@@ -133,6 +133,12 @@ arena_layout_version(const struct arena *arena)
 	return arena->header->layout_version;
 }
 
+status_t
+arena_set_layout_version(struct arena *arena, uint64_t version)
+{
+	return TX_SET(arena, arena->header->layout_version, version);
+}
+
 void
 tx_begin(struct arena *arena)
 {

@@ -45,6 +45,8 @@ struct arena_environment {
 status_t arena_open(void *base, size_t size, uint64_t layout_version,
     const struct arena_environment *environment, struct arena **out_arena);
 uint64_t arena_layout_version(const struct arena *arena);
+/* In the transaction that makes the arena's content what the version says. */
+status_t arena_set_layout_version(struct arena *arena, uint64_t version);
 
 void tx_begin(struct arena *arena);
 /* Saves [pointer, pointer + length) and makes it writable until the end. */

@@ -43,7 +43,6 @@ struct arena_header {
 	uint64_t magic;
 	uint64_t base;
 	uint64_t size;
-	uint64_t layout_version;
 	uint64_t log_start, log_size;	/* offsets from base */
 	uint64_t heap_start;
 	uint64_t seal;		/* of the above; written last */
@@ -52,6 +51,7 @@ struct arena_header {
 
 	/* Changed in transactions, with entries in the log. */
 	void	*root;
+	uint64_t layout_version;
 	struct heap heap;
 };
 

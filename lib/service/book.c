@@ -28,16 +28,6 @@ book_open(struct book *book)
 	book->state = arena_root(book->arena);
 }
 
-void
-book_begin(struct book *book, struct parked_call current)
-{
-	book->list_begun = false;
-	book->current = current;
-	book->current_answered = false;
-	book->fresh_count = 0;
-	book->fresh_lost = false;
-}
-
 /* The first effect of a transaction replaces the list of the last one. */
 static status_t
 list_begin(struct book *book)

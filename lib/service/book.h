@@ -102,7 +102,15 @@ status_t book_create(struct book *book, size_t root_size);
 void book_open(struct book *book);
 
 /* First thing in every transaction. */
-void book_begin(struct book *book, struct parked_call current);
+static inline void
+book_begin(struct book *book, struct parked_call current)
+{
+	book->list_begun = false;
+	book->current = current;
+	book->current_answered = false;
+	book->fresh_count = 0;
+	book->fresh_lost = false;
+}
 
 /* Inside a transaction; ERR_NOMEM when a list or the undo log is full. */
 status_t book_keep(struct book *book, cap_t cap);

@@ -22,41 +22,40 @@
  * A reply object is free (free_reply), current, parked (in the arena), or
  * pending (left by the dead incarnation). Objects are made when all others are
  * taken, up to the number the service allows.
+ *
+ * Calls that no handler sees are answered with an error and leave no trace in
+ * the arena, so a crash before the answer repeats them: poison, which phoenix
+ * names in the info page, and calls through sessions of before a cold start.
  */
 #include <lib/service/loop.h>
 
-#include <lib/service/book.h>
+#include <lib/service/loop_state.h>
 #include <lib/service/trace.h>
 #include <kernel_calls.h>
 
 #include <idl/errno.h>
 
-#define SWEEP_FIRST	256u	/* slots looked at before the service runs */
-#define SWEEP_STEP	32u	/* and in each later step */
+#define ERROR_LAST	4095u	/* no E_* or ERR_* is above */
 
-static struct loop {
-	const struct service *service;
-	void	*root;
-	struct book book;
-	struct service_call call;
-
-	uint32_t free_count;
-	uint32_t pending_count, pending_next;
-	uint64_t sweep_next;	/* slot; 0 = done */
-	struct trace_page *trace;
-
-	/* The answer that goes out with the next wait; NULL: none. */
-	const struct message *answer;
-	uint32_t answer_reply;
-} loop;
+struct loop loop;
 
 static uint32_t free_reply[BOOK_REPLIES_MAX];
 static struct parked_call pending[BOOK_REPLIES_MAX];
 
-static cap_t
-reply_cap(uint32_t reply)
+/*
+ * Handlers and generated code write nothing else, so anything else is a sign
+ * that this process is out of its mind: better dead before the commit.
+ */
+static void
+check_answer(const struct message *answer)
 {
-	return loop.book.state->replies[reply].cap;
+	uint64_t tag = answer->word[0], code = answer->word[1];
+
+	if (__builtin_expect(tag == TAG_REPLY_OK, 1))
+		return;
+	if (tag != TAG_REPLY_ERROR || code == 0 || code > ERROR_LAST)
+		service_panic("an answer with tag %lx and code %lx", tag,
+		    code);
 }
 
 static void
@@ -82,6 +81,7 @@ send_answer(const struct book_answer *answer)
 	struct sys_received ignored;
 	cap_t reply = reply_cap(answer->id.reply);
 
+	count_answer();
 	if (answer->caps != 0)
 		kernel_put_caps(answer->cap, answer->caps);
 	kernel_reply_wait(reply, CAP_NONE, CAP_NONE, &answer->message,
@@ -101,6 +101,7 @@ flush_answer(void)
 
 	if (loop.answer == NULL)
 		return;
+	count_answer();
 	kernel_reply_wait(reply_cap(loop.answer_reply), CAP_NONE, CAP_NONE,
 	    loop.answer, &ignored);
 	loop.answer = NULL;
@@ -138,12 +139,12 @@ do_listed(unsigned held_back)
 		return;
 	for (unsigned i = 0; i < state->listed.effects; i++) {
 		do_effect(&list->effect[i]);
-		service_crash_point("effect");
+		fault_point(FAULT_AT_EFFECT);
 	}
 	for (unsigned i = 0; i + held_back < state->listed.answers; i++) {
 		send_answer(&list->answer[i]);
 		free_push(list->answer[i].id.reply);
-		service_crash_point("answer");
+		fault_point(FAULT_AT_ANSWER);
 	}
 }
 
@@ -201,7 +202,7 @@ void
 loop_transaction_end(void)
 {
 	tx_commit(loop.book.arena);
-	service_crash_point("committed");
+	fault_point(FAULT_AT_COMMITTED);
 	do_listed(0);
 }
 
@@ -234,8 +235,10 @@ finish_reply(void)
 	struct book *book = &loop.book;
 	struct service_call *call = &loop.call;
 
+	fault_point(FAULT_AT_HANDLED);
 	if (book->current_answered || call->reply_caps > 4)
 		service_panic("call %lx answered twice", call->message.word[0]);
+	check_answer(&call->message);
 	if (!runtime_take_dirty() && call->reply_caps == 0) {
 		tx_commit(book->arena);
 		answer_unlisted();
@@ -245,9 +248,8 @@ finish_reply(void)
 		finish_error(E_NOMEM);
 		return;
 	}
-	service_crash_point("handled");
 	tx_commit(book->arena);
-	service_crash_point("committed");
+	fault_point(FAULT_AT_COMMITTED);
 	if (call->reply_caps != 0) {
 		do_listed(0);
 		return;
@@ -268,13 +270,13 @@ finish_park(void)
 		finish_error(E_NOMEM);
 		return;
 	}
-	service_crash_point("handled");
+	fault_point(FAULT_AT_HANDLED);
 	tx_commit(book->arena);
-	service_crash_point("committed");
+	fault_point(FAULT_AT_COMMITTED);
 	do_listed(0);
 }
 
-static void
+static inline void
 fill_call(struct service_call *call, uint32_t reply,
     const struct sys_received *in)
 {
@@ -291,6 +293,77 @@ fill_call(struct service_call *call, uint32_t reply,
 	call->reply_cap_drop = false;
 }
 
+/* Answers a call that no handler shall see. */
+static void
+refuse(uint32_t reply, const struct sys_received *in, uint64_t code)
+{
+	struct service_call *call = &loop.call;
+	struct trace_event *event;
+
+	fill_call(call, reply, in);
+	event = trace_write(loop.trace, TRACE_CALL, call->message.word[0],
+	    call->badge & SERVICE_BADGE_MASK);
+	event->order = in->order;
+	event->kind_outcome |= TRACE_REFUSED;
+	loop.trace->calls++;
+	loop.trace->refused++;
+	call->message = (struct message){ { TAG_REPLY_ERROR, code } };
+	answer_unlisted();
+}
+
+static void
+refuse_stale(uint32_t reply, const struct sys_received *in)
+{
+	loop.trace->stale++;
+	refuse(reply, in, loop.service->status_numbers ? ERR_STALE : E_STALE);
+}
+
+static void
+refuse_poison(uint32_t reply, const struct sys_received *in)
+{
+	service_log("call %lu (tag %lx, badge %lx) killed this service twice: "
+	    "it is answered with an error", in->order, in->message.word[0],
+	    in->badge & SERVICE_BADGE_MASK);
+	loop.trace->poisoned++;
+	refuse(reply, in, loop.service->status_numbers ? ERR_CANCELLED : E_IO);
+}
+
+static bool
+is_poison(uint64_t order)
+{
+	const struct place_info *info = service_info();
+	uint64_t count = info->poison_count;
+
+	for (uint64_t i = 0; i < count && i < PLACE_POISON_MAX; i++)
+		if (info->poison_order[i] == order)
+			return true;
+	return false;
+}
+
+/* The end that the handler chose; the outcome for the trace. */
+static unsigned
+finish(service_outcome outcome)
+{
+	struct service_call *call = &loop.call;
+
+	switch (outcome) {
+	case SERVICE_REPLY:
+		finish_reply();
+		return TRACE_REPLIED;
+	case SERVICE_PARK:
+		finish_park();
+		loop.trace->parked++;
+		return TRACE_PARKED;
+	case SERVICE_ERROR:
+		call->message.word[0] = TAG_REPLY_ERROR;
+		check_answer(&call->message);
+		finish_error(call->message.word[1]);
+		loop.trace->refused++;
+		return TRACE_REFUSED;
+	}
+	service_panic("outcome %u of a handler", outcome);
+}
+
 static void
 execute(uint32_t reply, const struct sys_received *in, bool resumed)
 {
@@ -299,102 +372,20 @@ execute(uint32_t reply, const struct sys_received *in, bool resumed)
 	struct trace_event *event;
 
 	fill_call(call, reply, in);
+	if (__builtin_expect(!take_badge(&call->badge), 0)) {
+		refuse_stale(reply, in);
+		return;
+	}
 	call->resumed = resumed;
 	trace->calls++;
 	event = trace_write(trace, TRACE_CALL, call->message.word[0],
 	    call->badge);
 	event->order = in->order;
-	service_crash_point("received");
+	fault_point(FAULT_AT_RECEIVED);
 	begin(call->id);
-	switch (loop.service->handle(loop.root, call)) {
-	case SERVICE_REPLY:
-		finish_reply();
-		event->kind_outcome |= TRACE_REPLIED;
-		break;
-	case SERVICE_PARK:
-		finish_park();
-		event->kind_outcome |= TRACE_PARKED;
-		trace->parked++;
-		break;
-	default:
-		finish_error(call->message.word[1]);
-		event->kind_outcome |= TRACE_REFUSED;
-		trace->refused++;
-		break;
-	}
+	event->kind_outcome |= finish(loop.service->handle(loop.root, call));
 	event->end_tsc = __builtin_ia32_rdtsc();
-}
-
-static void
-cancel_parked(struct parked_call id)
-{
-	loop_transaction_begin();
-	loop.service->cancel(loop.root, id);
-	loop_transaction_end();
-}
-
-static void
-drain_events(void)
-{
-	const struct book_state *state = loop.book.state;
-	uint64_t kind, badge;
-
-	while (kernel_event_next(&kind, &badge) == OK) {
-		service_crash_point("event");
-		trace_write(loop.trace, TRACE_EVENT, kind, badge);
-		if (kind == EVENT_CANCEL) {
-			struct parked_call id = { (uint32_t)badge, 0 };
-			if (badge < state->reply_count)
-				id.order = state->replies[badge].parked;
-			if (id.order != 0)
-				cancel_parked(id);
-		} else if (loop.service->event != NULL) {
-			loop_transaction_begin();
-			loop.service->event(loop.root, kind, badge);
-			loop_transaction_end();
-		}
-	}
-}
-
-/*
- * Deletes capabilities that the arena does not name: what dead incarnations
- * made and did not commit. Between transactions only.
- */
-static void
-sweep(unsigned steps)
-{
-	const struct place_info *info = service_info();
-	cap_t cap;
-
-	while (loop.sweep_next != 0 && steps-- != 0) {
-		if (kernel_table_next(loop.sweep_next, &cap) != OK) {
-			loop.sweep_next = 0;
-			break;
-		}
-		loop.sweep_next = CAP_INDEX(cap) + 1;
-		bool named = loop.book.state != NULL &&
-		    book_is_named(&loop.book, cap);
-		if (!named && cap != info->vspace && cap != info->thread)
-			kernel_cap_delete(cap);
-	}
-	/* More to do: comes back here even if no call arrives. */
-	if (loop.sweep_next != 0)
-		kernel_signal(PLACE_NOTIFICATION, LOOP_EVENT_BIT);
-}
-
-static void
-notified(uint64_t bits)
-{
-	if ((bits & LOOP_EVENT_BIT) != 0)
-		drain_events();
-	bits &= ~LOOP_EVENT_BIT;
-	if (bits == 0 || loop.service->notified == NULL)
-		return;
-	loop.trace->notified++;
-	trace_write(loop.trace, TRACE_NOTIFIED, bits, 0);
-	loop_transaction_begin();
-	loop.service->notified(loop.root, bits);
-	loop_transaction_end();
+	trace->latency_tsc += event->end_tsc - event->tsc;
 }
 
 /* One more reply object; false if there may be none. */
@@ -417,7 +408,10 @@ make_reply(void)
 	return true;
 }
 
-/* All reply objects hold parked calls: only a notification can help. */
+/*
+ * All reply objects hold parked calls, or none shall be taken: only a
+ * notification can help.
+ */
 static void
 wait_without_reply(void)
 {
@@ -437,7 +431,13 @@ receive(void)
 	cap_t answered = CAP_NONE;
 	uint32_t reply;
 
+	/* No answer is due: the signal came with the wait that sent it. */
+	if (__builtin_expect(loop.draining, 0)) {
+		wait_without_reply();
+		return;
+	}
 	if (loop.answer != NULL) {
+		count_answer();
 		reply = loop.answer_reply;
 		answered = reply_cap(reply);
 		message = loop.answer;
@@ -496,9 +496,18 @@ serve_pending(void)
 			free_push(reply);
 			continue;
 		}
-		execute(reply, &in, true);
+		if (is_poison(in.order))
+			refuse_poison(reply, &in);
+		else
+			execute(reply, &in, true);
 		flush_answer();
 	}
+}
+
+static uint64_t
+layout_version(const struct service *service)
+{
+	return (uint64_t)BOOK_LAYOUT << 32 | service->layout_version;
 }
 
 /* A fresh arena: the state of the loop, then that of the service. */
@@ -516,33 +525,70 @@ create_state(void)
 	if (status != OK)
 		service_panic("start failed with status %lu", status);
 	tx_commit(loop.book.arena);
-	service_crash_point("committed");
+	fault_point(FAULT_AT_COMMITTED);
 	do_listed(0);
+}
+
+/* The state of an older image becomes that of this one, in one transaction. */
+static void
+upgrade(void)
+{
+	const struct service *service = loop.service;
+	struct arena *arena = loop.book.arena;
+	uint64_t from = (uint32_t)arena_layout_version(arena);
+
+	if (arena_layout_version(arena) == layout_version(service))
+		return;
+	loop_transaction_begin();
+	status_t status = service->upgrade(loop.root, from);
+	if (status == OK)
+		status = arena_set_layout_version(arena,
+		    layout_version(service));
+	if (status != OK)
+		service_panic("upgrade from layout %lu to %lu failed with "
+		    "status %lu", from, service->layout_version, status);
+	loop_transaction_end();
+	service_log("upgraded from layout %lu to %lu", from,
+	    service->layout_version);
+}
+
+/* What this incarnation begins with, whatever the one before left. */
+static void
+start_fresh(const struct service *service)
+{
+	const struct place_info *info = service_info();
+
+	loop = (struct loop){ .service = service, .trace = runtime_trace() };
+	loop.session = info->cold << SERVICE_EPOCH_SHIFT | SERVICE_SESSION;
+	loop.trace->first_answer_tsc = 0;
+	loop.trace->ready_tsc = 0;
+	loop.trace->drained = 0;
 }
 
 /* Up to the point where the next call can be served. */
 static void
 start(const struct service *service)
 {
-	loop = (struct loop){ .service = service, .trace = runtime_trace() };
+	start_fresh(service);
 	loop.book.reply_limit = service->reply_objects;
 	loop.book.slot_limit = service->table_slots;
 	if (service->reply_objects == 0 ||
 	    service->reply_objects > BOOK_REPLIES_MAX)
 		service_panic("%u reply objects", service->reply_objects);
-	loop.book.arena = runtime_open_arena((uint64_t)BOOK_LAYOUT << 32 |
-	    service->layout_version);
+	loop.book.arena = runtime_open_arena(layout_version(service),
+	    service->upgrade != NULL);
 	book_open(&loop.book);
 	runtime_start();
 
 	bool first = loop.book.state == NULL;
-	loop.sweep_next = PLACE_FREE_SLOT + service->fixed_slots;
+	loop.sweep_next = sweep_start();
 	sweep(SWEEP_FIRST);
 	if (first) {
 		create_state();
 	} else {
 		loop.root = loop.book.state->root;
 		redo_listed();
+		upgrade();
 	}
 	runtime_keep_writable(loop.book.state, sizeof(*loop.book.state));
 	if (kernel_notification_bind(service_info()->thread) != OK)
@@ -551,6 +597,7 @@ start(const struct service *service)
 	if (service->resume != NULL)
 		service->resume(loop.root, first);
 	find_pending();
+	fault_point(FAULT_AT_RESUME);
 	trace_write(loop.trace, TRACE_START, service_info()->incarnation,
 	    loop.pending_count);
 }
@@ -561,6 +608,7 @@ service_run(const struct service *service)
 	start(service);
 	serve_pending();
 	service_ready();
+	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	/* Events of the dead incarnation whose signal it had taken. */
 	drain_events();
 	for (;;) {
@@ -570,6 +618,18 @@ service_run(const struct service *service)
 			service->idle(loop.root);
 		receive();
 	}
+}
+
+struct message *
+loop_answer(void)
+{
+	return &loop.call.message;
+}
+
+uint64_t
+service_session_badge(uint64_t badge)
+{
+	return loop.session | badge;
 }
 
 struct arena *
@@ -593,6 +653,7 @@ service_cap_drop(cap_t cap)
 status_t
 service_answer(struct parked_call id, const struct message *message)
 {
+	check_answer(message);
 	return book_answer(&loop.book, id, message);
 }
 
@@ -601,7 +662,7 @@ service_answer_error(struct parked_call id, uint64_t code)
 {
 	struct message message = { { TAG_REPLY_ERROR, code } };
 
-	return book_answer(&loop.book, id, &message);
+	return service_answer(id, &message);
 }
 
 status_t
@@ -634,5 +695,6 @@ service_parked_read(struct parked_call id, struct service_call *out_call)
 	if (in.status != OK || in.order != id.order)
 		return ERR_GONE;
 	fill_call(out_call, id.reply, &in);
+	take_badge(&out_call->badge);
 	return OK;
 }

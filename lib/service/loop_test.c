@@ -26,6 +26,8 @@ enum {
 	OP_SELF,	/* parks and answers itself */
 	OP_MAKE,	/* keeps a capability, gives another away */
 	OP_DROP,	/* gives up the one kept */
+	OP_NOISE,	/* answers with noise when executed the first time */
+	OP_DIE,		/* kills the service, whenever it is executed */
 	OP_COUNT,
 };
 
@@ -35,6 +37,7 @@ struct state {
 	struct parked_call parked[FAKE_CALLERS];
 	cap_t kept[FAKE_CALLERS];
 	uint64_t notified;
+	uint64_t upgrades;
 };
 
 static void
@@ -109,6 +112,8 @@ handle(void *root, struct service_call *call)
 	uint64_t op = call->message.word[0], number = call->message.word[1];
 	struct message done = { { TAG_REPLY_OK, 7 } };
 
+	if (caller >= FAKE_CALLERS)
+		fake_fail("a badge was not made plain");
 	if (op == OP_GET) {
 		call->message.word[0] = TAG_REPLY_OK;
 		call->message.word[1] = state->executed[caller];
@@ -120,6 +125,12 @@ handle(void *root, struct service_call *call)
 	}
 	execute_once(state, caller, number);
 	switch (op) {
+	case OP_DIE:
+		fake_die();
+	case OP_NOISE:
+		if (!call->resumed)
+			done.word[0] = 0x5bd1e995a7c3f00d;
+		break;
 	case OP_ADD:
 		set(&state->sum, state->sum + 1);
 		if (service_effect_resize(PLACE_ARENA, state->sum) != OK)
@@ -175,6 +186,8 @@ notified(void *root, uint64_t bits)
 {
 	struct state *state = root;
 
+	if ((bits & ~4ul) != 0)
+		fake_fail("bits of the loop reach the service");
 	if ((bits & 4) != 0)
 		set(&state->notified, state->notified + 1);
 }
@@ -257,6 +270,8 @@ check(unsigned caller, unsigned number, const struct message *request,
 	(void)number;
 	if (op == OP_GET)
 		return !failed && answer->word[1] == known[caller];
+	if (op == OP_DIE)
+		return failed && answer->word[1] == E_IO;
 	if (op == OP_FAIL)
 		return failed && (answer->word[1] == E_IO ||
 		    answer->word[1] == E_INTR);
@@ -272,16 +287,28 @@ check(unsigned caller, unsigned number, const struct message *request,
 	return failed || caps == (op == OP_MAKE);
 }
 
-static const struct fake_script script = { next, check };
+static void
+forget_all(void)
+{
+	memset(known, 0, sizeof(known));
+	sums = 0;
+	last_root = NULL;
+}
+
+static bool
+is_parked(unsigned caller)
+{
+	return last_root != NULL && last_root->parked[caller].order != 0;
+}
+
+static const struct fake_script script = { next, check, forget_all, is_parked };
 
 static struct fake_result
 run(const struct fake_plan *plan)
 {
 	struct fake_result result;
 
-	memset(known, 0, sizeof(known));
-	sums = 0;
-	last_root = NULL;
+	forget_all();
 	fake_run(&service, &script, plan, &result);
 	return result;
 }
@@ -400,6 +427,167 @@ test_a_restart_sweeps_what_is_not_named(void)
 	KTAP_EQUAL(result.slots_left, kept_count() + service.reply_objects);
 }
 
+static void
+test_heartbeats_are_answered_and_never_shown(void)
+{
+	unsigned beats = 0;
+
+	for (uint64_t seed = 1; seed <= 50; seed++) {
+		struct fake_plan plan = { .seed = seed, .beat_odds = 4,
+		    .crash_odds = seed % 2 != 0 ? 60 : 0 };
+		struct fake_result result = run(&plan);
+		KTAP_REQUIRE(good(&plan, &result));
+		beats += result.beats;
+	}
+	KTAP_CHECK(beats > 100);
+}
+
+static void
+test_a_drained_service_takes_no_call_and_loses_none(void)
+{
+	unsigned drained = 0;
+
+	for (uint64_t seed = 1; seed <= 100; seed++) {
+		struct fake_plan plan = { .seed = seed, .drain_odds = 5,
+		    .crash_odds = seed % 2 != 0 ? 40 : 0 };
+		struct fake_result result = run(&plan);
+		KTAP_REQUIRE(good(&plan, &result));
+		KTAP_REQUIRE(last_root->sum == sums);
+		drained += result.drained;
+	}
+	KTAP_CHECK(drained > 100);
+}
+
+/* One request of caller 2 kills whoever executes it. */
+static bool
+next_deadly(unsigned caller, unsigned number, bool alone,
+    struct message *out_message)
+{
+	if (!next(caller, number, alone, out_message))
+		return false;
+	if (caller == 2 && number == 3)
+		out_message->word[0] = OP_DIE;
+	return true;
+}
+
+static void
+test_poison_is_answered_with_an_error_whatever_step_it_dies_in(void)
+{
+	static const struct fake_script deadly = { next_deadly, check,
+	    forget_all, is_parked };
+	struct fake_plan plan = { .seed = 3 };
+	struct fake_result result;
+
+	forget_all();
+	fake_run(&service, &deadly, &plan, &result);
+	KTAP_REQUIRE(good(&plan, &result));
+	KTAP_EQUAL(result.poisoned, 1);
+	KTAP_EQUAL(result.incarnations, 3);
+	uint64_t steps = result.steps;
+	for (uint64_t at = 1; at <= steps; at++) {
+		plan.crash_at = at;
+		forget_all();
+		fake_run(&service, &deadly, &plan, &result);
+		KTAP_REQUIRE(good(&plan, &result));
+		KTAP_REQUIRE(result.poisoned == 1 && last_root->sum == sums);
+	}
+}
+
+static bool
+next_noisy(unsigned caller, unsigned number, bool alone,
+    struct message *out_message)
+{
+	if (!next(caller, number, alone, out_message))
+		return false;
+	if (number == 3)
+		out_message->word[0] = OP_NOISE;
+	return true;
+}
+
+static void
+test_noise_as_an_answer_kills_before_the_commit(void)
+{
+	static const struct fake_script noisy = { next_noisy, check,
+	    forget_all, is_parked };
+	struct fake_plan plan = { .seed = 6, .may_panic = true };
+	struct fake_result result;
+
+	forget_all();
+	fake_run(&service, &noisy, &plan, &result);
+	KTAP_REQUIRE(good(&plan, &result));
+	KTAP_EQUAL(result.panics, FAKE_CALLERS);
+	KTAP_EQUAL(last_root->sum, sums);
+}
+
+/* Calls of old sessions end with an error, their ends stay until dropped. */
+static void
+test_a_cold_start_refuses_old_sessions_and_serves_new_ones(void)
+{
+	struct fake_plan plan = { .seed = 2 };
+	uint64_t steps = run(&plan).steps;
+
+	for (uint64_t at = 1; at <= steps; at++) {
+		plan.cold_at = at;
+		struct fake_result result = run(&plan);
+		KTAP_REQUIRE(good(&plan, &result));
+		KTAP_REQUIRE(last_root->sum == sums);
+		KTAP_REQUIRE(result.slots_left <= kept_count() +
+		    service.reply_objects + fail_count() + FAKE_SESSIONS -
+		    result.stale);
+	}
+}
+
+static void
+test_a_crash_after_a_cold_start_loses_and_doubles_nothing(void)
+{
+	struct fake_plan plan = { .seed = 2, .cold_at = 150 };
+	struct fake_result result = run(&plan);
+	uint64_t steps = result.steps;
+
+	KTAP_EQUAL(result.stale, FAKE_CALLERS);
+	for (uint64_t at = plan.cold_at + 1; at <= steps; at++) {
+		plan.crash_at = at;
+		result = run(&plan);
+		KTAP_REQUIRE(good(&plan, &result));
+		KTAP_REQUIRE(last_root->sum == sums);
+		KTAP_REQUIRE(result.stale == FAKE_CALLERS);
+	}
+}
+
+static status_t
+upgrade(void *root, uint64_t from)
+{
+	struct state *state = root;
+
+	if (from != 0)
+		fake_fail("upgraded from a version that never was");
+	set(&state->upgrades, state->upgrades + 1);
+	return OK;
+}
+
+static void
+test_an_upgrade_happens_once_whatever_step_it_dies_in(void)
+{
+	struct service newer = service;
+	struct fake_plan plan = { .seed = 4, .crash_at = 200,
+	    .next = &newer };
+
+	newer.layout_version = 1;
+	newer.upgrade = upgrade;
+	uint64_t steps = run(&plan).steps;
+	KTAP_EQUAL(last_root->upgrades, 1);
+	for (uint64_t at = 1; at < steps; at++) {
+		plan.crash_at = at;
+		plan.crash_odds = at % 3 == 0 ? 30 : 0;
+		struct fake_result result = run(&plan);
+		KTAP_REQUIRE(good(&plan, &result));
+		KTAP_REQUIRE(last_root->sum == sums);
+		/* A crash before the first commit: it begins with the new. */
+		KTAP_REQUIRE(result.incarnations == 1 ||
+		    last_root->upgrades <= 1);
+	}
+}
+
 int
 main(void)
 {
@@ -409,6 +597,13 @@ main(void)
 		KTAP_TEST(test_many_crashes_lose_and_double_nothing),
 		KTAP_TEST(test_killed_and_kicked_callers_leave_nothing_behind),
 		KTAP_TEST(test_a_restart_sweeps_what_is_not_named),
+		KTAP_TEST(test_heartbeats_are_answered_and_never_shown),
+		KTAP_TEST(test_a_drained_service_takes_no_call_and_loses_none),
+		KTAP_TEST(test_poison_is_answered_with_an_error_whatever_step_it_dies_in),
+		KTAP_TEST(test_noise_as_an_answer_kills_before_the_commit),
+		KTAP_TEST(test_a_cold_start_refuses_old_sessions_and_serves_new_ones),
+		KTAP_TEST(test_a_crash_after_a_cold_start_loses_and_doubles_nothing),
+		KTAP_TEST(test_an_upgrade_happens_once_whatever_step_it_dies_in),
 	};
 
 	return KTAP_RUN(tests);

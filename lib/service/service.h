@@ -55,9 +55,20 @@ struct service_call {
 
 typedef enum { SERVICE_REPLY, SERVICE_ERROR, SERVICE_PARK } service_outcome;
 
+/*
+ * Badges of sessions (service_give_session): what the service chose in the low
+ * bits, a flag, and the epoch: how often the place was started cold. Handlers
+ * see the low bits; a call or event of another epoch never gets there. Badges
+ * without the flag (of places) are passed on as they are.
+ */
+#define SERVICE_EPOCH_SHIFT	56
+#define SERVICE_SESSION		(1ul << 55)
+#define SERVICE_BADGE_MASK	(SERVICE_SESSION - 1)
+
 struct service {
 	const char *name;
-	uint64_t layout_version;
+	uint64_t layout_version;	/* of the root, below 2^32 */
+	bool	 status_numbers;	/* errors are ERR_*, else E_* */
 	size_t	 root_size;	/* bytes of the service's root structure */
 	uint32_t reply_objects;	/* calls held at once: running + parked */
 	uint32_t table_slots;	/* slots of the own table, for naming */
@@ -85,6 +96,12 @@ struct service {
 	void (*cancel)(void *root, struct parked_call id);
 	/* Called outside transactions before the loop blocks; may be NULL. */
 	void (*idle)(void *root);
+	/*
+	 * The arena has the layout of an older version: makes it that of this
+	 * one, in a transaction that also notes the new version. NULL, or not
+	 * OK: this image cannot run on that arena.
+	 */
+	status_t (*upgrade)(void *root, uint64_t from);
 };
 
 _Noreturn void service_run(const struct service *service);
@@ -117,6 +134,8 @@ status_t service_request(const char *name, cap_t *out_cap);
  */
 status_t service_give_session(struct service_call *call, cap_t container,
     uint64_t badge, cap_t *out_session);
+/* For sessions that a service makes itself: what their badge must be. */
+uint64_t service_session_badge(uint64_t badge);
 /* Boot option, NUL terminated; ERR_NOENT. */
 status_t service_option(const char *key, char value[48]);
 /*
@@ -130,5 +149,8 @@ void service_log(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* A broken invariant: logs, dies, is restarted. */
 _Noreturn void service_panic(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
-/* Restricts a point where tests kill the service; no-op unless armed. */
+/*
+ * A point of the service's own where the boot option crash= may kill it. Those
+ * of the loop, where faults are injected as well, are in idl/fault.h.
+ */
 void service_crash_point(const char *name);

@@ -2,13 +2,24 @@
 /*
  * Open descriptions: a growing table of chunks, and a list of free places.
  *
- * A badge is generation << 32 | index + 1. The generation of a place advances
- * when it is closed, so a badge is never valid twice (until 2^24 closes of one
+ * A badge is generation << 32 | index + 1, in the bits that a service may use
+ * (the session flag and the epoch lie above). The generation of a place advances
+ * when it is closed, so a badge is never valid twice (until 2^23 closes of one
  * place, when its holder is long gone). It advances by the incarnation when it
  * is opened: an opening that a crash undid leaves an event pair, and the event
  * of its sweep must not close what is opened in its stead.
  */
 #include <lib/storage/state.h>
+
+#define GENERATION_MASK	0x7fffffu
+
+static uint32_t
+next_generation(uint32_t generation, uint64_t steps)
+{
+	uint32_t next = (uint32_t)(generation + steps) & GENERATION_MASK;
+
+	return next != 0 ? next : 1;
+}
 
 static struct description *
 at(const struct storage_root *root, uint32_t index)
@@ -56,9 +67,7 @@ description_create(struct storage *storage, const struct description *base,
 	root->places.free = d->next_free;
 	root->places.descriptions++;
 	d->used = true;
-	d->generation += storage->attempt;
-	if (d->generation == 0)
-		d->generation = 1;
+	d->generation = next_generation(d->generation, storage->attempt);
 	d->flags = flags;
 	d->uid = base->uid;
 	d->gid = base->gid;
@@ -104,8 +113,7 @@ storage_close(struct storage *storage, struct description *description)
 		return E_NOSPC;
 	description->used = false;
 	description->inode = description->top = description->base = NULL;
-	if (++description->generation == 0)
-		description->generation = 1;
+	description->generation = next_generation(description->generation, 1);
 	description->next_free = root->places.free;
 	root->places.free = description->index + 1;
 	root->places.descriptions--;

@@ -187,6 +187,7 @@ handle(void *memory, struct service_call *call)
 static const struct service broker_service = {
 	.name = "broker",
 	.layout_version = LAYOUT,
+	.status_numbers = true,
 	.root_size = sizeof(struct root),
 	.reply_objects = REPLY_OBJECTS,
 	.table_slots = TABLE_SLOTS,

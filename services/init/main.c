@@ -15,6 +15,7 @@
 #include <lib/base/string.h>
 #include <lib/cpio/cpio.h>
 #include <lib/place/place.h>
+#include <idl/trace.h>
 #include <idl/powers.h>
 
 #define ARCHIVE_VIEW	0x1000000000ul
@@ -22,8 +23,8 @@
 #define INFO_VIEW	0x900000000ul
 #define IMAGE_PATH	"bennu/image/phoenix.elf"
 
-#define DEATHS_MAX	10u			/* in a row of this length: */
-#define DEATHS_WINDOW	(60ul * 1000000000ul)	/* ns */
+#define TRACE_VIEW	0xa00000000ul
+#define DEATHS_MAX	10u	/* in a row, no request answered meanwhile */
 
 void init_main(const struct boot_info *boot);
 
@@ -119,6 +120,8 @@ create_parts(void)
 	check(place_parts_create(&parts), "memory of phoenix");
 	check(sys_map(INIT_VSPACE, INFO_VIEW, parts.info, 0, PAGE_SIZE,
 	    MAP_READ | MAP_WRITE), "mapping the info page of phoenix");
+	check(sys_map(INIT_VSPACE, TRACE_VIEW, parts.trace, 0, TRACE_SIZE,
+	    MAP_READ), "mapping the trace of phoenix");
 }
 
 /* The well-known slots of a place, and the powers behind them. */
@@ -146,6 +149,9 @@ fill_table(void)
 		{ INIT_CONTAINER, POWER_CONTAINER, RIGHT_ALL },
 		{ INIT_ARCHIVE, POWER_ARCHIVE, RIGHT_ALL },
 		{ INIT_IOPORTS, POWER_IOPORTS, RIGHT_ALL },
+		{ parts.info, POWER_INFO, RIGHT_READ | RIGHT_WRITE |
+		    RIGHT_COPY },
+		{ parts.death, POWER_DEATH, RIGHT_READ | RIGHT_COPY },
 	};
 	for (unsigned i = 0; i < sizeof(copies) / sizeof(copies[0]); i++)
 		check(sys_cap_copy(copies[i].source, parts.table,
@@ -157,8 +163,10 @@ static void
 start_phoenix(uint64_t number)
 {
 	struct place_info *info = (struct place_info *)INFO_VIEW;
+	struct fault fault = info->fault;
 
 	memset(info, 0, sizeof(*info));
+	info->fault = fault;	/* outlives the incarnation, see idl/fault.h */
 	memcpy(info->name, "phoenix", 8);
 	info->incarnation = number;
 	info->place = PHOENIX_PLACE;
@@ -189,8 +197,9 @@ wait_for_death(struct death_info *out_info)
 void
 init_main(const struct boot_info *boot)
 {
+	const struct trace_page *trace = (const struct trace_page *)TRACE_VIEW;
 	struct death_info info = { 0 };
-	uint64_t window_start_ns = 0, in_window = 0;
+	uint64_t answered = 0, in_a_row = 0;
 
 	create_parts();
 	fill_table();
@@ -201,12 +210,11 @@ init_main(const struct boot_info *boot)
 		log_line("init: phoenix %lu died: cause %lu code %lu rip %lx "
 		    "address %lx", number, info.cause, info.code,
 		    info.frame.rip, info.frame.address);
-		if (in_window == 0 ||
-		    info.time_ns - window_start_ns > DEATHS_WINDOW) {
-			window_start_ns = info.time_ns;
-			in_window = 0;
-		}
-		if (++in_window > DEATHS_MAX)
+		/* Whatever killed it, a phoenix that worked may die again. */
+		if (trace->answered != answered)
+			in_a_row = 0;
+		answered = trace->answered;
+		if (++in_a_row > DEATHS_MAX)
 			check(ERR_GONE, "phoenix dies too often");
 		place_incarnation_delete(&parts, &incarnation);
 	}

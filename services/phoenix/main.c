@@ -136,6 +136,8 @@ static const struct phoenix_operations of_places = {
 	.ready = handle_ready,
 	.option = handle_option,
 	.report = handle_report,
+	.victim = handle_victim,
+	.evidence = handle_evidence,
 };
 
 static const struct phoenix_operations of_commanders = {
@@ -194,6 +196,7 @@ idle(void *root)
 static const struct service phoenix_service = {
 	.name = "phoenix",
 	.layout_version = LAYOUT,
+	.status_numbers = true,
 	.root_size = sizeof(struct phoenix),
 	.reply_objects = 32,
 	.table_slots = PHOENIX_TABLE_SLOTS,

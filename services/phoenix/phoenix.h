@@ -163,6 +163,12 @@ struct phoenix_context {
 	struct place *from;	/* who asks; NULL: a commander */
 };
 
+/* victim.c: for places that need "chaos". */
+unsigned handle_victim(struct phoenix_context *context,
+    struct service_call *call, const struct phoenix_victim_args *in);
+unsigned handle_evidence(struct phoenix_context *context,
+    struct service_call *call, const struct phoenix_evidence_args *in);
+
 /* command.c */
 unsigned handle_command(struct phoenix_context *context,
     struct service_call *call, const struct phoenix_command_args *in,

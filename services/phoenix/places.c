@@ -201,8 +201,10 @@ fill_info(const struct phoenix *phoenix, const struct place *place,
     struct place_info *info)
 {
 	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
+	struct fault fault = info->fault;
 
 	memset(info, 0, sizeof(*info));
+	info->fault = fault;	/* outlives the incarnation, see idl/fault.h */
 	memcpy(info->name, place->manifest.name, sizeof(info->name));
 	info->incarnation = place->life.incarnation;
 	info->place = place_index(phoenix, place);

@@ -311,9 +311,10 @@ handle_path(const struct process *process, cap_t cap, char *out, size_t size)
 	if (r.status != OK || (r.value[0] & 0xff) != OBJ_EVENTPAIR_A)
 		return 0;
 	/* Badges are of one server each; the object tells whose this is. */
-	size_t length = files_path(r.value[1], r.value[2], out, size);
+	uint64_t badge = r.value[1] & SERVICE_BADGE_MASK;
+	size_t length = files_path(badge, r.value[2], out, size);
 	return length != 0 ? length :
-	    described_path(r.value[1], r.value[2], out, size);
+	    described_path(badge, r.value[2], out, size);
 }
 
 static const char *

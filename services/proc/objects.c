@@ -71,8 +71,9 @@ static status_t
 create_session(uint32_t pid, cap_t handle[HANDLE_COUNT])
 {
 	cap_t end_a;
+	uint64_t badge = service_session_badge(pid);
 	status_t status = sys_eventpair_create(handle[HANDLE_CONTAINER],
-	    PLACE_ENDPOINT, pid, &end_a, &handle[HANDLE_SESSION]);
+	    PLACE_ENDPOINT, badge, &end_a, &handle[HANDLE_SESSION]);
 
 	if (status != OK)
 		return status;
@@ -81,10 +82,10 @@ create_session(uint32_t pid, cap_t handle[HANDLE_COUNT])
 	sys_cap_delete(CAP_NONE, end_a);
 	if (status == OK)
 		status = sys_invoke(SYS_EVENT_BIND, handle[HANDLE_SESSION],
-		    PLACE_NOTIFICATION, EVENT_BITS, pid, 0, 0).status;
+		    PLACE_NOTIFICATION, EVENT_BITS, badge, 0, 0).status;
 	if (status == OK)
 		status = sys_invoke(SYS_EVENT_BIND, handle[HANDLE_DEATH],
-		    PLACE_NOTIFICATION, EVENT_BITS, pid, 0, 0).status;
+		    PLACE_NOTIFICATION, EVENT_BITS, badge, 0, 0).status;
 	return status;
 }
 

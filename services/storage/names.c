@@ -101,7 +101,7 @@ object_id(cap_t cap, uint64_t *out_badge)
 	    0);
 
 	if (out_badge != NULL)
-		*out_badge = r.value[1];
+		*out_badge = r.value[1] & SERVICE_BADGE_MASK;
 	return r.status == OK ? r.value[2] : 0;
 }
 

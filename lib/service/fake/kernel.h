@@ -7,6 +7,11 @@
  * Each system call is two steps, before and after its effect; each crash point
  * of the loop is one. At the step that the test names, or by chance, the
  * incarnation dies: control returns to fake_run, which starts the next one.
+ *
+ * Callers call through sessions. A cold start leaves the server's ends of them
+ * in the table; a caller that is told that its session is stale opens another
+ * and asks again. A handler may die of its request (fake_die); when the same
+ * one kills twice in a row, the model names it as poison, as phoenix would.
  */
 #pragma once
 
@@ -14,6 +19,7 @@
 
 #define FAKE_CALLERS	4u
 #define FAKE_SLOTS	256u
+#define FAKE_SESSIONS	64u	/* when a cold start comes; callers' first */
 #define FAKE_OBJECT	0x4f424aul	/* type of an object of the test */
 
 /*
@@ -27,6 +33,9 @@ struct fake_script {
 	bool (*check)(unsigned caller, unsigned number,
 	    const struct message *request, const struct message *answer,
 	    unsigned caps);
+	void (*cold)(void);	/* the state is gone */
+	/* A call of that caller waits for more than its turn. */
+	bool (*parked)(unsigned caller);
 };
 
 struct fake_plan {
@@ -34,12 +43,21 @@ struct fake_plan {
 	uint64_t crash_at;	/* step, 0 = never */
 	unsigned crash_odds;	/* 1 in so many steps, 0 = never */
 	unsigned cancel_odds;	/* a waiting caller is killed or kicked */
+	unsigned beat_odds;	/* phoenix asks for a sign of life */
+	unsigned drain_odds;	/* it wants no calls taken for a while */
+	uint64_t cold_at;	/* step of a crash that is followed by an
+				 * empty arena; 0 = never */
+	const struct service *next;	/* runs from the first crash on */
+	bool	 may_panic;	/* it is a crash, not a failure */
 };
 
 struct fake_result {
 	uint64_t steps;
 	unsigned incarnations;
 	unsigned answered, voided, kicked;
+	unsigned panics;
+	unsigned stale, poisoned;	/* answered as such */
+	unsigned beats, drained;	/* seen in the trace; waits while drained */
 	unsigned slots_left;	/* used at the end */
 	uint64_t size;		/* given to a memory object last */
 	const char *failure;	/* NULL = all promises held */
@@ -51,3 +69,5 @@ void fake_run(const struct service *service, const struct fake_script *script,
 /* For the service under test. */
 cap_t fake_object_create(void);
 void fake_fail(const char *reason);
+/* The incarnation dies of the request that it executes. */
+_Noreturn void fake_die(void);

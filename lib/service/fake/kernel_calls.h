@@ -4,6 +4,7 @@
 
 #include <idl/place.h>
 #include <lib/sys/sys.h>
+#include <stdbool.h>
 
 void kernel_reply_wait(cap_t reply, cap_t endpoint, cap_t next,
     const struct message *message, struct sys_received *out_received);
@@ -18,3 +19,7 @@ status_t kernel_notification_bind(cap_t thread);
 status_t kernel_notification_wait(uint64_t *out_bits);
 status_t kernel_event_next(uint64_t *out_kind, uint64_t *out_badge);
 status_t kernel_event_rearm(void);
+status_t kernel_cap_info(cap_t cap, uint64_t *out_type, uint64_t *out_badge);
+bool kernel_peer_gone(cap_t cap);
+bool runtime_take_dirty(void);
+void fault_point(unsigned point);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <lib/service/fake/kernel.h>
 
+#include <idl/errno.h>
 #include <idl/trace.h>
 #include <kernel_calls.h>
 #include <lib/service/loop.h>
@@ -17,12 +18,20 @@
 enum { CALLER_IDLE, CALLER_QUEUED, CALLER_WAITING, CALLER_GONE };
 enum { REPLY_IS_FREE, REPLY_IS_HELD, REPLY_IS_VOID };
 enum { EVENT_IS_IDLE, EVENT_IS_FIRED, EVENT_IS_TAKEN };
-enum { JUMP_NONE, JUMP_CRASH, JUMP_DONE };
+enum { JUMP_NONE, JUMP_CRASH, JUMP_COLD, JUMP_DONE };
 
 struct caller {
 	int state;
 	unsigned number;
+	uint64_t badge;		/* of its session */
 	struct message request;
+};
+
+/* What a cold start leaves of a session. */
+struct old_session {
+	int event;
+	bool gone;		/* the caller has dropped its end */
+	uint64_t badge;
 };
 
 struct reply {
@@ -35,7 +44,7 @@ struct reply {
 struct slot {
 	uint64_t generation;
 	uint64_t type;		/* 0 = empty */
-	uint64_t reply;		/* index in world.reply */
+	uint64_t index;		/* in world.reply or world.session */
 };
 
 static struct world {
@@ -45,10 +54,13 @@ static struct world {
 	uint64_t random;
 	unsigned crashes;
 	struct caller caller[FAKE_CALLERS];
+	struct old_session session[FAKE_SESSIONS];
 	struct reply reply[FAKE_SLOTS];
 	unsigned reply_count;
 	struct slot slot[FAKE_SLOTS];
 	uint64_t order, bits;
+	bool draining;		/* the incarnation was told */
+	uint64_t serving, deadly;	/* orders: executed now, killed last */
 	unsigned caps_due;
 	cap_t caps[4];
 } world;
@@ -90,6 +102,17 @@ step(void)
 		world.crashes++;
 		longjmp(out, JUMP_CRASH);
 	}
+	if (world.result->steps == plan->cold_at)
+		longjmp(out, JUMP_COLD);
+}
+
+void
+fake_die(void)
+{
+	if (world.serving == world.deadly && info.poison_count == 0)
+		info.poison_order[info.poison_count++] = world.deadly;
+	world.deadly = world.serving;
+	longjmp(out, JUMP_CRASH);
 }
 
 /* Slots. */
@@ -106,14 +129,14 @@ find_slot(cap_t cap)
 }
 
 static cap_t
-fill_slot(uint64_t type, uint64_t reply)
+fill_slot(uint64_t type, uint64_t index)
 {
 	for (uint64_t i = PLACE_FREE_SLOT; i < FAKE_SLOTS; i++) {
 		struct slot *slot = &world.slot[i];
 		if (slot->type != 0)
 			continue;
 		slot->type = type;
-		slot->reply = reply;
+		slot->index = index;
 		return CAP_MAKE(i, slot->generation);
 	}
 	fake_fail("the table is full");
@@ -129,14 +152,44 @@ fake_object_create(void)
 	return cap;
 }
 
+static void
+close_session(uint64_t caller)
+{
+	if (!world.session[caller].gone)
+		fake_fail("a stale session was closed under its client");
+	world.session[caller].event = EVENT_IS_IDLE;
+}
+
+status_t
+kernel_cap_info(cap_t cap, uint64_t *out_type, uint64_t *out_badge)
+{
+	step();
+	const struct slot *slot = find_slot(cap);
+	if (slot == NULL)
+		return ERR_HANDLE;
+	*out_type = slot->type;
+	*out_badge = slot->type == OBJ_EVENTPAIR_B ?
+	    world.session[slot->index].badge : 0;
+	return OK;
+}
+
+bool
+kernel_peer_gone(cap_t cap)
+{
+	step();
+	return world.session[find_slot(cap)->index].gone;
+}
+
 status_t
 kernel_cap_delete(cap_t cap)
 {
 	step();
 	struct slot *slot = find_slot(cap);
 	if (slot != NULL && slot->type == OBJ_REPLY &&
-	    world.reply[slot->reply].state == REPLY_IS_HELD)
+	    world.reply[slot->index].state == REPLY_IS_HELD)
 		fake_fail("a reply object was deleted while it held a call");
+	if (slot != NULL && slot->type == OBJ_EVENTPAIR_B)
+		close_session(slot->index);
 	if (slot != NULL) {
 		slot->type = 0;
 		slot->generation++;
@@ -200,6 +253,15 @@ kernel_event_next(uint64_t *out_kind, uint64_t *out_badge)
 		step();
 		return OK;
 	}
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++) {
+		if (world.session[i].event != EVENT_IS_FIRED)
+			continue;
+		world.session[i].event = EVENT_IS_TAKEN;
+		*out_kind = EVENT_PEER_GONE;
+		*out_badge = world.session[i].badge;
+		step();
+		return OK;
+	}
 	return ERR_EMPTY;
 }
 
@@ -211,6 +273,12 @@ kernel_event_rearm(void)
 		if (world.reply[i].event != EVENT_IS_TAKEN)
 			continue;
 		world.reply[i].event = EVENT_IS_FIRED;
+		world.bits |= LOOP_EVENT_BIT;
+	}
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++) {
+		if (world.session[i].event != EVENT_IS_TAKEN)
+			continue;
+		world.session[i].event = EVENT_IS_FIRED;
 		world.bits |= LOOP_EVENT_BIT;
 	}
 	step();
@@ -271,6 +339,18 @@ maybe_cancel(void)
 		cancel_someone();
 }
 
+/* phoenix. */
+static void
+maybe_signal(void)
+{
+	const struct fake_plan *plan = world.plan;
+
+	if (plan->beat_odds != 0 && chance(plan->beat_odds) == 0)
+		world.bits |= LOOP_HEARTBEAT_BIT;
+	if (plan->drain_odds != 0 && chance(plan->drain_odds) == 0)
+		world.bits |= LOOP_DRAIN_BIT;
+}
+
 static struct reply *
 find_reply(cap_t cap)
 {
@@ -278,7 +358,7 @@ find_reply(cap_t cap)
 
 	if (slot == NULL || slot->type != OBJ_REPLY)
 		fake_fail("not a reply object");
-	return &world.reply[slot->reply];
+	return &world.reply[slot->index];
 }
 
 status_t
@@ -304,6 +384,56 @@ kernel_put_caps(const cap_t *caps, uint64_t count)
 		world.caps[i] = caps[i];
 }
 
+static void
+drop_session(struct old_session *session)
+{
+	session->gone = true;
+	session->event = EVENT_IS_FIRED;
+	world.bits |= LOOP_EVENT_BIT;
+}
+
+/* A client that has nothing to ask goes away. */
+static void
+maybe_drop_session(void)
+{
+	unsigned index = chance(FAKE_SESSIONS);
+
+	if (info.cold != 0 && index >= FAKE_CALLERS &&
+	    !world.session[index].gone)
+		drop_session(&world.session[index]);
+}
+
+/* The caller opens another session and will ask again. */
+static void
+renew_session(unsigned index)
+{
+	struct caller *caller = &world.caller[index];
+
+	if (caller->badge >> SERVICE_EPOCH_SHIFT == info.cold)
+		fake_fail("a session is called stale that is not");
+	caller->badge = info.cold << SERVICE_EPOCH_SHIFT | SERVICE_SESSION |
+	    index;
+	drop_session(&world.session[index]);
+	caller->state = CALLER_IDLE;
+	world.result->stale++;
+}
+
+static bool
+is_error(const struct message *message, uint64_t code)
+{
+	return message->word[0] == TAG_REPLY_ERROR && message->word[1] == code;
+}
+
+/* Only the request that killed twice may be answered as poison. */
+static void
+check_poison(const struct reply *reply)
+{
+	if (info.poison_count == 0 || reply->order != info.poison_order[0])
+		return;
+	world.result->poisoned++;
+	info.poison_count = 0;
+}
+
 static status_t
 answer(struct reply *reply, const struct message *message)
 {
@@ -324,6 +454,11 @@ answer(struct reply *reply, const struct message *message)
 	reply->state = REPLY_IS_FREE;
 	if (caller->state != CALLER_WAITING)
 		fake_fail("an answer for a caller that does not wait");
+	check_poison(reply);
+	if (is_error(message, E_STALE)) {
+		renew_session(reply->caller);
+		return OK;
+	}
 	if (!world.script->check(reply->caller, caller->number,
 	    &caller->request, message, caps))
 		fake_fail("a wrong answer");
@@ -337,7 +472,8 @@ static void
 deliver(const struct reply *reply, struct sys_received *received)
 {
 	received->status = OK;
-	received->badge = reply->caller;
+	received->badge = world.caller[reply->caller].badge;
+	world.serving = reply->order;
 	received->info = reply->info;
 	received->order = reply->order;
 	received->message = reply->message;
@@ -366,6 +502,10 @@ take_notification(struct sys_received *received)
 	received->status = OK;
 	received->badge = world.bits;
 	received->info = IPC_INFO_NOTIFIED;
+	if ((world.bits & LOOP_DRAIN_BIT) != 0)
+		world.draining = true;
+	if ((world.bits & LOOP_UNDRAIN_BIT) != 0)
+		world.draining = false;
 	world.bits = 0;
 	return true;
 }
@@ -381,6 +521,10 @@ check_events(void)
 		    (world.bits & LOOP_EVENT_BIT) == 0)
 			fake_fail("an event will not be noticed");
 	}
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++)
+		if (world.session[i].event == EVENT_IS_TAKEN &&
+		    (world.bits & LOOP_EVENT_BIT) == 0)
+			fake_fail("a stale session will not be noticed");
 }
 
 static void
@@ -390,9 +534,13 @@ receive(struct reply *next, struct sys_received *received)
 
 	if (next->state != REPLY_IS_FREE)
 		fake_fail("waits with a reply object that is in use");
+	if (world.draining)
+		fake_fail("takes calls while it shall not");
 	check_events();
 	queue_calls();
 	maybe_cancel();
+	maybe_signal();
+	maybe_drop_session();
 	if (take_notification(received))
 		return;
 	for (unsigned i = 0; i < FAKE_CALLERS; i++) {
@@ -445,6 +593,14 @@ kernel_notification_wait(uint64_t *out_bits)
 
 	step();
 	maybe_cancel();
+	if (world.draining && world.bits == 0) {
+		world.result->drained++;
+		for (unsigned i = 0; i < FAKE_CALLERS; i++)
+			if (world.caller[i].state == CALLER_WAITING &&
+			    !world.script->parked(i))
+				fake_fail("an answer is held back");
+		world.bits = LOOP_UNDRAIN_BIT;
+	}
 	if (!take_notification(&received))
 		fake_fail("waits for a notification that never comes");
 	*out_bits = received.badge;
@@ -464,6 +620,13 @@ void
 service_crash_point(const char *name)
 {
 	(void)name;
+	step();
+}
+
+void
+fault_point(unsigned point)
+{
+	(void)point;
 	step();
 }
 
@@ -517,15 +680,23 @@ arena_failed(const char *reason)
 	fake_fail(reason);
 }
 
+void
+service_log(const char *format, ...)
+{
+	(void)format;
+}
+
 _Noreturn void
 service_panic(const char *format, ...)
 {
-	fake_fail(format);
-	abort();
+	if (!world.plan->may_panic)
+		fake_fail(format);
+	world.result->panics++;
+	longjmp(out, JUMP_CRASH);
 }
 
 struct arena *
-runtime_open_arena(uint64_t layout_version)
+runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 {
 	static const struct arena_environment environment = {
 		.expose = expose, .fail = arena_failed
@@ -535,7 +706,26 @@ runtime_open_arena(uint64_t layout_version)
 	if (arena_open(region, sizeof(region), layout_version, &environment,
 	    &arena) != OK)
 		fake_fail("the arena cannot be opened");
+	if (!may_upgrade && arena_layout_version(arena) != layout_version)
+		fake_fail("the arena has another layout");
 	return arena;
+}
+
+/* All sessions are of before; the arena is as phoenix leaves it. */
+static void
+start_cold(void)
+{
+	memset(region, 0, sizeof(region));
+	info.cold++;
+	for (unsigned i = 0; i < FAKE_SESSIONS; i++) {
+		world.session[i] = (struct old_session){
+		    .badge = SERVICE_SESSION | i,
+		    .gone = i < FAKE_CALLERS &&
+		    world.caller[i].state == CALLER_GONE };
+		fill_slot(OBJ_EVENTPAIR_B, i);
+	}
+	world.result->size = 0;
+	world.script->cold();
 }
 
 void
@@ -543,14 +733,26 @@ fake_run(const struct service *service, const struct fake_script *script,
     const struct fake_plan *plan, struct fake_result *out_result)
 {
 	memset(region, 0, sizeof(region));
+	memset(&trace, 0, sizeof(trace));
+	info.cold = info.poison_count = 0;
 	world = (struct world){ .script = script, .plan = plan,
 	    .result = out_result, .random = plan->seed };
 	for (unsigned i = 0; i < FAKE_SLOTS; i++)
 		world.slot[i].generation = 1;
+	for (unsigned i = 0; i < FAKE_CALLERS; i++)
+		world.caller[i].badge = SERVICE_SESSION | i;
 	*out_result = (struct fake_result){ 0 };
-	if (setjmp(out) == JUMP_DONE)
+	switch (setjmp(out)) {
+	case JUMP_DONE:
+		out_result->beats = (unsigned)trace.beat;
 		return;
+	case JUMP_COLD:
+		start_cold();
+		break;
+	}
 	world.caps_due = 0;
+	world.draining = false;
 	info.incarnation = ++out_result->incarnations;
-	service_run(service);
+	service_run(plan->next != NULL && out_result->incarnations > 1 ?
+	    plan->next : service);
 }

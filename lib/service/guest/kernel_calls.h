@@ -6,6 +6,7 @@
 #pragma once
 
 #include <idl/place.h>
+#include <lib/service/loop.h>
 #include <lib/sys/sys.h>
 #include <stddef.h>
 
@@ -98,4 +99,51 @@ kernel_event_rearm(void)
 {
 	return sys_invoke(SYS_EVENT_REARM, PLACE_NOTIFICATION, 0, 0, 0, 0,
 	    0).status;
+}
+
+static inline status_t
+kernel_cap_info(cap_t cap, uint64_t *out_type, uint64_t *out_badge)
+{
+	struct sys_result r = sys_invoke(SYS_CAP_INFO, CAP_NONE, cap, 0, 0, 0,
+	    0);
+
+	*out_type = r.value[0] & 0xff;
+	*out_badge = r.value[1];
+	return r.status;
+}
+
+/* Of an end of an event pair. */
+static inline bool
+kernel_peer_gone(cap_t cap)
+{
+	struct sys_result r = sys_invoke(SYS_EVENTPAIR_QUERY, cap, 0, 0, 0, 0,
+	    0);
+
+	return r.status != OK || r.value[0] != 0;
+}
+
+extern bool runtime_dirty;
+
+/* Something was saved in the arena since the last call. */
+static inline bool
+runtime_take_dirty(void)
+{
+	bool dirty = runtime_dirty;
+
+	runtime_dirty = false;
+	return dirty;
+}
+
+/* The sequence of the last fault looked at, by this incarnation. */
+extern uint32_t runtime_fault_seen;
+
+/* On the path of every call: two loads and a branch. */
+static inline void
+fault_point(unsigned point)
+{
+	const volatile struct place_info *info =
+	    (const volatile struct place_info *)PLACE_INFO;
+
+	if (__builtin_expect(info->fault.sequence != runtime_fault_seen, 0))
+		runtime_fault(point);
 }

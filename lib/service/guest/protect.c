@@ -3,6 +3,7 @@
 
 #include <idl/place.h>
 #include <lib/service/loop.h>
+#include <kernel_calls.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
 #define HINTS		64u	/* power of two */
@@ -16,7 +17,6 @@ struct range {
 
 static struct {
 	enum protection kind;
-	bool	 dirty;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
 	struct range kept;	/* always writable */
@@ -28,6 +28,8 @@ static struct {
 	} open[OPEN_MAX];
 	uint8_t	 hint[HINTS];	/* by page: an entry that may cover it */
 } protect;
+
+bool runtime_dirty;
 
 static void
 write_pkru(uint32_t value)
@@ -80,7 +82,7 @@ note_change(void *context, void *start, size_t length)
 	(void)context;
 	(void)start;
 	(void)length;
-	protect.dirty = true;
+	runtime_dirty = true;
 }
 
 /* Everything but the pages that stay writable. */
@@ -164,7 +166,7 @@ expose_pages(void *context, void *start, size_t length)
 	unsigned entry = *hint;
 
 	(void)context;
-	protect.dirty = true;
+	runtime_dirty = true;
 	if (protect.all || covers(&protect.kept, &range))
 		return;
 	if (!covers(&protect.open[entry].range, &range)) {
@@ -229,13 +231,4 @@ runtime_keep_writable(void *start, size_t length)
 	protect.kept.start += PAGE_SIZE;
 	protect.kept.end -= PAGE_SIZE;
 	set_pages(&protect.kept, MAP_READ | MAP_WRITE);
-}
-
-bool
-runtime_take_dirty(void)
-{
-	bool dirty = protect.dirty;
-
-	protect.dirty = false;
-	return dirty;
 }

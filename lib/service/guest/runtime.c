@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The process that a service runs in: arena, log, clock, phoenix.
- *
- * A crash point is armed by the boot option crash=SERVICE:POINT:COUNT: the
- * first incarnation stops with an invalid instruction when it passes POINT for
- * the COUNT-th time. With crash=SERVICE:POINT:COUNT:N the first N do.
  */
 #include <lib/service/loop.h>
 
@@ -27,9 +23,6 @@ _Noreturn void __stack_chk_fail(void);
 
 static struct {
 	bool	 ready;
-	char	 crash_text[48];
-	const char *crash_point;	/* in crash_text; NULL = not armed */
-	uint64_t crash_countdown;
 } runtime;
 
 const struct place_info *
@@ -90,8 +83,16 @@ arena_failed(const char *reason)
 	service_panic("arena: %s", reason);
 }
 
+/* May this image run on an arena of that layout? */
+static bool
+is_usable(uint64_t found, uint64_t wanted, bool may_upgrade)
+{
+	return found == wanted || (may_upgrade && found < wanted &&
+	    found >> 32 == wanted >> 32);
+}
+
 struct arena *
-runtime_open_arena(uint64_t layout_version)
+runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 {
 	static struct arena_environment environment;
 	const struct place_info *info = service_info();
@@ -104,8 +105,10 @@ runtime_open_arena(uint64_t layout_version)
 	status_t status = info->arena_size == 0 ? ERR_RANGE :
 	    arena_open((void *)PLACE_ARENA_BASE, info->arena_size,
 	    layout_version, &environment, &arena);
-	if (status == OK && arena_layout_version(arena) != layout_version)
-		status = ERR_CORRUPT;
+	if (status == OK && !is_usable(arena_layout_version(arena),
+	    layout_version, may_upgrade))
+		service_panic("the arena has layout %lx, this image %lx",
+		    arena_layout_version(arena), layout_version);
 	if (status != OK)
 		service_panic("the arena cannot be opened: status %lu", status);
 	protect_close();
@@ -161,68 +164,10 @@ service_request(const char *name, cap_t *out_cap)
 	return status;
 }
 
-/* Cuts the text at the next colon and returns what lies before it. */
-static char *
-next_field(char **text)
-{
-	char *field = *text;
-
-	while (**text != '\0' && **text != ':')
-		(*text)++;
-	if (**text == ':')
-		*(*text)++ = '\0';
-	return field;
-}
-
-static uint64_t
-number(const char *text, uint64_t missing)
-{
-	uint64_t value = 0;
-
-	if (*text == '\0')
-		return missing;
-	for (; *text >= '0' && *text <= '9'; text++)
-		value = value * 10 + (uint64_t)(*text - '0');
-	return value;
-}
-
-void
-runtime_arm(const char option[48])
-{
-	char *text = runtime.crash_text;
-
-	memcpy(text, option, sizeof(runtime.crash_text));
-	if (strcmp(next_field(&text), service_info()->name) != 0)
-		return;
-	const char *point = next_field(&text);
-	runtime.crash_countdown = number(next_field(&text), 1);
-	if (service_info()->incarnation <= number(text, 1))
-		runtime.crash_point = point;
-}
-
 struct trace_page *
 runtime_trace(void)
 {
 	return (struct trace_page *)PLACE_TRACE;
-}
-
-void
-runtime_start(void)
-{
-	char option[48];
-
-	if (service_option("crash", option) == OK)
-		runtime_arm(option);
-}
-
-void
-service_crash_point(const char *name)
-{
-	if (__builtin_expect(runtime.crash_point == NULL, 1))
-		return;
-	if (strcmp(runtime.crash_point, name) == 0 &&
-	    --runtime.crash_countdown == 0)
-		__builtin_trap();
 }
 
 static uint64_t

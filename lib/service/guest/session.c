@@ -6,8 +6,9 @@ service_give_session(struct service_call *call, cap_t container,
     uint64_t badge, cap_t *out_session)
 {
 	cap_t a, b;
+	uint64_t full = service_session_badge(badge);
 	status_t status = sys_eventpair_create(container, PLACE_ENDPOINT,
-	    badge, &a, &b);
+	    full, &a, &b);
 
 	if (status != OK)
 		return status;
@@ -23,7 +24,7 @@ service_give_session(struct service_call *call, cap_t container,
 		return status;
 	}
 	status = sys_invoke(SYS_EVENT_BIND, b, PLACE_NOTIFICATION,
-	    LOOP_EVENT_BIT, badge, 0, 0).status;
+	    LOOP_EVENT_BIT, full, 0, 0).status;
 	if (status != OK)
 		return status;
 	call->reply_cap[0] = a;

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Single bits of a victim's memory and registers. Where it hits is drawn among
+ * all words of the kind; a word of the stack among those in use.
+ */
+#include "chaos.h"
+
+#include <lib/base/string.h>
+#include <lib/service/service.h>
+
+#define WORDS_TRIED	256u	/* arenas are mostly empty */
+#define WAIT_NS		50000ul	/* for a thread that waits for a CPU */
+#define WAITS_MAX	40u
+#define REGISTERS	16u	/* RAX .. R15 in the order of the frame, RSP */
+
+struct region {
+	uint64_t start, length;
+	unsigned flags;
+};
+
+/* The region at or above the address; false if there is none. */
+static bool
+find_region(const struct victim *victim, uint64_t address,
+    struct region *out_region)
+{
+	struct sys_result r = sys_invoke(SYS_VSPACE_QUERY, victim->vspace,
+	    address, 0, 0, 0, 0);
+
+	*out_region = (struct region){ r.value[0], r.value[1],
+	    (unsigned)r.value[2] };
+	return r.status == OK;
+}
+
+/* The n-th word of the writable part of the image, by address; 0 = none. */
+static uint64_t
+data_word(const struct victim *victim, uint64_t random)
+{
+	struct region region;
+	uint64_t words = 0, at;
+
+	for (at = PLACE_IMAGE_BASE; find_region(victim, at, &region) &&
+	    region.start < PLACE_INFO; at = region.start + region.length)
+		if ((region.flags & MAP_WRITE) != 0)
+			words += region.length / 8;
+	if (words == 0)
+		return 0;
+	random %= words;
+	for (at = PLACE_IMAGE_BASE; find_region(victim, at, &region) &&
+	    region.start < PLACE_INFO; at = region.start + region.length) {
+		if ((region.flags & MAP_WRITE) == 0)
+			continue;
+		if (random < region.length / 8)
+			return region.start + random * 8;
+		random -= region.length / 8;
+	}
+	return 0;
+}
+
+static void
+flip_word(struct injection *injection, uint64_t address)
+{
+	const struct victim *victim = injection->victim;
+	uint64_t word;
+
+	injection->address = address;
+	injection->bit = (unsigned)(injection->random >> 58);
+	if (address == 0 || !victim_read_word(victim, address, &word))
+		return;
+	injection->written = word ^ 1ul << injection->bit;
+	injection->done = victim_write_word(victim, address,
+	    injection->written);
+}
+
+void
+flip_data(struct injection *injection)
+{
+	flip_word(injection, data_word(injection->victim,
+	    injection->random & 0xffffffff));
+}
+
+void
+flip_stack(struct injection *injection)
+{
+	struct user_frame frame;
+
+	if (!victim_read_frame(injection->victim, &frame) ||
+	    frame.rsp >= PLACE_STACK_TOP || frame.rsp % 8 != 0)
+		return;
+	uint64_t words = (PLACE_STACK_TOP - frame.rsp) / 8;
+	flip_word(injection, frame.rsp + injection->random % words * 8);
+}
+
+/* A word that holds something: nobody looks at the free part of an arena. */
+void
+flip_arena(struct injection *injection)
+{
+	const struct victim *victim = injection->victim;
+	uint64_t size = victim->info->arena_size, word = 0;
+	uint64_t random = injection->random, address = 0;
+
+	for (unsigned i = 0; i < WORDS_TRIED && word == 0; i++) {
+		address = PLACE_ARENA_BASE + random_next(&random) % (size / 8) * 8;
+		if (!victim_read_word(victim, address, &word))
+			word = 0;
+	}
+	if (word != 0)
+		flip_word(injection, address);
+}
+
+static uint64_t *
+register_of(struct user_frame *frame, unsigned reg)
+{
+	return reg < REGISTERS - 1 ? &frame->rax + reg : &frame->rsp;
+}
+
+/* Registers of a thread that waits for a call are about to be replaced. */
+void
+flip_register(struct injection *injection)
+{
+	const struct victim *victim = injection->victim;
+	struct user_frame frame;
+
+	injection->reg = (unsigned)(injection->random % REGISTERS);
+	injection->bit = (unsigned)(injection->random >> 58);
+	for (unsigned i = 0; i < WAITS_MAX && !injection->done; i++) {
+		if (victim_read_frame(victim, &frame)) {
+			uint64_t *reg = register_of(&frame, injection->reg);
+			*reg ^= 1ul << injection->bit;
+			injection->written = *reg;
+			injection->address = frame.rip;
+			injection->done = victim_write_frame(victim, &frame);
+		}
+		if (!injection->done)
+			chaos_sleep(WAIT_NS);
+	}
+}
+
+bool
+flip_is_gone(const struct injection *injection)
+{
+	const struct victim *victim = injection->victim;
+	struct user_frame frame;
+	uint64_t word;
+
+	if (!injection->done)
+		return false;
+	if (injection->kind == KIND_FLIP_REGISTER)
+		return victim_read_frame(victim, &frame) &&
+		    *register_of(&frame, injection->reg) != injection->written;
+	return victim_read_word(victim, injection->address, &word) &&
+	    word != injection->written;
+}
