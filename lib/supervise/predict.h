@@ -7,6 +7,11 @@
  * and two samples a step. The score is the length of the point plus that of a
  * step that leads away from the origin, in thousandths of a deviation.
  *
+ * Only more than usual counts, and two deviations are usual. Latency, queue,
+ * CPU and page faults are load, the others are symptoms. Load may jump to a new
+ * level and stay there: that level becomes its past. A symptom may not, and
+ * neither may load that rises on and on.
+ *
  * Integers only; no allocation; struct predict may be copied byte by byte.
  */
 #pragma once
@@ -18,7 +23,7 @@
 
 /* Of one period, in units that are steady for the service. */
 struct predict_sample {
-	uint64_t latency_ns;	/* mean of answered requests */
+	uint64_t latency_ns;	/* mean of answered requests, 0 = none */
 	uint64_t queue;		/* requests open or waiting, largest seen */
 	uint64_t memory;	/* frames of its container */
 	uint64_t errors;	/* requests refused */
@@ -30,12 +35,14 @@ struct predict_sample {
 
 struct predict {
 	uint64_t samples;	/* so far */
-	uint64_t last_memory;	/* growth is the feature */
+	uint64_t age;		/* the same of this incarnation, up to LEARN */
+	uint64_t most_memory;	/* of it; growth beyond that is the feature */
 	int64_t	 mean[PREDICT_FEATURES];	/* fixed point, 1/256 */
 	int64_t	 deviation[PREDICT_FEATURES];	/* the same */
 	int64_t	 point[PREDICT_FEATURES];	/* of the last sample */
 	uint64_t score;		/* of the last sample */
 	uint64_t high;		/* samples in a row above the threshold */
+	uint64_t jumped;	/* samples for which a jump of load counts */
 };
 
 #define PREDICT_LEARN		16u	/* samples before it says anything */
@@ -47,3 +54,7 @@ void predict_create(struct predict *p);
 uint64_t predict_update(struct predict *p, const struct predict_sample *sample);
 /* It asks for a restart. */
 bool predict_asks(const struct predict *p);
+/* A new incarnation: its past stays, the way it was on is left. */
+void predict_restart(struct predict *p);
+/* False if a field is out of its range: then nothing else may be called. */
+bool predict_ok(const struct predict *p);

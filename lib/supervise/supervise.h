@@ -8,7 +8,19 @@
  * happened and when, carries out what is decided, and keeps struct supervisor
  * where it survives: it may be copied byte by byte between any two calls.
  *
- * Times are nanoseconds of one clock that does not go back. One thread.
+ * Times are nanoseconds of one clock that does not go back; if it does after
+ * all, no time has passed. One thread. A service that is not registered, or an
+ * input that does not fit its state (the death of one that does not run), is
+ * ignored: it may come twice when the shell itself was restarted.
+ *
+ * A call about a service changes its struct supervised, `random`, `event_count`
+ * and at most SUPERVISE_EVENTS_AT_ONCE entries of the history from there on, so
+ * no more needs to be saved. supervise_create and supervise_unregister change
+ * others too.
+ *
+ * What was decided stays decided until it is carried out: a start is due until
+ * supervise_started, a kill is asked for again until the death. So a shell that
+ * died in between learns it from the next tick.
  */
 #pragma once
 
@@ -20,10 +32,13 @@
 
 #define SUPERVISE_SERVICES	64u
 #define SUPERVISE_EVENTS	128u	/* of the history */
+#define SUPERVISE_EVENTS_AT_ONCE 4u
 #define SUPERVISE_POISON	8u	/* requests refused per service */
 #define SUPERVISE_NEVER		(~0ul)	/* no time */
 #define SUPERVISE_DELAY_MAX	(60ul * 1000000000)
 #define SUPERVISE_QUIET_MAX	(10ul * 1000000000)	/* waits for quiet */
+#define SUPERVISE_START_MAX	(30ul * 1000000000)	/* STARTING to READY */
+#define SUPERVISE_KILL_AGAIN	(1ul * 1000000000)	/* no death since then */
 
 /* Restart policies. */
 #define SUPERVISE_RESTART_NEVER		0u
@@ -60,12 +75,12 @@
 struct supervise_policy {
 	uint64_t restart;		/* SUPERVISE_RESTART_* */
 	uint64_t max_restarts;		/* own deaths without an answer */
-	uint64_t window_ns;
+	uint64_t window_ns;		/* 0: only if it never restarts */
 	uint64_t delay_ns;		/* of the second restart in a window */
-	uint64_t jitter_permille;	/* of a delay; 0 = none */
+	uint64_t jitter_permille;	/* a delay is cut by up to this part */
 	uint64_t cold;			/* 1: may lose its state to go on */
 	uint64_t predict;		/* 1: restart when the predictor asks */
-	uint64_t beat_ns;		/* between two beats; 0: no beats */
+	uint64_t beat_ns;		/* between two beats; 0: hangs unseen */
 };
 
 struct supervise_death {
@@ -73,7 +88,7 @@ struct supervise_death {
 	uint64_t code;
 	uint64_t order;		/* of the request being served, 0 = none */
 	uint64_t tag;
-	uint64_t answered;	/* requests answered by this incarnation */
+	uint64_t answered;	/* by this incarnation; refusals are answers */
 	bool	 commanded;	/* killed by somebody with the authority */
 	bool	 clean;		/* left by itself without failure */
 };
@@ -89,8 +104,8 @@ struct supervise_death {
 struct supervise_decision {
 	uint32_t action;	/* SUPERVISE_DO_* */
 	bool	 cold;		/* empty its state first */
-	bool	 dependents;	/* restart those too (supervise_dependents) */
-	uint64_t poison_order;	/* request to be refused, 0 = none */
+	bool	 dependents;	/* supervise_restart those of them that run */
+	uint64_t poison_order;	/* found now; all are in supervised.poison */
 	uint64_t due_ns;	/* DELAY */
 };
 
@@ -99,7 +114,12 @@ struct supervise_event {
 	uint16_t service, kind;	/* SUPERVISE_* */
 	uint32_t level;		/* of escalation */
 	uint64_t incarnation;
-	uint64_t detail;	/* cause of a death, score of the predictor */
+	/*
+	 * UNHEALTHY: cause of the death, or late beats. DEGRADED: late beats, or
+	 * score. RESTARTING: delay. RESTARTED: time since the death. DRAIN: on.
+	 * RESTART_FAILED: cause; none if it was not started, or is given up.
+	 */
+	uint64_t detail;
 };
 
 struct supervise_statistics {
@@ -107,13 +127,24 @@ struct supervise_statistics {
 	uint64_t own;		/* caused by itself */
 	uint64_t commanded;
 	uint64_t poisoned;	/* requests refused */
-	uint64_t cold_starts;
+	uint64_t cold_starts;	/* decided; may serve as the epoch */
 	uint64_t given_up;
-	uint64_t predicted;	/* restarts the predictor asked for */
-	uint64_t hangs;
+	uint64_t predicted;	/* kills that the predictor asked for */
+	uint64_t hangs;		/* kills of those that hang */
 	uint64_t restarts;	/* starts after a death that became READY */
-	uint64_t recovery_total_ns, recovery_worst_ns;	/* death to READY */
+	/* From the first death since it was READY until it is so again. */
+	uint64_t recovery_total_ns, recovery_worst_ns;
 };
+
+/* Why a KILL was decided. */
+#define SUPERVISE_KILL_NONE	0u
+#define SUPERVISE_KILL_HANG	1u	/* its death counts as its own */
+#define SUPERVISE_KILL_RENEW	2u	/* the predictor asked */
+#define SUPERVISE_KILL_COMMAND	3u
+
+/* Of a start that was decided. */
+#define SUPERVISE_PENDING_COLD		0x1u
+#define SUPERVISE_PENDING_DEPENDENTS	0x2u
 
 struct supervised {
 	uint64_t state;		/* SUPERVISE_FREE ... */
@@ -125,10 +156,16 @@ struct supervised {
 	uint64_t level;		/* SUPERVISE_LEVEL_* */
 	uint64_t counted, window_start_ns;	/* the budget */
 	uint64_t due_ns;	/* DELAYED */
-	uint64_t died_ns, ready_ns;
+	uint64_t pending;	/* SUPERVISE_PENDING_*; DELAYED */
+	uint64_t died_ns;	/* since when it does not serve; 0: it does */
+	uint64_t started_ns, ready_ns;
+	uint64_t answered;	/* 1: a request was, since the last own death */
+	uint64_t draining;	/* 1: DRAINING instead of READY */
+	uint64_t kill, kill_ns;	/* SUPERVISE_KILL_*; when it was last decided */
 	uint64_t last_order, last_cause;	/* of the last own death */
-	uint64_t poison[SUPERVISE_POISON];	/* orders; newest replaces oldest */
-	uint64_t poison_count;
+	uint64_t poison[SUPERVISE_POISON];	/* orders, oldest first */
+	uint64_t poison_count;	/* of them; the oldest makes room */
+	/* Numbers of the last beats, and when that was asked for. */
 	uint64_t beats_asked, beats_answered, beat_ns;
 	uint64_t renew_since_ns;	/* the predictor asked; 0 = no */
 	struct predict predict;
@@ -143,7 +180,10 @@ struct supervisor {
 };
 
 void supervise_create(struct supervisor *s, uint64_t seed);
-/* Its number, or -1 when there is no room or the name is taken or too long. */
+/*
+ * Its number, or -1: no room, the name is empty, taken or too long, or a value
+ * of the policy is out of its range.
+ */
 int supervise_register(struct supervisor *s, const char *name,
     const struct supervise_policy *policy, uint64_t now_ns);
 void supervise_unregister(struct supervisor *s, unsigned service,
@@ -154,36 +194,53 @@ bool supervise_depend(struct supervisor *s, unsigned service, unsigned on);
 /* Bits of those that need it, directly or not. */
 uint64_t supervise_dependents(const struct supervisor *s, unsigned service);
 
-/* An incarnation was made: STARTING. */
+/* An incarnation was made: STARTING. Not of one that was given up. */
 void supervise_started(struct supervisor *s, unsigned service, uint64_t now_ns);
 /* It serves: READY, HEALTHY; after a death RESTARTED. */
 void supervise_ready(struct supervisor *s, unsigned service, uint64_t now_ns);
 struct supervise_decision supervise_died(struct supervisor *s,
     unsigned service, const struct supervise_death *death, uint64_t now_ns);
-/* The shell could not start it: counts like an own death. */
+/*
+ * The shell could not start it: uses up the budget like an own death without an
+ * answer, but is no death in the statistics.
+ */
 struct supervise_decision supervise_start_failed(struct supervisor *s,
     unsigned service, uint64_t now_ns);
 
 /*
  * Time has passed: START for a delayed one that is due, KILL for one that
  * hangs or that the predictor wants renewed while `quiet` (no open request),
- * GIVE_UP never. Call for each service; supervise_next says when.
+ * GIVE_UP never. Call for each service; supervise_next says when at the latest,
+ * and while renew_since_ns is not 0, whenever it may have become quiet.
+ *
+ * A beat is late when it was not answered for policy.beat_ns; who owes two late
+ * beats hangs, and so does who is STARTING for SUPERVISE_START_MAX.
  */
 struct supervise_decision supervise_tick(struct supervisor *s,
     unsigned service, bool quiet, uint64_t now_ns);
 /* Earliest time at which a tick can decide something; SUPERVISE_NEVER. */
 uint64_t supervise_next(const struct supervisor *s);
 
-/* A beat was asked for; `answered` is the number of the last answered one. */
+/*
+ * A beat was asked for: its number is beats_asked now. `number` is that of the
+ * last answered one; one that was never asked for, or is old, says nothing.
+ */
 void supervise_beat_asked(struct supervisor *s, unsigned service,
     uint64_t now_ns);
 void supervise_beat_answered(struct supervisor *s, unsigned service,
     uint64_t number, uint64_t now_ns);
-/* One sample of the predictor's features; DEGRADED when it says so. */
+/*
+ * One sample of the predictor's features; DEGRADED when it says so. Who serves
+ * for less than a window is not renewed: it has just been.
+ */
 void supervise_sample(struct supervisor *s, unsigned service,
     const struct predict_sample *sample, uint64_t now_ns);
 
-/* Commands. A restart of one that was given up starts it with a new budget. */
+/*
+ * Commands. A restart kills the one that runs, and starts it again whatever its
+ * policy; any other it starts with a new budget. It ends draining, which lasts
+ * over deaths otherwise.
+ */
 struct supervise_decision supervise_restart(struct supervisor *s,
     unsigned service, uint64_t now_ns);
 bool supervise_set_policy(struct supervisor *s, unsigned service,
