@@ -29,13 +29,14 @@ from run import KernelLog, MachineFailed, Session, TimeUp
 LOGS = os.path.join(ROOT, "build", "chaos")
 PROGRAM = "/bin/tests/load"
 LOADS = ("files", "records", "pipes", "processes", "signals", "lines", "copy",
-         "clients")
-DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients")
+         "clients", "control")
+DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients",
+                "control")
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
-# Seconds of the host without a word: with every service, and when one that
-# was given up may be what all wait for.
+# Seconds of the host without a word: with every service, and when all may
+# wait for one that was given up.
 SILENCE_S = 60
 GONE_S = 10
 # Machine time of one boot of the copy, and what the goal is stated for.
@@ -70,17 +71,22 @@ class ChaosSession(Session):
 
     def over(self):
         """A machine whose loads will never say anything again is left."""
-        patience = GONE_S if self.log.given_up else SILENCE_S
+        patience = GONE_S if self.gone() else SILENCE_S
         if self.status is None and \
                 time.monotonic() - self.heard > patience:
             raise TimeUp(f"nothing was heard for {patience} s")
         return super().over()
 
+    def gone(self):
+        """Whether a service was given up; the injector just ends."""
+        return any(not text.startswith(b"chaos ")
+                   for text in self.log.given_up)
+
     def read_log(self):
         more = super().read_log()
         if more:
             self.heard = time.monotonic()
-        if self.input_open and self.log.done():
+        if self.input_open and (self.log.done() or self.gone()):
             self.end_input()
         return more
 

@@ -82,6 +82,10 @@ def broken(report, boots, results, min_manifested):
     """The list of promises that were broken."""
     out = list(broken_cells(report["cells"]))
     out += broken_boots(boots, results)
+    done = {cell["fault"] for cell in report["cells"]}
+    out += [f"{kind} was never injected" for kind in sorted(
+        {kind for boot in boots for kind in boot.kinds
+         if boot.count >= len(boot.kinds) * len(boot.services)} - done)]
     if report["injected"] == 0:
         out.append("nothing was injected")
     if report["rounds"] == 0:

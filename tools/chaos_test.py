@@ -38,6 +38,7 @@ SABOTAGES = {
     "lines": {"line-missing": "lost", "line-bytes": "silent",
               "line-again": "doubled"},
     "copy": {"copy-bytes": "silent"},
+    "control": {"answer-cut": "lost", "answer-again": "doubled"},
     "clients": {"client-fewer": "lost", "client-more": "doubled",
                 "client-cut": "silent"},
 }
@@ -377,12 +378,19 @@ class LoadTest(unittest.TestCase):
 
     def run_load(self, *words):
         with tempfile.TemporaryDirectory() as folder:
+            # Stands in for the device: a command overwrites itself.
+            control = os.path.join(folder, "control")
+            with open(control, "w", encoding="utf-8") as file:
+                file.write("psSERVICE\n" + "".join(
+                    f"{name} ready\n" for name in ("phoenix", "console",
+                                                   "storage", "proc")))
             done = subprocess.run(
-                [LOAD, "--folder", folder, "--rounds", "6", "--for", "60000",
+                [LOAD, "--control", control, "--folder", folder, "--rounds", "6", "--for", "60000",
                  *words], capture_output=True, text=True, timeout=60,
                 stdin=subprocess.DEVNULL)
             self.assertEqual([name for name in os.listdir(folder)
-                              if done.returncode == 0], [])
+                              if done.returncode == 0 and name != "control"],
+                             [])
         boot = chaos_log.Boot()
         reader = chaos_log.OutputReader(
             boot, [word for word in words if word in SABOTAGES])

@@ -10,8 +10,9 @@
  *	chaos: lost SERVICE
  *	chaos: done COUNT
  *
- * ready_ns and recovery_ns are the times from the death to READY and to the
- * first answered call, 0 if that did not come in time or nobody died.
+ * ready_ns and recovery_ns are the times from the death to the first wait for a
+ * call and to the first answer, less the time in between in which no call came;
+ * 0 if that did not come in time or nobody died.
  */
 #include "chaos.h"
 
@@ -132,6 +133,11 @@ report(const struct injection *injection)
 		ready_ns = since(trace.ready_tsc, injection->died_ns);
 		recovery_ns = since(trace.first_answer_tsc,
 		    injection->died_ns);
+		/* Without the time in which nobody asked for anything. */
+		uint64_t asked_ns = since(trace.first_cause_tsc,
+		    injection->died_ns);
+		if (recovery_ns != 0 && asked_ns > ready_ns)
+			recovery_ns -= asked_ns - ready_ns;
 	}
 	service_log("result %lu activated=%u manifested=%s cleanup=%u "
 	    "ready_ns=%lu recovery_ns=%lu", injection->number,

@@ -8,6 +8,7 @@
  *	--pause US	between rounds (default 500)
  *	--seed N	of what is done in which order
  *	--folder DIR	files go into DIR/load-NAME (default /tmp)
+ *	--control FILE	the control device (default /dev/control)
  *	--sabotage KIND	the load breaks what it made, in round 2, to show that
  *			it finds out
  *
@@ -45,6 +46,7 @@
 static const struct load *const loads[] = {
 	&load_files, &load_records, &load_pipes, &load_processes,
 	&load_signals, &load_lines, &load_copy, &load_clients,
+	&load_control,
 };
 
 static struct {
@@ -419,6 +421,8 @@ take_option(const char *name, const char *value)
 		options.seed = number;
 	else if (strcmp(name, "--folder") == 0)
 		options.folder = value;
+	else if (strcmp(name, "--control") == 0)
+		load_control_device = value;
 	else if (strcmp(name, "--sabotage") == 0)
 		options.sabotage = value;
 	else

@@ -47,7 +47,10 @@ struct load {
 };
 
 extern const struct load load_files, load_records, load_pipes,
-    load_processes, load_signals, load_lines, load_copy, load_clients;
+    load_processes, load_signals, load_lines, load_copy, load_clients,
+    load_control;
+
+extern const char *load_control_device;
 
 void load_lost(struct run *, const char *what);
 void load_doubled(struct run *, const char *what);
