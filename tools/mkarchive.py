@@ -229,7 +229,7 @@ OPTIONAL = {
     "bench": {"bench"},
     "monkey": {"monkey"},
     "chaos": {"chaos", "chaos.count", "chaos.every_us", "chaos.faults",
-              "chaos.seed", "chaos.services"},
+              "chaos.seed", "chaos.services", "chaos.start_us"},
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
     "echo": {"demo"},

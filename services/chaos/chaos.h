@@ -30,6 +30,7 @@
 
 struct options {
 	uint64_t seed, count;
+	uint64_t start_ns;	/* rest before the first one */
 	uint64_t every_ns;	/* from one injection to the next, at least */
 	unsigned victims, kinds;
 	char	 victim[VICTIMS_MAX][16];

@@ -194,7 +194,7 @@ main(void)
 		service_panic("no notification");
 	victims_open(&options);
 	service_ready();
-	chaos_sleep(options.every_ns);
+	chaos_sleep(options.start_ns);
 	for (uint64_t number = 1; number <= options.count; number++)
 		one(number);
 	service_log("done %lu", options.count);

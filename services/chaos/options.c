@@ -8,6 +8,7 @@
  *					which leaves out only flip-arena
  *	chaos.every_us=N		default 20000
  *	chaos.count=N			default 100
+ *	chaos.start_us=N		rest before the first one, default 20000
  */
 #include "chaos.h"
 
@@ -144,6 +145,7 @@ options_read(struct options *out_options)
 	*out_options = (struct options){
 		.seed = read_number("chaos.seed", 1),
 		.count = read_number("chaos.count", 100),
+		.start_ns = read_number("chaos.start_us", 20000) * 1000,
 		.every_ns = read_number("chaos.every_us", 20000) * 1000,
 	};
 	read_victims(out_options);
