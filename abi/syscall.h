@@ -52,7 +52,7 @@
 #define SYS_TABLE_CLONE		20	/* source, destination, first index */
 #define SYS_TABLE_CLEAR		21	/* table, first index */
 #define SYS_MEMORY_CLONE	22	/* memory, offset, length, container -> cap: copy on write */
-#define SYS_MEMORY_INFO		23	/* memory -> size, resident pages, flags */
+#define SYS_MEMORY_INFO		23	/* memory, page -> size, resident pages, flags, first one from that page on */
 #define SYS_MEMORY_RESIZE	24	/* memory, new size; drops pages above it */
 #define SYS_MEMORY_COPY		25	/* destination, offset, source, offset, length -> done */
 #define SYS_VSPACE_MAP		26	/* vspace, address, memory, offset, length, MAP_* */
@@ -86,7 +86,7 @@
 #define SYS_SYSTEM_INFO		54	/* system or container: struct system_info into UTCB data */
 #define SYS_SYSTEM_CONTROL	55	/* system, SYSTEM_*, value */
 #define SYS_RANDOM		56	/* system: 32 bytes of seed material into UTCB data */
-#define SYS_ENDPOINT_CLOSE	57	/* endpoint: all callers, now and later, get ERR_GONE */
+#define SYS_ENDPOINT_CLOSE	57	/* endpoint, 0: all callers, now and later, get ERR_GONE; 1: no more */
 #define SYS_THREAD_INFO		58	/* thread or 0 -> run time ns, STATE_* | class << 8 | CPU << 16, affinity mask */
 #define SYS_CPU_INFO		59	/* system or container, CPU number: struct cpu_info into UTCB data */
 #define SYSCALL_COUNT		60

@@ -15,9 +15,9 @@ import tomllib
 import tree
 
 # From the top. The console stands for the driver that it has. The broker is
-# below all: everybody may share a channel, and it calls nobody.
+# below all: everybody may share a channel, and it calls nobody. So does faulty.
 LAYERS = {"program": 0, "proc": 1, "storage": 2, "net": 2, "dev": 3,
-          "console": 4, "broker": 5}
+          "console": 4, "broker": 5, "faulty": 5}
 DRIVER = 4
 CALL_NOBODY = ("init", "phoenix")
 PLACE = re.compile(r"^interface\s+(\w+)[^{]*?\$(?:\w+\.)?place\(\"(\w+)\"\)",

@@ -19,7 +19,7 @@ TITLE = re.compile(r"^\.Dt (\S+) 2$", re.M)
 SYNOPSIS = re.compile(r"^Call SYS_(\w+) \((\d+)\)$", re.M)
 BOOT_OPTION = re.compile(r'\b(?:service|archive)_option\("(\w+)"')
 KERNEL_OPTION = re.compile(r'^\t\[OPTION_\w+\] = \{ "(\w+)="', re.M)
-DESCRIBED_OPTION = re.compile(r"^\.It Cm (\w+) Ns =", re.M)
+DESCRIBED_OPTION = re.compile(r"^\.It Cm ([\w.]+) Ns =", re.M)
 GENERATED = "build/guest/generated/man"     # from idl/
 BOOT_PAGE = "docs/man/bennu-boot.7"
 KERNEL_PAGE = "docs/man/bennu-kernel.7"

@@ -233,6 +233,8 @@ OPTIONAL = {
     "broker": {"bench", "broker", "demo"},
     "demo": {"demo"},
     "echo": {"demo"},
+    "faulty": {"bench", "faulty"},
+    "probe": {"faulty"},
     "worker": {"demo"},
     "worker1": {"demo"},
     "worker2": {"demo"},

@@ -295,6 +295,37 @@ TEST(test_every_call_refuses_a_handle_that_lacks_a_right)
 }
 
 /* Numbers that would lead out of an array, or out of what was granted. */
+static uint64_t
+page_from(cap_t memory, uint64_t page)
+{
+	client->frame.rdi = memory;
+	client->frame.rsi = page;
+	EXPECT_EQ(enter(client, SYS_MEMORY_INFO), OK);
+	return client->frame.r10;
+}
+
+TEST(test_memory_tells_which_pages_it_holds)
+{
+	static const char byte = 1;
+	struct memory *memory = NULL;
+
+	begin(0, 1);
+	EXPECT_EQ(memory_create(&root_container, 2000 * PAGE_SIZE, 0, 0,
+	    &memory), OK);
+	cap_t cap = add_cap(&memory->object, OBJ_MEMORY);
+	EXPECT_EQ(page_from(cap, 0), ~0ul);
+	EXPECT_EQ(memory_put(memory, 3 * PAGE_SIZE, &byte, 1), OK);
+	EXPECT_EQ(memory_put(memory, 1500 * PAGE_SIZE, &byte, 1), OK);
+	EXPECT_EQ(page_from(cap, 0), 3);
+	EXPECT_EQ(page_from(cap, 4), 1500);
+	EXPECT_EQ(client->frame.rsi, 2);
+	EXPECT_EQ(page_from(cap, 1501), ~0ul);
+	EXPECT_EQ(page_from(cap, ~0ul), ~0ul);
+	object_release(&memory->object);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	end();
+}
+
 TEST(test_every_number_from_user_mode_is_checked)
 {
 	struct ioport *ports = NULL;

@@ -287,6 +287,41 @@ TEST(test_a_server_may_die_after_its_call_was_answered_by_another)
 	end();
 }
 
+static uint64_t
+set_open(struct thread *thread, uint64_t open)
+{
+	thread->frame.rdi = endpoint_cap;
+	thread->frame.rsi = open;
+	enter(thread, SYS_ENDPOINT_CLOSE);
+	return thread->frame.rax;
+}
+
+TEST(test_an_endpoint_that_was_opened_again_serves_and_keeps_what_it_refused)
+{
+	begin();
+	struct thread *client = make_thread(NULL), *late = make_thread(NULL);
+	struct thread *server = make_thread(NULL);
+	run(client);
+	call(client, 0);
+	run(server);
+	EXPECT_EQ(set_open(server, 2), ERR_ARG);
+	EXPECT_EQ(client->state, THREAD_BLOCKED_CALL);
+	EXPECT_EQ(set_open(server, 0), OK);
+	EXPECT_EQ(client->frame.rax, ERR_GONE);
+	reply_wait(server, 0, reply_caps[0]);
+	EXPECT_EQ(server->frame.rax, ERR_GONE);
+	EXPECT_EQ(set_open(server, 1), OK);
+	drop(client);
+	reply_wait(server, 0, reply_caps[0]);
+	run(late);
+	call(late, 0);
+	EXPECT_EQ(late->state, THREAD_BLOCKED_REPLY);
+	EXPECT(server->request_order != 0);
+	drop(late);
+	drop(server);
+	end();
+}
+
 TEST(test_a_parked_call_outlives_the_server_and_its_reply_object_both)
 {
 	begin();

@@ -5,6 +5,7 @@
 
 #include <kernel/object/container.h>
 #include <kernel/object/memory.h>
+#include <kernel/object/pages.h>
 #include <kernel/object/vspace.h>
 
 #include <abi/syscall.h>
@@ -39,6 +40,7 @@ call_memory_info(struct thread *thread, void *object)
 
 	lock_acquire(&memory->lock);
 	f->rdi = memory->size;
+	f->r10 = pages_next(memory, f->rsi);
 	f->rsi = memory->resident;
 	f->rdx = memory->flags;
 	lock_release(&memory->lock);

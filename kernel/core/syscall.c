@@ -481,7 +481,12 @@ call_random(struct thread *thread, void *none)
 static status_t
 call_endpoint_close(struct thread *thread, void *object)
 {
-	endpoint_close(object);
+	if (thread->frame.rsi > 1)
+		return ERR_ARG;
+	if (thread->frame.rsi == 0)
+		endpoint_close(object);
+	else
+		endpoint_reopen(object);
 	return OK;
 }
 

@@ -111,6 +111,14 @@ endpoint_close(struct endpoint *endpoint)
 	lock_release(&endpoint->lock);
 }
 
+void
+endpoint_reopen(struct endpoint *endpoint)
+{
+	lock_acquire(&endpoint->lock);
+	endpoint->closed = false;
+	lock_release(&endpoint->lock);
+}
+
 bool
 endpoint_destroy(struct object *object)
 {

@@ -66,6 +66,8 @@ status_t reply_create(struct container *container, uint64_t badge,
     struct notification *notification, struct reply **out_reply);
 /* All callers, queued or held, get ERR_GONE, as do all later ones. */
 void endpoint_close(struct endpoint *endpoint);
+/* From now on calls wait for a receiver again. */
+void endpoint_reopen(struct endpoint *endpoint);
 
 /* Result of an IPC call that has set the registers itself, or blocked. */
 #define STATUS_DONE	(~0ul)

@@ -171,9 +171,9 @@ setup_thread(const struct place_builder *builder,
 }
 
 status_t
-place_incarnation_create(const struct place_builder *builder,
+place_spare_create(const struct place_builder *builder,
     const struct place_image *image, const struct place_parts *parts,
-    struct place_info *info, struct place_incarnation *out)
+    struct place_incarnation *out)
 {
 	*out = (struct place_incarnation){ 0 };
 	status_t status = sys_object_create(OBJ_VSPACE, parts->container, 0, 0,
@@ -186,16 +186,34 @@ place_incarnation_create(const struct place_builder *builder,
 		status = sys_object_create(OBJ_THREAD, parts->container, 0, 0,
 		    &out->thread);
 	if (status == OK)
-		status = sys_cap_copy(out->vspace, parts->table, CAP_ANY_SLOT,
-		    RIGHT_ALL, TRUST_MAX, 0, &out->vspace_there);
-	if (status == OK)
-		status = sys_cap_copy(out->thread, parts->table, CAP_ANY_SLOT,
-		    RIGHT_ALL, TRUST_MAX, 0, &out->thread_there);
-	info->vspace = out->vspace_there;
-	info->thread = out->thread_there;
-	if (status == OK)
 		status = setup_thread(builder, parts, image->entry, out);
 	return status;
+}
+
+status_t
+place_spare_use(const struct place_parts *parts, struct place_info *info,
+    struct place_incarnation *spare)
+{
+	status_t status = sys_cap_copy(spare->vspace, parts->table,
+	    CAP_ANY_SLOT, RIGHT_ALL, TRUST_MAX, 0, &spare->vspace_there);
+
+	if (status == OK)
+		status = sys_cap_copy(spare->thread, parts->table,
+		    CAP_ANY_SLOT, RIGHT_ALL, TRUST_MAX, 0,
+		    &spare->thread_there);
+	info->vspace = spare->vspace_there;
+	info->thread = spare->thread_there;
+	return status;
+}
+
+status_t
+place_incarnation_create(const struct place_builder *builder,
+    const struct place_image *image, const struct place_parts *parts,
+    struct place_info *info, struct place_incarnation *out)
+{
+	status_t status = place_spare_create(builder, image, parts, out);
+
+	return status == OK ? place_spare_use(parts, info, out) : status;
 }
 
 static void

@@ -67,9 +67,22 @@ status_t place_image_load(const struct place_builder *builder, cap_t container,
 status_t place_parts_create(struct place_parts *parts);
 
 /*
- * A new incarnation, complete but not started. *info is the info page as the
- * builder sees it, filled but for the two capabilities. On failure what was
- * made so far is in *out: place_incarnation_delete takes it.
+ * A spare: an incarnation that is complete but for its number, what the info
+ * page says and its two handles in the place's table. Nothing of it is shared
+ * with an incarnation that ran, but for what belongs to the place. On failure
+ * what was made so far is in *out: place_incarnation_delete takes it.
+ */
+status_t place_spare_create(const struct place_builder *builder,
+    const struct place_image *image, const struct place_parts *parts,
+    struct place_incarnation *out);
+/* Makes it the incarnation that *info describes, to be started. */
+status_t place_spare_use(const struct place_parts *parts,
+    struct place_info *info, struct place_incarnation *spare);
+
+/*
+ * Both at once: a new incarnation, complete but not started. *info is the info
+ * page as the builder sees it, filled but for the two capabilities. On failure
+ * what was made so far is in *out: place_incarnation_delete takes it.
  */
 status_t place_incarnation_create(const struct place_builder *builder,
     const struct place_image *image, const struct place_parts *parts,

@@ -112,7 +112,7 @@ do_signal(void)
 	sys_signal(objects.answer, 1);
 }
 
-static void
+void
 clear_answer(void)
 {
 	sys_wait(objects.answer, WAIT_BITS, 0, 0, NULL, NULL);
@@ -271,6 +271,7 @@ main(void)
 	measure_memory();
 	measure_faults();
 	measure_channels(vspace, broker);
+	measure_recovery();
 	/* Until it is ready it is in the class of recovery, which is higher. */
 	sys3(SYS_THREAD_SCHEDULE, info->thread, CLASS_REALTIME |
 	    WEIGHT_DEFAULT << 8, 0);

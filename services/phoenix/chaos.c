@@ -86,7 +86,7 @@ chaos_due(struct phoenix *phoenix)
 	}
 	SAVE(*chaos);
 	chaos->due_ns = 0;
-	if (place->life.state != PLACE_READY)
+	if (place_state(phoenix, place) != SUPERVISE_READY)
 		return;		/* died by itself: goes on when it is back */
 	chaos->left--;
 	sys_invoke(SYS_THREAD_KILL, place->life.now.thread, 0, 0, 0, 0, 0);

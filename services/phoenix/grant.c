@@ -118,7 +118,7 @@ grant_endpoint(struct phoenix *phoenix, const struct place *to,
 
 	if (target == NULL || !manifest_provides(&target->manifest, colon + 1))
 		return ERR_NOENT;
-	if (target->life.state == PLACE_GIVEN_UP)
+	if (target->life.closed != 0)
 		return ERR_GONE;
 	return copy(target->endpoint, RIGHT_CALL | RIGHT_COPY, TRUST_SERVICE,
 	    place_index(phoenix, to) + 1, out_cap);

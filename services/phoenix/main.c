@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		2u
+#define LAYOUT		6u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -63,18 +63,23 @@ static status_t
 start(void *root)
 {
 	struct phoenix *phoenix = root;
-	status_t status = create_timer(BIT_RESTART, &phoenix->restart_timer);
+	status_t status = create_timer(BIT_POLICY, &phoenix->policy_timer);
 
 	if (status == OK)
 		status = create_timer(BIT_CHAOS, &phoenix->chaos_timer);
 	if (status == OK)
 		status = create_timer(BIT_REPORT, &phoenix->report_timer);
 	if (status == OK)
+		status = create_timer(BIT_SPARE, &phoenix->spare_timer);
+	if (status == OK)
 		status = create_timer(BIT_RECORD, &phoenix->record.timer);
 	if (status != OK)
 		return status;
 	phoenix->unprotected = protection_is_off();
+	supervise_create(&phoenix->supervisor, 1);
 	create_places(phoenix);
+	place_depend_all(phoenix);
+	place_set_timer(phoenix);
 	chaos_start(phoenix);
 	place_next_group(phoenix);
 	return OK;
@@ -90,7 +95,8 @@ resume(void *root, bool first)
 		runtime_arm(value);
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
-		    BIT_RESTART | BIT_CHAOS | BIT_CHECK | BIT_RECORD);
+		    BIT_POLICY | BIT_CHAOS | BIT_CHECK | BIT_SPARE |
+		    BIT_RECORD);
 }
 
 static unsigned
@@ -126,8 +132,8 @@ handle_option(struct phoenix_context *context, struct service_call *call,
 static unsigned
 handle_report(struct phoenix_context *context, struct service_call *call)
 {
-	(void)context, (void)call;
-	report_system();
+	(void)call;
+	report_system(context->phoenix);
 	return OK;
 }
 
@@ -165,12 +171,14 @@ notified(void *root, uint64_t bits)
 
 	if ((bits & BIT_CHECK) != 0)
 		place_check_deaths(phoenix);
-	if ((bits & BIT_RESTART) != 0)
-		place_build_due(phoenix);
+	if ((bits & BIT_POLICY) != 0)
+		place_tick(phoenix);
 	if ((bits & BIT_CHAOS) != 0)
 		chaos_due(phoenix);
 	if ((bits & BIT_REPORT) != 0)
-		report_details(phoenix);
+		report_due(phoenix);
+	if ((bits & BIT_SPARE) != 0)
+		incarnation_tidy(phoenix);
 	if ((bits & BIT_RECORD) != 0)
 		record_drain(phoenix);
 	place_next_group_if_up(phoenix);
@@ -190,7 +198,7 @@ event(void *root, uint64_t kind, uint64_t badge)
 static void
 idle(void *root)
 {
-	place_idle(root);
+	incarnation_start(root);
 }
 
 static const struct service phoenix_service = {

@@ -108,7 +108,7 @@ keys_are_known(const char *file)
 		"name", "image", "provides", "needs", "group", "class",
 		"weight", "arena", "stack", "slots", "frames", "objects",
 		"request_budget_us", "restart", "max_restarts", "window_ms",
-		"delay_ms",
+		"delay_ms", "cold", "predict", "beat_ms",
 	};
 
 	for (unsigned i = 0; i < toml.entry_count; i++) {
@@ -142,22 +142,37 @@ read_image(const char *file, struct manifest *out)
 }
 
 static bool
-read_restart(const char *file, struct manifest *out)
+read_flag(const char *file, const char *key, uint64_t *to)
 {
-	static const char *const policy[] = {
-		[RESTART_NEVER] = "never",
-		[RESTART_ON_FAILURE] = "on-failure",
-		[RESTART_ALWAYS] = "always",
+	bool value;
+
+	if (!toml_get_boolean(&toml, "", key, false, &value))
+		return complain(file, key);
+	*to = value;
+	return true;
+}
+
+static bool
+read_policy(const char *file, struct supervise_policy *out)
+{
+	static const char *const restart[] = {
+		[SUPERVISE_RESTART_NEVER] = "never",
+		[SUPERVISE_RESTART_ON_FAILURE] = "on-failure",
+		[SUPERVISE_RESTART_ALWAYS] = "always",
 		NULL
 	};
 
-	return read_word(file, "restart", "always", policy, &out->restart) &&
+	return read_word(file, "restart", "always", restart, &out->restart) &&
 	    read_number(file, "max_restarts", 3, 0, 1000000, 1,
-	    &out->restarts_max) &&
+	    &out->max_restarts) &&
 	    read_number(file, "window_ms", 60000, 1, 86400000, 1000000,
 	    &out->window_ns) &&
 	    read_number(file, "delay_ms", 1000, 0, 3600000, 1000000,
-	    &out->delay_ns);
+	    &out->delay_ns) &&
+	    read_number(file, "beat_ms", 1000, 0, 3600000, 1000000,
+	    &out->beat_ns) &&
+	    read_flag(file, "cold", &out->cold) &&
+	    read_flag(file, "predict", &out->predict);
 }
 
 static bool
@@ -209,7 +224,7 @@ manifest_read(const char *file, const char *text, size_t size,
 	    read_list(file, "needs", out->needs[0], sizeof(out->needs[0]),
 	    NEEDS_MAX) &&
 	    read_number(file, "group", 0, 0, 99, 1, &out->group) &&
-	    read_limits(file, out) && read_restart(file, out);
+	    read_limits(file, out) && read_policy(file, &out->policy);
 }
 
 bool

@@ -3,24 +3,21 @@
  * phoenix: keeps places. Its state lies in its own arena, so that its next
  * incarnation goes on where it stopped.
  *
- * A place goes through
- *
- *	STOPPED		no incarnation; waits for its group
- *	BUILT		incarnation made; its thread is started after the commit
- *	READY		said so itself
- *	DELAYED		died too often; due_ns says when it starts again
- *	GIVEN_UP	for good; its callers get ERR_GONE
+ * lib/supervise decides what becomes of a place and keeps its state: STOPPED
+ * before its group starts, STARTING, READY or DRAINING with an incarnation,
+ * DELAYED or GIVEN_UP without. It is a part of the arena like the rest.
  *
  * Building an incarnation is a preparation: what an uncommitted transaction
  * made is swept with phoenix's table. Threads are started from idle(), where a
- * second start does no harm.
+ * second start does no harm. A READY place has a spare soon.
  */
 #pragma once
 
 #include <idl/phoenix_server.h>
 #include <idl/place.h>
 #include <lib/place/place.h>
-#include <lib/service/service.h>
+#include <lib/service/loop.h>
+#include <lib/supervise/supervise.h>
 #include <idl/powers.h>
 #include <idl/trace.h>
 
@@ -29,21 +26,12 @@
 #define PROVIDES_MAX	8u
 #define NEEDS_MAX	16u
 
-#define PLACE_STOPPED	0u
-#define PLACE_BUILT	1u
-#define PLACE_READY	2u
-#define PLACE_DELAYED	3u
-#define PLACE_GIVEN_UP	4u
-
-#define RESTART_NEVER		0u
-#define RESTART_ON_FAILURE	1u
-#define RESTART_ALWAYS		2u
-
 /* Bits of phoenix's notification. */
-#define BIT_RESTART	0x1ul	/* a delayed place is due */
+#define BIT_POLICY	0x1ul	/* time for the policy to look */
 #define BIT_CHAOS	0x2ul	/* time for the next kill */
 #define BIT_CHECK	0x4ul	/* a new incarnation of phoenix looks around */
 #define BIT_REPORT	0x8ul	/* there is time to write a report */
+#define BIT_SPARE	0x10ul	/* there is time to make a spare */
 #define BIT_RECORD	0x20ul	/* new events may be there */
 
 /* From the manifest; constant. */
@@ -58,19 +46,29 @@ struct manifest {
 	uint64_t table_slots;
 	uint64_t frames, objects;			/* limits, 0 = none */
 	uint64_t request_budget_ns;
-	uint64_t restart;				/* RESTART_* */
-	uint64_t restarts_max, window_ns, delay_ns;
+	struct supervise_policy policy;		/* to begin with */
+};
+
+/* What health.c saw when it looked last. */
+struct watch {
+	uint64_t beat, events;		/* in the trace page; when asked */
+	uint64_t asked_tsc;
+	uint64_t sampled_ns;
+	uint64_t calls, latency_tsc, refused, run_ns, deaths;
 };
 
 /* What changes from incarnation to incarnation. */
 struct life {
-	uint64_t state;
 	uint64_t incarnation;		/* number of the current or last one */
 	uint64_t deaths;		/* all of them, as the record counts */
-	uint64_t counted;		/* in the window, caused by itself */
-	uint64_t window_start_ns;
-	uint64_t due_ns;		/* DELAYED */
+	uint64_t answered;		/* calls before this incarnation */
+	uint64_t cold;			/* cold starts */
+	uint64_t closed;		/* 1: callers get ERR_GONE */
+	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
+	struct watch watch;
 	struct place_incarnation now;
+	struct place_incarnation spare;	/* of the next life; or none */
+	struct place_incarnation dead;	/* to be taken apart; or none */
 };
 
 struct place {
@@ -104,8 +102,9 @@ struct phoenix {
 	uint64_t all_ready;
 	uint64_t unprotected;		/* option protection=none */
 	cap_t	 users;			/* container of all programs */
-	cap_t	 restart_timer, chaos_timer, report_timer;
+	cap_t	 policy_timer, chaos_timer, report_timer, spare_timer;
 	struct chaos chaos;
+	struct supervisor supervisor;	/* numbers are those of place[] */
 	struct record record;
 	struct place place[PLACES_MAX];
 };
@@ -124,21 +123,55 @@ bool manifest_read(const char *file, const char *text, size_t size,
 bool manifest_needs(const struct manifest *manifest, const char *name);
 bool manifest_provides(const struct manifest *manifest, const char *name);
 
-/* places.c: all but place_idle inside a transaction. */
+/* places.c. In the transaction that makes phoenix's state. */
 status_t place_create(struct phoenix *phoenix, const struct manifest *manifest);
+/* Who depends on whom, once all are there. */
+void place_depend_all(struct phoenix *phoenix);
 struct place *place_find(struct phoenix *phoenix, const char *name,
     size_t length);
-/* A new incarnation; gives the place up if that fails. */
-void place_build(struct phoenix *phoenix, struct place *place);
+unsigned place_index(const struct phoenix *phoenix, const struct place *place);
+struct place_builder place_builder(void);
+
+/*
+ * incarnation.c: all but the start inside a transaction. The next incarnation,
+ * from the spare if there is one; started by incarnation_start, outside.
+ */
+status_t incarnation_build(struct phoenix *phoenix, struct place *place);
+void incarnation_start(const struct phoenix *phoenix);
+/* Stops it and puts it aside. */
+void incarnation_retire(struct place *place);
+/* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
+void incarnation_want_spare(const struct phoenix *phoenix);
+void incarnation_tidy(struct phoenix *phoenix);
+void incarnation_tidy_all(struct phoenix *phoenix);
+
+/* life.c: inside a transaction. */
+uint64_t place_state(const struct phoenix *phoenix, const struct place *place);
+struct supervised *place_policy(struct phoenix *phoenix,
+    const struct place *place);
+void place_start(struct phoenix *phoenix, struct place *place);
 void place_ready(struct phoenix *phoenix, struct place *place);
 void place_died(struct phoenix *phoenix, struct place *place);
-void place_build_due(struct phoenix *phoenix);
-/* Starts the places of the next group, and of later ones if it is empty. */
+/* As commanded: whatever its policy is, it is started again. */
+void place_restart(struct phoenix *phoenix, struct place *place);
+void place_carry_out(struct phoenix *phoenix, struct place *place,
+    const struct supervise_decision *decision);
+void place_drain(struct phoenix *phoenix, const struct place *place, bool on);
+/* False if no service can have that policy. */
+bool place_set_policy(struct phoenix *phoenix, const struct place *place,
+    const struct supervise_policy *policy);
+void place_tick(struct phoenix *phoenix);
+void place_set_timer(const struct phoenix *phoenix);
+void place_check_deaths(struct phoenix *phoenix);
+
+/* health.c: inside a transaction that has saved the policy of the place. */
+void health_look(struct phoenix *phoenix, struct place *place, uint64_t now);
+/* Is no request open? A parked one does not count: it waits for others. */
+bool health_is_quiet(const struct phoenix *phoenix, const struct place *place);
+
+/* groups.c: starts the places of the next group, of later ones if it is empty. */
 void place_next_group(struct phoenix *phoenix);
 void place_next_group_if_up(struct phoenix *phoenix);
-void place_idle(struct phoenix *phoenix);
-void place_check_deaths(struct phoenix *phoenix);
-uint64_t place_index(const struct phoenix *phoenix, const struct place *place);
 
 /* chaos.c */
 void chaos_start(struct phoenix *phoenix);
@@ -174,21 +207,30 @@ unsigned handle_command(struct phoenix_context *context,
     struct service_call *call, const struct phoenix_command_args *in,
     struct phoenix_command_results *out);
 
-/* report.c: what is known of a death, before the place gets a new life. */
+/*
+ * report.c: what is known of a death, taken before the place gets a new life
+ * and written when it has one, or will have none.
+ */
 void report_death(const struct phoenix *phoenix, const struct place *place,
     const struct death_info *info);
-/* The long part, once the place runs again. */
-void report_details(const struct phoenix *phoenix);
+void report_now(const struct phoenix *phoenix, const struct place *place);
+/* It serves again: written soon. */
+void report_ready(const struct phoenix *phoenix, const struct place *place);
+/* Writes what is due by now. */
+void report_due(const struct phoenix *phoenix);
 const struct trace_page *report_trace(const struct phoenix *phoenix,
     const struct place *place);
 /* From a time stamp, by the clock page; 0 if that lies before the boot. */
 uint64_t report_ns(uint64_t tsc);
+/* A length of time. */
+uint64_t report_ticks_ns(uint64_t ticks);
 const char *report_kind(const struct trace_event *event);
 const char *report_outcome(const struct trace_event *event);
 /* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */
 const char *report_request(uint64_t tag);
 const char *report_name(const struct trace_event *event);
-void report_system(void);
+/* Takes the dead apart first and makes the spares that are missing. */
+void report_system(struct phoenix *phoenix);
 status_t system_info_read(struct system_info *out_info);
 
 /* A change of phoenix's state; the arena is large enough for all of them. */

@@ -2,10 +2,11 @@
 /*
  * What phoenix writes into the log.
  *
- * A death has one line at once. What takes longer to write (registers, back
- * trace, the last events) is copied then, and written when the place has had
- * time to come back: a log line costs as much as many requests. The copy is
- * lost if phoenix dies meanwhile.
+ * What is known of a death is copied at once and written later, since a log
+ * line costs as much as many requests: one or two lines when the place serves
+ * again or will not for a while, and what is longer (registers, back trace, the
+ * last events) some time after the death. The copy is lost if phoenix dies
+ * meanwhile.
  */
 #include "phoenix.h"
 
@@ -16,6 +17,7 @@
 /* So long without a change: the host may let a CPU wait for tens of ms. */
 #define SETTLE_NS	200000000ul
 #define SETTLE_MAX_NS	3000000000ul
+#define LINE_NS		300000ul	/* so long after READY */
 #define DETAILS_NS	5000000ul	/* so long after the death */
 #define FRAMES_MAX	16u
 #define EVENTS_SHOWN	8u
@@ -25,7 +27,8 @@
 #define TRACE_VIEW	(PLACE_HEAP_BASE + 0xb00000000ul)
 
 struct details {
-	bool	 due;
+	bool	 line, long_part;	/* to be written */
+	uint64_t line_ns, long_ns;	/* when; DEADLINE_NEVER */
 	uint64_t incarnation;
 	struct death_info info;
 	uint64_t frame_count, event_count;
@@ -100,13 +103,19 @@ report_name(const struct trace_event *event)
 }
 
 uint64_t
+report_ticks_ns(uint64_t ticks)
+{
+	const volatile struct clock_page *page =
+	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
+
+	return (uint64_t)(((unsigned __int128)ticks * page->mult) >> 32);
+}
+
+uint64_t
 report_ns(uint64_t tsc)
 {
 	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
-	uint64_t ago = (uint64_t)(((unsigned __int128)(now - tsc) *
-	    page->mult) >> 32);
+	uint64_t ago = report_ticks_ns(now - tsc);
 
 	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
 }
@@ -172,30 +181,71 @@ take_events(const struct phoenix *phoenix, const struct place *place,
 		    trace->event[(next - count + i) % TRACE_EVENTS];
 }
 
+/* For the next part that is due. */
+static void
+set_timer(const struct phoenix *phoenix)
+{
+	uint64_t next = DEADLINE_NEVER;
+
+	for (uint64_t i = 0; i < phoenix->place_count; i++) {
+		const struct details *at = &details[i];
+		if (at->line && at->line_ns < next)
+			next = at->line_ns;
+		if (at->long_part && at->long_ns < next)
+			next = at->long_ns;
+	}
+	sys_invoke(SYS_TIMER_SET, phoenix->report_timer, next, 0, 0, 0, 0);
+}
+
 void
 report_death(const struct phoenix *phoenix, const struct place *place,
     const struct death_info *info)
 {
 	struct details *to = &details[place_index(phoenix, place)];
 
+	report_now(phoenix, place);	/* it died again before it was READY */
+	to->line = true;
+	to->line_ns = DEADLINE_NEVER;
+	to->incarnation = place->life.incarnation;
+	to->info = *info;
+	if (info->cause == DEATH_KILLED || info->cause == DEATH_EXIT)
+		return;
+	to->long_part = true;
+	to->long_ns = service_now_ns() + DETAILS_NS;
+	take_frames(phoenix, place, to);
+	take_events(phoenix, place, to);
+	set_timer(phoenix);
+}
+
+void
+report_ready(const struct phoenix *phoenix, const struct place *place)
+{
+	struct details *at = &details[place_index(phoenix, place)];
+
+	if (!at->line)
+		return;
+	at->line_ns = service_now_ns() + LINE_NS;
+	set_timer(phoenix);
+}
+
+void
+report_now(const struct phoenix *phoenix, const struct place *place)
+{
+	struct details *from = &details[place_index(phoenix, place)];
+	const struct death_info *info = &from->info;
+
+	if (!from->line)
+		return;
+	from->line = false;
 	service_log("%s %lu died: %s %lu at rip %lx address %lx rsp %lx",
-	    place->manifest.name, place->life.incarnation,
-	    cause_name(info->cause), info->code, info->frame.rip,
-	    info->frame.address, info->frame.rsp);
+	    place->manifest.name, from->incarnation, cause_name(info->cause),
+	    info->code, info->frame.rip, info->frame.address,
+	    info->frame.rsp);
 	if (info->request_order != 0)
 		service_log("%s served call %lu tag %lx badge %lx %s",
 		    place->manifest.name, info->request_order,
 		    info->request_tag, info->request_badge,
 		    report_request(info->request_tag));
-	if (info->cause == DEATH_KILLED || info->cause == DEATH_EXIT)
-		return;
-	to->due = true;
-	to->incarnation = place->life.incarnation;
-	to->info = *info;
-	take_frames(phoenix, place, to);
-	take_events(phoenix, place, to);
-	sys_invoke(SYS_TIMER_SET, phoenix->report_timer,
-	    service_now_ns() + DETAILS_NS, 0, 0, 0, 0);
 }
 
 static void
@@ -241,14 +291,22 @@ write_details(const char *name, const struct details *from)
 }
 
 void
-report_details(const struct phoenix *phoenix)
+report_due(const struct phoenix *phoenix)
 {
+	uint64_t now = service_now_ns();
+
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
-		if (!details[i].due)
+		struct details *at = &details[i];
+		bool long_part = at->long_part && at->long_ns <= now;
+
+		if (long_part || (at->line && at->line_ns <= now))
+			report_now(phoenix, &phoenix->place[i]);
+		if (!long_part)
 			continue;
-		details[i].due = false;
-		write_details(phoenix->place[i].manifest.name, &details[i]);
+		at->long_part = false;
+		write_details(phoenix->place[i].manifest.name, at);
 	}
+	set_timer(phoenix);
 }
 
 status_t
@@ -278,11 +336,12 @@ all_objects(const struct system_info *info)
  * reaper works when a CPU leaves the kernel, so leave it until nothing changes.
  */
 void
-report_system(void)
+report_system(struct phoenix *phoenix)
 {
 	struct system_info info;
 	uint64_t objects = 0, start = service_now_ns(), changed = start, now;
 
+	incarnation_tidy_all(phoenix);
 	do {
 		sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
 		if (system_info_read(&info) != OK)
