@@ -107,12 +107,12 @@ class ChaosSession(Session):
         """chaos_log reads it."""
 
 
-def guest_command(arguments, seed):
+def guest_command(arguments, boot):
     """The loads, and then the state of all services, as errors."""
     if arguments.program:
         return [arguments.program]
     words = [PROGRAM, "--until", "end", "--for", str(FOREVER_MS), "--seed",
-             str(seed), "--pause", "2000", *arguments.load]
+             str(boot.seed), "--pause", str(boot.pause_us), *arguments.load]
     return ["/bin/busybox", "sh", "-c",
             shlex.join(words) + "; code=$?; /bin/ctl ps >&2; exit $code"]
 
@@ -168,7 +168,7 @@ def run_boot(arguments, boot):
     name = f"boot-{boot.index}"
     log, output, errors, status, why = run_machine(
         arguments, name, boot.seed, chaos_plan.options(boot),
-        guest_command(arguments, boot.seed))
+        guest_command(arguments, boot))
     result = chaos_log.read_boot(log, output, arguments.load,
                                  ended=status is not None)
     if why:
@@ -236,7 +236,7 @@ def measure_copy(arguments):
     """What killing storage every 20 ms costs a program that copies."""
     calm, _ = copy_speed(arguments, "copy-calm", [])
     boot = chaos_plan.BootPlan(0, arguments.seed, ("kill",), ("storage",),
-                               COPY_MS // COPY_EVERY_MS, COPY_EVERY_MS * 1000)
+                               COPY_MS // COPY_EVERY_MS, COPY_EVERY_MS * 1000, 0)
     killed, deaths = copy_speed(arguments, "copy-killed",
                                 chaos_plan.options(boot))
     return {"bytes_per_second": calm, "bytes_per_second_killed": killed,

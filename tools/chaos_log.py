@@ -27,6 +27,12 @@ INSIDE = ("flip-text", "flip-data", "flip-stack", "flip-register",
           "mutate-operand", "mutate-branch", "mutate-offbyone", "mutate-nop")
 COMMITTED = ("flip-arena",)
 CLASSES = {"fail-stop": FAIL_STOP, "inside": INSIDE, "committed": COMMITTED}
+# Those that a service cannot survive: one that was carried out and has not led
+# to a death was not noticed. The others may be refused, or pass.
+DEADLY = ("kill", "exception", "panic", "stray-outside", "hang", "loop")
+# Those that nothing comes of where all goes well: a call with a wrong handle is
+# refused, memory is left over, and who asks waits a little longer.
+HARMLESS = ("bad-cap", "leak", "slow")
 KINDS = FAIL_STOP + INSIDE + COMMITTED
 
 COUNTS = ("injected", "activated", "manifested", "recovered", "lost",

@@ -7,7 +7,7 @@ import json
 import os
 
 import chaos_log
-from chaos_log import CLASSES, COUNTS, ERRORS
+from chaos_log import CLASSES, COUNTS, DEADLY, ERRORS, HARMLESS
 from figures import number
 from mkarchive import ROOT
 
@@ -62,6 +62,9 @@ def broken_cells(cells):
             if promised and cell[key]:
                 yield f"{cell['fault']} in {cell['service']}: " \
                     f"{cell[key]} {key}"
+        if cell["fault"] in DEADLY and cell["manifested"] < cell["activated"]:
+            yield f"{cell['fault']} in {cell['service']}: " \
+                f"{cell['activated']} carried out, {cell['manifested']} noticed"
         if cell["class"] == "fail-stop" and \
                 cell["recovered"] != cell["manifested"]:
             yield f"{cell['fault']} in {cell['service']}: " \
@@ -97,8 +100,8 @@ def broken(report, boots, results, min_manifested):
                    f"faults were activated, {ACTIVATED_SHARE:.0%} wanted")
     out += [f"{cell['fault']} in {cell['service']} manifested "
             f"{cell['manifested']} times, {min_manifested} wanted"
-            for cell in report["cells"]
-            if cell["manifested"] < min_manifested]
+            for cell in report["cells"] if cell["fault"] not in HARMLESS
+            and cell["manifested"] < min_manifested]
     return out[:SHOWN]
 
 

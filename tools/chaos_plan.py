@@ -8,6 +8,7 @@ machine is restarted: what it keeps from then on is not to be trusted, and
 says so itself at best.
 """
 
+import dataclasses
 import hashlib
 from dataclasses import dataclass
 
@@ -24,21 +25,24 @@ class Group:
     kinds: tuple
     weight: float       # of each kind: its part of the faults
     most: int           # faults in one boot
-    every: float        # times the --every of the run
+    every: float = 1    # times the --every of the run
+    pause_us: int = 1000    # between the rounds of a load
 
 
 # A fault that makes a service compute or wait until somebody notices takes a
-# second of machine time, others a hundredth: there are fewer of those.
+# second of machine time or three, others a hundredth: there are fewer of those,
+# and the loads do less meanwhile.
 GROUPS = (
-    Group(("kill", "exception", "panic", "stray-outside"), 8, 150, 1),
-    Group(("stray-arena", "bad-cap", "bad-reply"), 8, 150, 1),
-    Group(("hang",), 0.5, 10, 1),
-    Group(("loop", "leak"), 0.25, 6, 1),
-    Group(("slow",), 0.5, 10, 1),
-    Group(INSIDE[:4], 1, 15, 1),
-    Group(INSIDE[4:6], 1, 15, 1),
-    Group(INSIDE[6:], 1, 15, 1),
-    Group(COMMITTED, 0.5, 1, 10),
+    Group(("kill", "exception", "panic", "stray-outside"), 8, 150),
+    Group(("stray-arena", "bad-cap", "bad-reply"), 8, 150),
+    Group(("hang",), 0.5, 12, every=10, pause_us=10000),
+    Group(("loop",), 0.2, 4, every=10, pause_us=10000),
+    Group(("leak",), 0.5, 20),
+    Group(("slow",), 0.5, 20, every=10, pause_us=10000),
+    Group(INSIDE[:4], 1, 16),
+    Group(INSIDE[4:6], 1, 16),
+    Group(INSIDE[6:], 1, 16),
+    Group(COMMITTED, 0.5, 1, every=10),
 )
 
 
@@ -50,6 +54,7 @@ class BootPlan:
     services: tuple
     count: int
     every_us: int
+    pause_us: int
 
 
 def derived_seed(seed, index):
@@ -63,7 +68,7 @@ def chosen_groups(kinds):
     for group in GROUPS:
         left = tuple(kind for kind in group.kinds if kind in kinds)
         if left:
-            yield Group(left, group.weight, group.most, group.every)
+            yield dataclasses.replace(group, kinds=left)
 
 
 def shares(groups, count):
@@ -96,7 +101,8 @@ def plan(kinds, services, count, every_us, seed):
             boots.append(BootPlan(index, derived_seed(seed, index),
                                   turned(group.kinds, turn // len(services)),
                                   turned(services, turn), here,
-                                  int(every_us * group.every)))
+                                  int(every_us * group.every),
+                                  group.pause_us))
             share -= here
             turn += here
     return boots

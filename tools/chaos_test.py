@@ -69,7 +69,7 @@ def read(log=LOG, text=output("500 ok 4", "3500 ok 5"), **options):
 
 
 def report_of(log, text, kinds, count=1, min_manifested=0):
-    boot = chaos_plan.BootPlan(0, 1, kinds, ("storage",), count, 10000)
+    boot = chaos_plan.BootPlan(0, 1, kinds, ("storage",), count, 10000, 0)
     arguments = SimpleNamespace(
         command="./bennu chaos", seed=1, cpu="max", cpus=1, load=("files",),
         every=10.0, min_manifested=min_manifested)
@@ -190,6 +190,14 @@ class PromiseTest(unittest.TestCase):
                        "silent=0", "lost=0 doubled=0 silent=1"):
             self.assertTrue(self.broken("panic", f"{counts} error=0 x"))
 
+    def test_deadly_fault_that_nobody_noticed_breaks_a_promise(self):
+        log = LOG.replace("activated=0", "activated=1")
+        broken = report_of(log, output("3500 ok 1"), ("kill",))["broken"]
+        self.assertEqual(broken, ["hang in console: 1 carried out, 0 noticed"])
+        log = log.replace("console hang", "console slow")
+        self.assertEqual(report_of(log, output("3500 ok 1"), ("kill",))
+                         ["broken"], [])
+
     def test_damaged_arena_may_lose_but_not_in_silence(self):
         self.assertEqual(self.broken("flip-arena", "lost=1 doubled=0 silent=0"
                                      " error=5 x"), [])
@@ -208,11 +216,11 @@ class PromiseTest(unittest.TestCase):
                             ["broken"], kind)
 
     def test_run_without_activation_proves_nothing(self):
-        lines = [f"chaos: inject {n} {n}000 storage kill\nchaos: result {n} "
+        lines = [f"chaos: inject {n} {n}000 storage slow\nchaos: result {n} "
                  f"activated={int(n <= 20)} manifested=none ready_ns=0 "
                  "recovery_ns=0" for n in range(1, 101)]
         log = TOTALS + "\n".join(lines) + "\nchaos: done 100\n" + TOTALS
-        broken = report_of(log, output("3500 ok 1"), ("kill",))["broken"]
+        broken = report_of(log, output("3500 ok 1"), ("slow",))["broken"]
         self.assertEqual(len(broken), 1)
         self.assertIn("20 of 100", broken[0])
 

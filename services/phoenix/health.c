@@ -53,23 +53,39 @@ is_computing(const struct place *place)
 	    state == STATE_RUNNING);
 }
 
-/* Does it need somebody who owes a beat? */
+/* Its last beat has had its time, and was not counted. */
 static bool
-waits_for_another(const struct phoenix *phoenix, unsigned number)
+is_late(const struct phoenix *phoenix, unsigned number, uint64_t now)
+{
+	const struct supervised *policy = &phoenix->supervisor.service[number];
+	const struct place *place = &phoenix->place[number];
+	const struct trace_page *trace = report_trace(phoenix, place);
+	uint64_t owed = policy->beats_asked - policy->beats_answered;
+
+	if (owed == 0 || trace == NULL || trace->beat != place->life.watch.beat)
+		return false;
+	return owed > 1 ||
+	    growth(now, policy->beat_ns) >= policy->policy.beat_ns;
+}
+
+/* Does it need somebody who is late? */
+static bool
+waits_for_another(const struct phoenix *phoenix, unsigned number, uint64_t now)
 {
 	const struct supervisor *s = &phoenix->supervisor;
 
 	for (unsigned i = 0; i < phoenix->place_count; i++)
 		if ((s->service[number].depends_on >> i & 1) != 0 &&
-		    s->service[i].beats_asked != s->service[i].beats_answered)
+		    is_late(phoenix, i, now))
 			return true;
 	return false;
 }
 
 static bool
-is_excused(const struct phoenix *phoenix, const struct place *place)
+is_excused(const struct phoenix *phoenix, const struct place *place,
+    uint64_t now)
 {
-	return waits_for_another(phoenix, place_index(phoenix, place)) ||
+	return waits_for_another(phoenix, place_index(phoenix, place), now) ||
 	    (place->manifest.request_budget_ns != 0 && is_computing(place));
 }
 
@@ -82,7 +98,7 @@ hear(struct phoenix *phoenix, struct place *place,
 	if (policy->beats_asked == policy->beats_answered)
 		return;
 	if (trace->beat == place->life.watch.beat &&
-	    !is_excused(phoenix, place))
+	    !is_excused(phoenix, place, now))
 		return;
 	supervise_beat_answered(&phoenix->supervisor,
 	    place_index(phoenix, place), policy->beats_asked, now);
