@@ -80,6 +80,15 @@ wake_all(struct state *state)
 }
 
 static void
+give_up(struct state *state, unsigned caller)
+{
+	if (state->kept[caller] != CAP_NONE &&
+	    service_cap_drop(state->kept[caller]) != OK)
+		fake_fail("cannot drop");
+	set(&state->kept[caller], CAP_NONE);
+}
+
+static void
 make(struct state *state, unsigned caller, struct service_call *call)
 {
 	cap_t kept = fake_object_create();
@@ -159,10 +168,7 @@ handle(void *root, struct service_call *call)
 		make(state, caller, call);
 		break;
 	case OP_DROP:
-		if (state->kept[caller] != CAP_NONE &&
-		    service_cap_drop(state->kept[caller]) != OK)
-			fake_fail("cannot drop");
-		set(&state->kept[caller], CAP_NONE);
+		give_up(state, caller);
 		break;
 	}
 	call->message = done;

@@ -104,6 +104,37 @@ TEST(who_is_never_ready_hangs)
 	    now + SUPERVISE_START_MAX).action, SUPERVISE_DO_KILL);
 }
 
+TEST(without_beats_nobody_hangs)
+{
+	struct supervise_policy policy = ordinary;
+
+	policy.beat_ns = 0;
+	begin(&policy);
+	for (unsigned i = 0; i < 5; i++)
+		supervise_beat_asked(&s, 0, now);
+	EXPECT_EQ(s.service[0].beats_asked, 0);
+	die(0, 0, 0);
+	supervise_started(&s, 0, now);
+	now += 3600 * SECOND;
+	EXPECT_EQ(supervise_next(&s), SUPERVISE_NEVER);
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+}
+
+TEST(who_does_not_serve_is_not_asked)
+{
+	begin(&ordinary);
+	die(0, 0, 0);
+	supervise_started(&s, 0, now);
+	supervise_beat_asked(&s, 0, now);
+	supervise_beat_asked(&s, 0, now);
+	EXPECT_EQ(s.service[0].beats_asked, 0);
+	supervise_ready(&s, 0, now);
+	now += SECOND;
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+}
+
 static void
 look_ill(unsigned samples)
 {
@@ -146,6 +177,18 @@ TEST(who_is_well_again_is_not_renewed)
 	EXPECT(s.service[0].renew_since_ns != 0);
 	supervise_sample(&s, 0, &good, now);
 	EXPECT_EQ(s.service[0].health, SUPERVISE_HEALTHY);
+	now += SUPERVISE_QUIET_MAX;
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+}
+
+TEST(who_died_before_its_renewal_is_not_renewed)
+{
+	begin(&ordinary);
+	now += WINDOW;
+	look_ill(3);
+	die(0, 0, 1);
+	come_back(0);
 	now += SUPERVISE_QUIET_MAX;
 	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
 	    SUPERVISE_DO_NOTHING);

@@ -171,6 +171,51 @@ TEST(a_new_incarnation_is_not_on_the_old_way)
 	EXPECT(predict_update(&p, &bad) >= PREDICT_THRESHOLD);
 }
 
+TEST(growth_of_a_new_incarnation_is_beyond_its_own_most)
+{
+	struct predict p;
+	struct predict_sample little = usual;
+
+	learn(&p, 100);
+	predict_restart(&p);
+	little.memory = 10;
+	for (unsigned i = 0; i < PREDICT_LEARN; i++)
+		predict_update(&p, &little);
+	for (unsigned i = 0; i < 3; i++) {
+		EXPECT(!predict_asks(&p));
+		little.memory += 100;
+		predict_update(&p, &little);
+	}
+	EXPECT(predict_asks(&p));
+}
+
+TEST(what_is_a_little_more_becomes_usual)
+{
+	struct predict p;
+	struct predict_sample more = usual;
+
+	learn(&p, 100);
+	more.errors = 3;
+	EXPECT(predict_update(&p, &more) > 0);
+	for (unsigned i = 0; i < 500; i++)
+		predict_update(&p, &more);
+	EXPECT_EQ(p.score, 0);
+}
+
+TEST(who_was_never_steady_may_go_on_like_that)
+{
+	struct predict p;
+	struct predict_sample sample = usual;
+
+	predict_create(&p);
+	for (unsigned i = 0; i < 1000; i++) {
+		sample.latency_ns = usual.latency_ns * (i % 2 != 0 ? 3 : 1);
+		EXPECT_EQ(predict_update(&p, &sample), 0);
+	}
+	learn(&p, 1000);
+	EXPECT(predict_update(&p, &sample) > 0);
+}
+
 TEST(any_numbers_leave_a_good_state)
 {
 	struct predict p;

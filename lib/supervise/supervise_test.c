@@ -255,6 +255,77 @@ TEST(a_window_of_service_takes_the_level_back)
 	EXPECT_EQ(die(0, 0, 0).action, SUPERVISE_DO_START);
 	EXPECT_EQ(s.service[0].level, SUPERVISE_LEVEL_RESTART);
 	EXPECT_EQ(s.service[0].counted, 1);
+	begin(&ordinary);
+	use_up_budget(0);
+	come_back(0);
+	now += WINDOW;
+	supervise_tick(&s, 0, true, now);	/* seen while it serves, too */
+	EXPECT_EQ(s.service[0].level, SUPERVISE_LEVEL_RESTART);
+}
+
+/* Since the event of that number. */
+static void
+expect_events(uint64_t first, const unsigned *kind, unsigned count)
+{
+	EXPECT_EQ(s.event_count - first, count);
+	for (unsigned i = 0; i < count; i++)
+		EXPECT_EQ(s.event[(first + i) % SUPERVISE_EVENTS].kind,
+		    kind[i]);
+}
+
+TEST(events_tell_a_life_in_order)
+{
+	static const unsigned life[] = {
+		SUPERVISE_REGISTERED, SUPERVISE_HEALTHY, SUPERVISE_UNHEALTHY,
+		SUPERVISE_RESTARTING, SUPERVISE_RESTARTED, SUPERVISE_HEALTHY,
+	};
+	static const unsigned hard[] = {
+		SUPERVISE_UNHEALTHY, SUPERVISE_RESTARTING,
+		SUPERVISE_RESTART_FAILED, SUPERVISE_RESTARTING,	/* no start */
+		SUPERVISE_RESTART_FAILED, SUPERVISE_RESTARTING,	/* not READY */
+	};
+
+	begin(&ordinary);
+	die(0, 0, 1);
+	EXPECT_EQ(s.event[2].detail, CAUSE);
+	come_back(0);
+	expect_events(0, life, sizeof(life) / sizeof(life[0]));
+	uint64_t first = s.event_count;
+	be_killed(0);
+	supervise_start_failed(&s, 0, now);
+	supervise_started(&s, 0, now);
+	die(0, 0, 0);
+	expect_events(first, hard, sizeof(hard) / sizeof(hard[0]));
+}
+
+TEST(who_was_given_up_has_nothing_left_to_be_carried_out)
+{
+	begin(&ordinary);
+	supervise_drain(&s, 0, true, now);
+	for (unsigned i = 0; i < 3; i++) {
+		die(0, 0, 0);
+		now = s.service[0].due_ns;
+		supervise_started(&s, 0, now);
+	}
+	EXPECT(die(0, 0, 0).cold);
+	for (unsigned i = 0; i < 4; i++)
+		supervise_start_failed(&s, 0, now);
+	EXPECT_EQ(s.service[0].state, SUPERVISE_GIVEN_UP);
+	EXPECT(!supervise_restart(&s, 0, now).cold);
+	come_back(0);			/* READY, not DRAINING */
+}
+
+TEST(who_left_starts_afresh)
+{
+	begin(&ordinary);
+	supervise_drain(&s, 0, true, now);
+	EXPECT_EQ(leave(0, 1).action, SUPERVISE_DO_STOP);
+	now += SECOND;
+	supervise_started(&s, 0, now);
+	supervise_ready(&s, 0, now);
+	EXPECT_EQ(s.service[0].state, SUPERVISE_READY);
+	EXPECT_EQ(s.service[0].statistics.restarts, 0);
+	EXPECT_EQ(events_of(0, SUPERVISE_RESTARTED), 0);
 }
 
 TEST(given_up_is_final_until_restart)
@@ -541,7 +612,17 @@ TEST(what_could_not_be_a_state_is_refused)
 	memset(s.service[0].name, 'x', sizeof(s.service[0].name));
 	EXPECT(!supervise_ok(&s));
 	begin(&ordinary);
+	s.service[add("proc", &ordinary)].poison_count = SUPERVISE_POISON;
+	EXPECT(supervise_ok(&s));
+	memcpy(s.service[1].name, "storage", sizeof("storage"));
+	EXPECT(!supervise_ok(&s));
+	begin(&ordinary);
 	s.event[0].service = SUPERVISE_SERVICES;
+	EXPECT(!supervise_ok(&s));
+	begin(&ordinary);
+	s.event[0].kind = 0;
+	EXPECT(!supervise_ok(&s));
+	s.event[0].kind = SUPERVISE_EVENT_COUNT;
 	EXPECT(!supervise_ok(&s));
 	begin(&ordinary);
 	s.random = 0;

@@ -33,6 +33,9 @@ choose_point(uint64_t kind, uint64_t random)
 		return FAULT_AT_HANDLED;
 	if (kind == FAULT_STRAY_ARENA)
 		return random % 2 == 0 ? FAULT_AT_RECEIVED : FAULT_AT_COMMITTED;
+	if ((kind == FAULT_EXCEPTION || kind == FAULT_PANIC) &&
+	    random >> 32 & 1)
+		return FAULT_AT_RESUME;
 	return points[random % (sizeof(points) / sizeof(points[0]))];
 }
 
@@ -55,11 +58,26 @@ arm(struct injection *injection)
 
 	fault->kind = (uint32_t)injection->kind;
 	fault->point = choose_point(injection->kind, random_next(&random));
-	fault->countdown = (uint32_t)(random_next(&random) % COUNTDOWN_MAX) + 1;
+	/* A resume comes once. */
+	fault->countdown = fault->point == FAULT_AT_RESUME ? 1 :
+	    (uint32_t)(random_next(&random) % COUNTDOWN_MAX) + 1;
 	fault->argument = choose_argument(injection->kind,
 	    random_next(&random));
 	__atomic_store_n(&fault->sequence, ++victim->armed, __ATOMIC_RELEASE);
 	injection->done = true;
+}
+
+/*
+ * What is armed for a resume needs one. The death that makes it is not the one
+ * that is looked for; that may have come already, as resumes are above us.
+ */
+static void
+force_resume(struct injection *injection)
+{
+	if (injection->victim->info->fault.point != FAULT_AT_RESUME)
+		return;
+	injection->deaths++;
+	victim_kill(injection->victim);
 }
 
 static bool
@@ -132,6 +150,8 @@ inject(struct injection *injection)
 		break;
 	}
 	log_injection(injection);
+	if (is_armed_kind(injection->kind))
+		force_resume(injection);
 }
 
 void
