@@ -24,7 +24,7 @@ interface Faulty @0xbe4400000000f002 $place("faulty") $numbers(status) {
 
   add @0 (number :UInt64) -> (sum :UInt64 $doc("of all so far"),
       incarnation :UInt64 $doc("that answers"),
-      cold :UInt64 $doc("cold starts"))
+      cold :UInt64 $doc("cold starts before its arena was made"))
       $tag(0x0500) $replay(any) $errors("");
   # Works as it should; the sum lies in the arena.
 

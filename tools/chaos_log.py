@@ -137,6 +137,7 @@ class LogReader:
     def __init__(self, boot):
         self.boot = boot
         self.by_number = {}
+        self.skipped = set()
         self.totals = []
 
     def read(self, text):
@@ -149,6 +150,9 @@ class LogReader:
             injection = Injection(int(number), int(time), service, kind,
                                   rest or "")
             class_of(kind)
+            if " done=0" in " " + injection.parameters:
+                self.skipped.add(injection.number)
+                return          # there was nothing to be damaged
             if injection.number in self.by_number:
                 raise ValueError(f"injected twice: {line}")
             self.by_number[injection.number] = injection
@@ -170,6 +174,8 @@ class LogReader:
         words = dict(word.split("=", 1) for word in text.split()
                      if "=" in word)
         injection = self.by_number.get(number)
+        if injection is None and number in self.skipped:
+            return
         if injection is None:
             raise ValueError(f"a result without a fault: {number} {text}")
         injection.answered = True

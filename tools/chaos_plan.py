@@ -42,7 +42,7 @@ GROUPS = (
     Group(INSIDE[:4], 1, 16),
     Group(INSIDE[4:6], 1, 16),
     Group(INSIDE[6:], 1, 16),
-    Group(COMMITTED, 0.5, 1, every=10),
+    Group(COMMITTED, 0.5, 1, every=30),
 )
 
 

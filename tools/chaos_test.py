@@ -93,6 +93,10 @@ class LogTest(unittest.TestCase):
             [(c["fault"], c["service"], c["injected"]) for c in cells],
             [("kill", "storage", 2), ("hang", "console", 1)])
 
+    def test_fault_that_found_nothing_to_damage_is_none(self):
+        boot = read(LOG.replace("countdown=3", "countdown=3 done=0"))
+        self.assertEqual(len(boot.injections), 2)
+
     def test_each_point_of_the_loop_has_its_sum(self):
         points = chaos_log.points(read().injections)
         self.assertEqual({name: total["injected"] for name, total in

@@ -12,7 +12,7 @@ from mkarchive import ROOT
 FUNCTION_MAX = 100
 FUNCTION_WARN = 60
 FILE_MAX = 800
-CODE = (".c", ".h", ".S", ".py", ".cmake")
+CODE = (".c", ".h", ".S", ".py", ".cmake", ".pml")
 
 
 def functions(paths):

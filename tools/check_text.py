@@ -7,7 +7,7 @@ import re
 
 import tree
 
-SOURCES = (".c", ".h", ".S", ".ld", ".py", ".cmake", ".sh", ".toml",
+SOURCES = (".c", ".h", ".S", ".ld", ".py", ".cmake", ".sh", ".toml", ".pml",
            "CMakeLists.txt")
 SCRIPTS = ("bennu", ".ci/run")
 TAG = "SPDX-License-Identifier: MIT"

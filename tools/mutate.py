@@ -9,7 +9,7 @@ A file of tests/mutations is a class of bugs:
     name            unique in its class
     file            the source that is changed
     old, new        the text that is replaced, found exactly once, and by what
-    test            a host test (kernel_irq), or scenario/NAME
+    test            a host test (kernel_irq), scenario/NAME, or model/replay
     tier            full or nightly (default): when `./bennu test` runs it
 
 The tree is copied to build/mutation. There each test is built and must pass
@@ -49,6 +49,8 @@ KEYS = {"name", "file", "old", "new", "test"}
 BUILD_TIMEOUT = 900
 TEST_TIMEOUT = 300
 FAILED = re.compile(r"^not ok \d+(?: -)? ?(.*)$", re.M)
+# Host tests whose runs a model is asked about.
+RECORDED = {"model/replay": "service"}
 BROKEN, PASSED, FELL = "broken", "passed", "fell"
 
 
@@ -146,7 +148,8 @@ class Copy:
                 ["cmake", "-S", self.root, "--preset", preset], BUILD_TIMEOUT)
             if code != 0:
                 return False
-        target = "all" if preset == "guest" else "test_" + test
+        target = "all" if preset == "guest" else \
+            "test_" + RECORDED.get(test, test)
         code, _ = self.execute(
             name + "-build", ["cmake", "--build", folder, "-j",
                               str(self.width), "--target", target],
@@ -160,6 +163,9 @@ class Copy:
         if test.startswith("scenario/"):
             argv = [sys.executable, self.path("tools", "scenario.py"),
                     self.path("tests", "scenarios", test[9:] + ".toml")]
+        elif test in RECORDED:
+            argv = [sys.executable, self.path("tools", "model.py"),
+                    test.partition("/")[2]]
         else:
             argv = [self.path("build", "host-asan", "tests", test)]
         code, text = self.execute(name, argv, timeout)

@@ -48,6 +48,7 @@ CHAOS = {
 CHAOS_BASELINE = {"full": (200, 300), "nightly": (5000, 7200)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
+MODEL_TIMEOUT = 600
 
 
 class Job:
@@ -352,6 +353,14 @@ def chaos_jobs(tier):
     return jobs
 
 
+def model_jobs():
+    """Searches by SPIN, and runs of the service loop replayed in its model."""
+    return [python_job(f"model/{name}", "model.py", [name], tier=tier,
+                       timeout=MODEL_TIMEOUT)
+            for name, tier in (("outbox", "quick"), ("phoenix", "quick"),
+                               ("recovery", "full"), ("replay", "full"))]
+
+
 def gate_jobs():
     """Instruction counts that must not grow."""
     return [python_job("bench/gates", "bench.py", ["--gate"], ktap=False,
@@ -399,8 +408,8 @@ def all_jobs(tier):
         jobs += (mutation_jobs(tier) + fuzz_jobs(tier)
                  + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
-            + exchange_jobs(tier) + attack_jobs() + chaos_jobs(tier)
-            + gate_jobs())
+            + exchange_jobs(tier) + model_jobs() + attack_jobs()
+            + chaos_jobs(tier) + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -39,6 +39,7 @@ static struct shadow shadow, before;
 static uint64_t random_state = 88172645463325252ul;
 static jmp_buf failed;
 static const char *failure;
+static bool summed = true;	/* of arenas that are made */
 
 static uint64_t
 random_below(uint64_t limit)
@@ -59,7 +60,8 @@ fail(const char *reason)
 static status_t
 open_arena(size_t size)
 {
-	static const struct arena_environment environment = { .fail = fail };
+	struct arena_environment environment = { .fail = fail,
+		.sums = summed };
 
 	return arena_open(BASE, size, LAYOUT, &environment, &arena);
 }
@@ -265,23 +267,62 @@ forget(void)
 	memset(&shadow, 0, sizeof(shadow));
 }
 
-/* Intermediate copies of one block within a transaction: not worth a list. */
+/* Copies made on the way that no state names are freed at once. */
+static bool
+step_counted(const struct shadow *middle)
+{
+	struct shadow last = shadow;
+	bool fine = step();
+
+	for (unsigned i = 0; i < BLOCKS; i++)
+		if (last.block[i] != shadow.block[i] &&
+		    last.block[i] != before.block[i] &&
+		    last.block[i] != middle->block[i])
+			free(last.block[i]);
+	return fine;
+}
+
+/* Steps, and a savepoint in the middle to which it may be rolled back. */
+static bool
+random_steps(unsigned steps)
+{
+	unsigned save_at = (unsigned)random_below(2 * steps);
+	uint64_t savepoint = 0;
+	struct shadow middle = before;
+	bool fine = true, saved = false;
+
+	for (unsigned i = 0; i < steps && fine; i++) {
+		if (i == save_at) {
+			savepoint = tx_savepoint(arena);
+			middle = shadow;
+			saved = true;
+		}
+		fine = step_counted(&middle);
+	}
+	if (saved && (!fine || random_below(2) == 0)) {
+		tx_rollback_to(arena, savepoint);
+		for (unsigned i = 0; i < BLOCKS; i++)
+			if (shadow.block[i] != middle.block[i] &&
+			    shadow.block[i] != before.block[i])
+				free(shadow.block[i]);
+		shadow = middle;
+		fine = step_counted(&middle);
+	}
+	for (unsigned i = 0; i < BLOCKS; i++)
+		if (middle.block[i] != shadow.block[i] &&
+		    middle.block[i] != before.block[i])
+			free(middle.block[i]);
+	return fine;
+}
+
 static void
 random_transaction(unsigned steps)
 {
-	bool fine = true;
+	bool fine;
 
 	before = shadow;
 	tx_begin(arena);
-	while (fine && steps-- > 0) {
-		struct shadow last = shadow;
-
-		fine = step();
-		for (unsigned i = 0; i < BLOCKS; i++)
-			if (last.block[i] != shadow.block[i] &&
-			    last.block[i] != before.block[i])
-				free(last.block[i]);
-	}
+	fine = random_steps(steps);
 	if (fine && random_below(3) != 0) {
 		tx_commit(arena);
 		collect(&before, &shadow);
@@ -295,19 +336,35 @@ random_transaction(unsigned steps)
 	shadow = before;
 }
 
-TEST(test_random_transactions_match_the_shadow)
+/* One step of the background check after each; it starts anew at its end. */
+static void
+check_random_transactions(void)
 {
-	bool same = true;
+	uint64_t position = 0;
+	bool same = true, done;
 
 	setup();
-	for (unsigned i = 0; i < 120000 && same; i++) {
+	for (unsigned i = 0; i < 100000 && same; i++) {
 		random_transaction((unsigned)random_below(10) + 1);
+		same = arena_check_step(arena, &position, &done) == OK;
 		if (i % 16 == 0)
-			same = blocks_equal() && rest_equal() &&
+			same = same && blocks_equal() && rest_equal() &&
 			    arena_ok(arena);
 	}
 	EXPECT(same);
 	forget();
+}
+
+TEST(test_random_transactions_match_the_shadow)
+{
+	check_random_transactions();
+}
+
+TEST(test_random_transactions_without_sums_match_the_shadow)
+{
+	summed = false;
+	check_random_transactions();
+	summed = true;
 }
 
 TEST(test_log_or_heap_running_out_undoes_the_transaction)
@@ -430,19 +487,21 @@ TEST(test_damaged_log_is_refused)
 	TX_SET(arena, root()->length[0], 5);
 	struct arena_header *header = BASE;
 	uint8_t *log = (uint8_t *)BASE + header->log_start;
-	struct log_tail *tail = (struct log_tail *)(log + 8);
+	struct log_tail *tail = (struct log_tail *)(log +
+	    log_length(header)) - 1;
 	struct log_tail good = *tail;
+	uint64_t commit = header->commit;
 	for (unsigned bit = 0; bit < 64; bit++) {
 		*tail = good;
 		tail->offset = 1ul << bit;
 		status_t status = open_arena(SIZE);
 		EXPECT(status == ERR_CORRUPT || status == OK);
-		header->commit |= 3;
+		header->commit = commit;
 		*tail = good;
-		tail->length = 1ul << bit;
+		tail->length_kind = 1ul << bit;
 		status = open_arena(SIZE);
 		EXPECT(status == ERR_CORRUPT || status == OK);
-		header->commit |= 3;
+		header->commit = commit;
 	}
 }
 
@@ -481,8 +540,14 @@ TEST(test_misuse_panics)
 static void
 protect_all(void *context)
 {
+	void *tables;
+	size_t length;
+
 	(void)context;
 	if (mprotect(BASE, SIZE, PROT_READ) != 0)
+		abort();
+	arena_tables(arena, &tables, &length);
+	if (mprotect(tables, length, PROT_READ | PROT_WRITE) != 0)
 		abort();
 }
 

@@ -7,10 +7,10 @@
  * takes a bounded number of steps; only when there is none, the bin of its own
  * class is searched. Blocks format in state.h.
  *
- * All changes of heap structure are saved like any other, except inside memory
- * that was free when the transaction began and holds no structure. Memory that
- * the same transaction freed held content: when it is given out again, all of
- * it is saved.
+ * All changes of heap structure are saved like any other. Memory that was free
+ * when the transaction began and holds no structure need not be (log_take).
+ * Memory that the same transaction freed held content: when it is given out
+ * again, all of it is saved.
  */
 #include <lib/arena/state.h>
 
@@ -20,7 +20,7 @@
 #define USED		1ul
 #define PREVIOUS_USED	2ul
 #define FLAGS		15ul
-#define WORD		sizeof(uint64_t)
+#define LARGE		512u	/* blocks above it are not just saved */
 #define SMALL_END	(BIN_SMALL * BLOCK_UNIT)
 
 struct block {
@@ -211,25 +211,48 @@ take(struct arena *arena, struct block *block, uint64_t size)
 	return bin_insert(arena, after);
 }
 
-/* The block is out of its bin: takes it and prepares its memory. */
+/*
+ * A large block whose content at the start of the transaction does not matter.
+ * All but the links and the last word, which are saved as structure is; before
+ * other words of these pages are, for log_take.
+ */
+static status_t
+take_large(struct arena *arena, struct block *block, uint64_t size)
+{
+	uint64_t *last = (uint64_t *)(void *)block_at(block, size) - 1;
+
+	if (log_take(arena, block + 1, size - sizeof(*block) - WORD, true) !=
+	    OK || tx_add(arena, block, sizeof(*block)) != OK)
+		return ERR_NOMEM;
+	return tx_add(arena, last, WORD);
+}
+
+/* Makes the block used, its memory zero. */
 static status_t
 prepare(struct arena *arena, struct block *block, uint64_t size)
 {
+	uint64_t whole = size_of(block);
 	void *memory = &block->next;
 
-	if (take(arena, block, size) != OK)
-		return ERR_NOMEM;
-	size = size_of(block);
-	arena->header->heap.bytes_used += size;
+	if (whole - size < BLOCK_MIN)
+		size = whole;
 	/*
 	 * The length is one word too long on purpose: the end word of a free
 	 * block lies before freed memory that it was merged with.
 	 */
-	if (!log_was_freed(arena, memory, size))
-		log_add_fresh(arena, memory, size - WORD);
-	else if (tx_add(arena, memory, size - WORD) != OK)
+	bool large = size > LARGE && !log_was_freed(arena, memory, size);
+	status_t status = large ? take_large(arena, block, size) :
+	    tx_add(arena, block, size);
+	if (status != OK || bin_remove(arena, block) != OK ||
+	    take(arena, block, size) != OK)
 		return ERR_NOMEM;
-	memset(memory, 0, size - WORD);
+	arena->header->heap.bytes_used += size;
+	if (large) {
+		block->next = block->previous = NULL;
+		((uint64_t *)(void *)block_at(block, size))[-1] = 0;
+	} else {
+		memset(memory, 0, size - WORD);
+	}
 	return OK;
 }
 
@@ -248,8 +271,7 @@ arena_alloc(struct arena *arena, size_t length)
 	struct block *block = find(&arena->header->heap, size);
 	if (block == NULL)
 		return NULL;
-	if (save_totals(arena) != OK || bin_remove(arena, block) != OK ||
-	    prepare(arena, block, size) != OK) {
+	if (save_totals(arena) != OK || prepare(arena, block, size) != OK) {
 		arena->broken = true;
 		return NULL;
 	}
@@ -270,6 +292,16 @@ checked_block(const struct arena *arena, const void *pointer)
 	    (block_after(block)->word & PREVIOUS_USED) == 0)
 		arena_fail(arena, "arena_free of what is no block");
 	return block;
+}
+
+/* The block that a check looks at next stays one when blocks are merged. */
+static void
+move_walk(struct arena *arena, const struct block *merged, uint64_t size)
+{
+	uint64_t offset = (uintptr_t)merged - (uintptr_t)arena->header;
+
+	if (arena->walk - offset < size)
+		arena->walk = offset;
 }
 
 /* Makes the block free, together with free neighbours. */
@@ -299,6 +331,7 @@ release(struct arena *arena, struct block *block)
 	    tx_add(arena, end_word(block, size), WORD) != OK ||
 	    tx_add(arena, after, WORD) != OK)
 		return ERR_NOMEM;
+	move_walk(arena, block, size);
 	block->word = size | PREVIOUS_USED;
 	*end_word(block, size) = size;
 	after->word &= ~PREVIOUS_USED;
@@ -387,4 +420,39 @@ heap_ok(const struct arena *arena)
 	    ((last->word & PREVIOUS_USED) != 0) == previous_used &&
 	    bins_ok(header, &listed_free) && listed_free == walked_free &&
 	    used == header->heap.bytes_used;
+}
+
+/* Is it where its bin, or the one before it there, says? */
+static bool
+is_listed(const struct arena_header *header, const struct block *block)
+{
+	const struct block *previous = block->previous, *next = block->next;
+
+	if (next != NULL && (!in_heap(header, next) || is_used(next) ||
+	    next->previous != block))
+		return false;
+	if (previous == NULL)
+		return header->heap.bin[bin_of(size_of(block))] == block;
+	return in_heap(header, previous) && !is_used(previous) &&
+	    previous->next == block;
+}
+
+bool
+heap_step_ok(const struct arena *arena, uint64_t *walk)
+{
+	const struct arena_header *header = arena->header;
+	const struct block *block = *walk == 0 ? first_block(header) :
+	    block_at((const struct block *)header, *walk);
+	const struct block *last = last_block(header);
+
+	if (block == last) {
+		*walk = 0;
+		return size_of(last) == 0 && is_used(last);
+	}
+	if (!block_ok(header, block, (block->word & PREVIOUS_USED) != 0) ||
+	    (!is_used(block) && !is_listed(header, block)))
+		return false;
+	const struct block *after = block_after(block);
+	*walk = (uintptr_t)after - (uintptr_t)header;
+	return ((after->word & PREVIOUS_USED) != 0) == is_used(block);
 }

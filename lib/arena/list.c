@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Doubly linked rings in an arena; the head is a node like the others. */
+/*
+ * Doubly linked rings in an arena; the head is a node like the others. A node
+ * that is in no list points to itself, so removing it twice changes nothing.
+ */
 #include <lib/arena/arena.h>
 
 static status_t
@@ -46,4 +49,18 @@ arena_list_remove(struct arena *arena, struct arena_list *node)
 	/* A second removal changes nothing. */
 	node->next = node->prev = node;
 	return OK;
+}
+
+bool
+arena_list_ok(const struct arena_list *head, uint64_t limit)
+{
+	const struct arena_list *node = head;
+
+	do {
+		if (node->next == NULL || node->next->prev != node ||
+		    limit-- == 0)
+			return false;
+		node = node->next;
+	} while (node != head);
+	return true;
 }

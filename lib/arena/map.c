@@ -154,3 +154,24 @@ arena_map_count(const struct arena_map *map)
 {
 	return map->count;
 }
+
+bool
+arena_map_ok(const struct arena_map *map)
+{
+	uint64_t used = 0;
+
+	if (map->capacity < CAPACITY_MIN ||
+	    (map->capacity & (map->capacity - 1)) != 0 ||
+	    map->count * 4 > map->capacity * 3)
+		return false;
+	/* There is a free slot, so find() ends. */
+	for (uint64_t i = 0; i < map->capacity; i++)
+		used += map->slot[i].value != NULL;
+	if (used != map->count)
+		return false;
+	for (uint64_t i = 0; i < map->capacity; i++)
+		if (map->slot[i].value != NULL &&
+		    find(map, map->slot[i].key) != i)
+			return false;
+	return true;
+}

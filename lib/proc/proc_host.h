@@ -11,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef ARENA_SIZE
 #define ARENA_SIZE	(64u << 20)	/* as in proc.toml */
+#endif
 #define OFTEN_CHECKED	300u	/* so many processes or fewer */
 #define ANSWERS		PROC_MAX
 
@@ -119,7 +121,7 @@ static inline struct process *
 boot(void)
 {
 	static const struct arena_environment environment = {
-		.fail = fail_arena,
+		.fail = fail_arena, .sums = true,
 	};
 
 	memset(memory, 0, sizeof(memory));

@@ -85,7 +85,8 @@ fail(const char *reason)
 static void
 restart(void)
 {
-	static const struct arena_environment environment = { .fail = fail };
+	static const struct arena_environment environment = {
+		.fail = fail, .sums = true };
 	struct arena *arena;
 
 	EXPECT_EQ(arena_open(fake.arena_memory, ARENA_SIZE, 1, &environment,

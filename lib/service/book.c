@@ -18,6 +18,9 @@ book_create(struct book *book, size_t root_size)
 	if (state->root == NULL || state->replies == NULL ||
 	    state->named == NULL)
 		return ERR_NOMEM;
+	if (arena_set_plain(book->arena, state->list, sizeof(state->list)) !=
+	    OK)
+		return ERR_NOMEM;
 	book->state = state;
 	return arena_set_root(book->arena, state);
 }
@@ -54,7 +57,8 @@ book_effect(struct book *book, unsigned kind, cap_t target, uint64_t value)
 		return ERR_NOMEM;
 	struct book_effect *effect = &state->list[state->listed.which].
 	    effect[state->listed.effects];
-	tx_unused(book->arena, effect, sizeof(*effect));
+	if (tx_unused(book->arena, effect, sizeof(*effect)) != OK)
+		return ERR_NOMEM;
 	*effect = (struct book_effect){ kind, target, value };
 	state->listed.effects++;
 	return OK;
@@ -70,7 +74,8 @@ answer_entry(struct book *book)
 		return NULL;
 	struct book_answer *answer = &state->list[state->listed.which].
 	    answer[state->listed.answers];
-	tx_unused(book->arena, answer, sizeof(*answer));
+	if (tx_unused(book->arena, answer, sizeof(*answer)) != OK)
+		return NULL;
 	state->listed.answers++;
 	return answer;
 }

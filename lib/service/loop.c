@@ -195,6 +195,8 @@ abort_transaction(void)
 void
 loop_transaction_begin(void)
 {
+	/* Its list may replace the one that an answer held back is in. */
+	flush_answer();
 	begin((struct parked_call){ 0 });
 }
 

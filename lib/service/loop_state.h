@@ -11,6 +11,7 @@
 
 #define SWEEP_FIRST	256u	/* slots looked at before the service runs */
 #define SWEEP_STEP	32u	/* and in each later step */
+#define CHECK_STEPS	64u	/* pages of the arena looked at in each beat */
 
 struct loop {
 	const struct service *service;
@@ -25,6 +26,7 @@ struct loop {
 	struct trace_page *trace;
 	uint64_t session;	/* bits of a badge that make it one of now */
 	bool	 draining;	/* takes no calls */
+	uint64_t checked;	/* position of arena_check_step */
 
 	/* The answer that goes out with the next wait; NULL: none. */
 	const struct message *answer;

@@ -8,7 +8,9 @@
  * an execution that is lost or doubled shows at once.
  */
 #include <lib/service/book.h>
+#include <lib/service/fake/events.h>
 #include <lib/service/fake/kernel.h>
+#include <lib/service/loop.h>
 
 #include <idl/errno.h>
 #include <idl/place.h>
@@ -18,7 +20,7 @@
 #include <lib/ktap/ktap.h>
 
 enum {
-	OP_ADD = 1,	/* changes the state */
+	OP_ADD = 1,	/* changes the state; leaves work for idle() */
 	OP_GET,		/* reads only */
 	OP_FAIL,	/* changes the state, then fails */
 	OP_PARK,	/* waits for OP_WAKE */
@@ -38,6 +40,7 @@ struct state {
 	cap_t kept[FAKE_CALLERS];
 	uint64_t notified;
 	uint64_t upgrades;
+	uint64_t idle_due;
 };
 
 static void
@@ -123,6 +126,7 @@ handle(void *root, struct service_call *call)
 
 	if (caller >= FAKE_CALLERS)
 		fake_fail("a badge was not made plain");
+	events_add("handle", call->id.reply, call->id.order, call->resumed);
 	if (op == OP_GET) {
 		call->message.word[0] = TAG_REPLY_OK;
 		call->message.word[1] = state->executed[caller];
@@ -144,6 +148,10 @@ handle(void *root, struct service_call *call)
 		set(&state->sum, state->sum + 1);
 		if (service_effect_resize(PLACE_ARENA, state->sum) != OK)
 			fake_fail("cannot resize");
+		if (service_effect_signal(PLACE_NOTIFICATION,
+		    FAKE_SERVICE_BIT) != OK)
+			fake_fail("cannot signal");
+		set(&state->idle_due, 1);
 		break;
 	case OP_FAIL:
 		fake_object_create();	/* swept some day */
@@ -157,7 +165,8 @@ handle(void *root, struct service_call *call)
 		return SERVICE_PARK;
 	case OP_WAKE:
 		done.word[1] = wake_all(state);
-		if (service_effect_signal(PLACE_NOTIFICATION, 4) != OK)
+		if (service_effect_signal(PLACE_NOTIFICATION,
+		    FAKE_SERVICE_BIT) != OK)
 			fake_fail("cannot signal");
 		break;
 	case OP_SELF:
@@ -192,10 +201,25 @@ notified(void *root, uint64_t bits)
 {
 	struct state *state = root;
 
-	if ((bits & ~4ul) != 0)
+	if ((bits & ~FAKE_SERVICE_BIT) != 0)
 		fake_fail("bits of the loop reach the service");
-	if ((bits & 4) != 0)
+	if ((bits & FAKE_SERVICE_BIT) != 0)
 		set(&state->notified, state->notified + 1);
+}
+
+/* A transaction of the service's own, while an answer may be held back. */
+static void
+idle(void *root)
+{
+	struct state *state = root;
+
+	if (state->idle_due == 0)
+		return;
+	loop_transaction_begin();
+	set(&state->idle_due, 0);
+	if (service_effect_resize(PLACE_ARENA, state->sum) != OK)
+		fake_fail("cannot resize");
+	loop_transaction_end();
 }
 
 static struct state *last_root;
@@ -213,7 +237,7 @@ static const struct service service = {
 	.name = "test", .root_size = sizeof(struct state),
 	.reply_objects = 3, .table_slots = FAKE_SLOTS,
 	.resume = resume, .handle = handle, .notified = notified,
-	.cancel = cancel,
+	.cancel = cancel, .idle = idle,
 };
 
 /*
@@ -364,7 +388,7 @@ fail_count(void)
 static void
 test_all_calls_are_answered_without_crashes(void)
 {
-	struct fake_plan plan = { .seed = 1 };
+	struct fake_plan plan = { .seed = 1, .recorded = true };
 	struct fake_result result = run(&plan);
 
 	KTAP_EQUAL(result.slots_left,
@@ -379,7 +403,7 @@ static void
 test_a_crash_at_any_step_loses_and_doubles_nothing(void)
 {
 	for (uint64_t seed = 1; seed <= 3; seed++) {
-		struct fake_plan plan = { .seed = seed };
+		struct fake_plan plan = { .seed = seed, .recorded = true };
 		uint64_t steps = run(&plan).steps;
 		for (uint64_t at = 1; at <= steps; at++) {
 			plan.crash_at = at;
@@ -396,7 +420,7 @@ static void
 test_many_crashes_lose_and_double_nothing(void)
 {
 	for (uint64_t seed = 1; seed <= 600; seed++) {
-		struct fake_plan plan = { .seed = seed,
+		struct fake_plan plan = { .seed = seed, .recorded = true,
 		    .crash_odds = 20 + (unsigned)(seed % 7) * 15 };
 		struct fake_result result = run(&plan);
 		KTAP_REQUIRE(good(&plan, &result));
@@ -410,8 +434,8 @@ test_killed_and_kicked_callers_leave_nothing_behind(void)
 	unsigned voided = 0, kicked = 0;
 
 	for (uint64_t seed = 1; seed <= 600; seed++) {
-		struct fake_plan plan = { .seed = seed, .cancel_odds = 6,
-		    .crash_odds = seed % 2 != 0 ? 40 : 0 };
+		struct fake_plan plan = { .seed = seed, .recorded = true,
+		    .cancel_odds = 6, .crash_odds = seed % 2 != 0 ? 40 : 0 };
 		struct fake_result result = run(&plan);
 		KTAP_REQUIRE(good(&plan, &result));
 		voided += result.voided;
@@ -424,7 +448,7 @@ test_killed_and_kicked_callers_leave_nothing_behind(void)
 static void
 test_a_restart_sweeps_what_is_not_named(void)
 {
-	struct fake_plan plan = { .seed = 5 };
+	struct fake_plan plan = { .seed = 5, .recorded = true };
 	uint64_t steps = run(&plan).steps;
 
 	plan.crash_at = steps;

@@ -140,6 +140,22 @@ sweep(unsigned steps)
 		kernel_signal(PLACE_NOTIFICATION, LOOP_EVENT_BIT);
 }
 
+/*
+ * A few pages with each beat, so it costs requests nothing. What is damaged is
+ * no state to go on with: phoenix decides what is.
+ */
+static void
+check_arena(void)
+{
+	uint64_t at = loop.checked;
+	bool done = false;
+
+	for (unsigned i = 0; i < CHECK_STEPS && !done; i++, at = loop.checked)
+		if (arena_check_step(loop.book.arena, &loop.checked, &done) !=
+		    OK)
+			service_panic("arena: damaged, found by step %lu", at);
+}
+
 /* Bits that phoenix sets and the service never sees. */
 static void
 take_loop_bits(uint64_t bits)
@@ -150,6 +166,7 @@ take_loop_bits(uint64_t bits)
 		fault_point(FAULT_AT_BEAT);
 		trace->beat_tsc = __builtin_ia32_rdtsc();
 		trace->beat++;
+		check_arena();
 	}
 	if ((bits & LOOP_DRAIN_BIT) != 0)
 		loop.draining = true;

@@ -94,7 +94,10 @@ struct service {
 	 * parks none needs none.
 	 */
 	void (*cancel)(void *root, struct parked_call id);
-	/* Called outside transactions before the loop blocks; may be NULL. */
+	/*
+	 * Called outside transactions before the loop blocks; may be NULL. The
+	 * last answer may still wait for that: a transaction sends it first.
+	 */
 	void (*idle)(void *root);
 	/*
 	 * The arena has the layout of an older version: makes it that of this

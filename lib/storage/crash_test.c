@@ -2,9 +2,9 @@
 /*
  * Crashes and shortages, for every operation that changes something.
  *
- * Crash: a child runs the operation and its commit one instruction at a time
- * on shared memory; after every STRIDE-th the parent resumes from a copy. It
- * must find the tree of before or of after. Of before: executing again must
+ * Crash: a child runs the operation and its commit and stops after each store
+ * to arena or page objects; the parent resumes from a copy each time. It must
+ * find the tree of before or of after. Of before: executing again must
  * give the tree of after. Nothing is left over. Only bytes that are written
  * over may be new before the rest.
  *
@@ -15,7 +15,8 @@
 
 #include <lib/arena/state.h>
 #include <lib/test/ktap.h>
-#include <lib/test/step.h>
+#include <idl/names.h>
+#include <lib/test/store.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +26,6 @@
 #define ARENA_SIZE	(128ul << 10)
 #define FILES		6u
 #define PAGES		2u
-#define STRIDE		13u	/* prime: other places in each loop */
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
 #define BASES		5u
 
@@ -264,24 +264,88 @@ run_close_retired(void)
 	return storage_close(core(), base(4));
 }
 
+static unsigned
+run_read(void)
+{
+	struct storage_transfer t;
+	unsigned error = storage_read_begin(core(), base(2),
+	    STORAGE_AT_POSITION, 100, &t);
+
+	return error != 0 ? error : storage_read_end(core(), base(2), &t,
+	    t.length);
+}
+
+static unsigned
+run_seek(void)
+{
+	uint64_t position;
+
+	return storage_seek(core(), base(2), 300, 0, &position);
+}
+
+static unsigned
+run_chown(void)
+{
+	return storage_chown(core(), base(0), PATH("file"),
+	    (struct storage_owner){ 7, 8 }, 0);
+}
+
+static unsigned
+run_utimens(void)
+{
+	return storage_utimens(core(), base(0), PATH("file"),
+	    (struct storage_times){ 5, 6 }, 0);
+}
+
+static unsigned
+run_set_flags(void)
+{
+	return storage_set_flags(core(), base(2), OPEN_APPEND);
+}
+
 static const struct operation {
+	uint64_t method;	/* 0: the end of a session */
 	const char *name;
 	unsigned (*run)(void);
 } operations[] = {
-	{ "create", run_create }, { "open_truncate", run_open_truncate },
-	{ "write", run_write }, { "truncate", run_truncate },
-	{ "grow", run_grow }, { "mkdir", run_mkdir }, { "mknod", run_mknod },
-	{ "symlink", run_symlink }, { "link", run_link },
-	{ "unlink", run_unlink }, { "unlink_open", run_unlink_open },
-	{ "rmdir", run_rmdir }, { "rename", run_rename },
-	{ "rename_over", run_rename_over }, { "exchange", run_exchange },
-	{ "chmod", run_chmod }, { "close", run_close },
-	{ "close_folder", run_close_folder }, { "readdir", run_readdir },
-	{ "attach", run_attach }, { "map", run_map },
-	{ "window", run_window }, { "retire", run_retire },
-	{ "retire_folder", run_retire_folder }, { "reopen", run_reopen },
-	{ "reopen_new", run_reopen_new },
-	{ "close_retired", run_close_retired },
+	{ STORAGE_OPEN, "create", run_create },
+	{ STORAGE_OPEN, "open_truncate", run_open_truncate },
+	{ STORAGE_READ, "read", run_read },
+	{ STORAGE_WRITE, "write", run_write },
+	{ STORAGE_SEEK, "seek", run_seek },
+	{ STORAGE_READDIR, "readdir", run_readdir },
+	{ STORAGE_MKDIR_AT, "mkdir", run_mkdir },
+	{ STORAGE_UNLINK_AT, "unlink", run_unlink },
+	{ STORAGE_UNLINK_AT, "unlink_open", run_unlink_open },
+	{ STORAGE_UNLINK_AT, "rmdir", run_rmdir },
+	{ STORAGE_RENAME_AT, "rename", run_rename },
+	{ STORAGE_RENAME_AT, "rename_over", run_rename_over },
+	{ STORAGE_RENAME_AT, "exchange", run_exchange },
+	{ STORAGE_LINK_AT, "link", run_link },
+	{ STORAGE_SYMLINK_AT, "symlink", run_symlink },
+	{ STORAGE_CHMOD_AT, "chmod", run_chmod },
+	{ STORAGE_CHOWN_AT, "chown", run_chown },
+	{ STORAGE_UTIMENS_AT, "utimens", run_utimens },
+	{ STORAGE_TRUNCATE, "truncate", run_truncate },
+	{ STORAGE_TRUNCATE, "grow", run_grow },
+	{ STORAGE_MAP, "map", run_map },
+	{ STORAGE_MKNOD_AT, "mknod", run_mknod },
+	{ STORAGE_SET_FLAGS, "set_flags", run_set_flags },
+	{ STORAGE_WINDOW, "window", run_window },
+	{ STORAGE_RETIRE, "retire", run_retire },
+	{ STORAGE_RETIRE, "retire_folder", run_retire_folder },
+	{ STORAGE_REOPEN, "reopen", run_reopen },
+	{ STORAGE_REOPEN, "reopen_new", run_reopen_new },
+	{ STORAGE_ATTACH, "attach", run_attach },
+	{ 0, "close", run_close },
+	{ 0, "close_folder", run_close_folder },
+	{ 0, "close_retired", run_close_retired },
+};
+
+/* Methods that only look. */
+static const uint64_t lookers[] = {
+	STORAGE_STAT_AT, STORAGE_READLINK_AT, STORAGE_SYNC, STORAGE_ACCESS_AT,
+	STORAGE_STATFS, STORAGE_PATH, STORAGE_DESCRIBE,
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))
@@ -359,7 +423,7 @@ static struct run {
 	struct fake start;	/* the handle as it was */
 	uint64_t before, after;
 	uint64_t size, watch;	/* of the open file, before */
-	uint64_t looks, wrong;
+	uint64_t wrong;
 } run;
 
 static void
@@ -381,13 +445,10 @@ watch_ok(const struct run *r)
 	    fake_watches(&fake)[0] != r->watch;
 }
 
-static void
-own_memory(const uint8_t *content)
+static struct store_region
+region(void)
 {
-	if (mmap(FAKE_BASE, fake_size(&run.start), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != FAKE_BASE)
-		abort();
-	memcpy(FAKE_BASE, content, fake_size(&run.start));
+	return (struct store_region){ FAKE_BASE, fake_size(&run.start) };
 }
 
 static bool
@@ -396,11 +457,8 @@ look(void *context, uint64_t n)
 	struct run *r = context;
 	bool fine;
 
-	if (n == 1)
-		own_memory(r->alias);
-	if (n % STRIDE != 0)
-		return true;
-	r->looks++;
+	if (n == 1 && !store_own(region(), r->alias))
+		abort();
 	memcpy(FAKE_BASE, r->alias, fake_size(&r->start));
 	fake = r->start;
 	fine = fake_resume(&fake) && world_ok() && watch_ok(r);
@@ -410,26 +468,10 @@ look(void *context, uint64_t n)
 		fine = world_ok();
 	}
 	if (!fine || fake_digest(&fake) != r->after) {
-		printf("# %s, instruction %lu\n", r->operation->name, n);
+		printf("# %s, store %lu\n", r->operation->name, n);
 		r->wrong++;
 	}
 	return r->wrong == 0;
-}
-
-static uint8_t *
-share(const uint8_t *content, size_t size)
-{
-	int file = memfd_create("world", 0);
-	uint8_t *alias;
-
-	if (file < 0 || ftruncate(file, (off_t)size) != 0 ||
-	    mmap(FAKE_BASE, size, PROT_READ | PROT_WRITE,
-	    MAP_SHARED | MAP_FIXED, file, 0) != FAKE_BASE)
-		abort();
-	alias = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	close(file);
-	memcpy(alias, content, size);
-	return alias;
 }
 
 static void
@@ -448,16 +490,33 @@ crash_everywhere(const struct operation *operation)
 	execute(&run);
 	run.after = fake_digest(&fake);
 	fake = run.start;
-	run.alias = share(content, size);
-	enum step_end end = step_run(execute, look, &run, &count);
+	run.alias = store_share(region(), content);
+	enum step_end end = run.alias == NULL ? STEP_IMPOSSIBLE :
+	    store_run(region(), execute, look, &run, &count);
 	munmap(run.alias, size);
 	free(content);
 	if (end == STEP_IMPOSSIBLE)
-		KTAP_SKIP("no single steps here");
+		KTAP_SKIP("no shared memory here");
 	EXPECT(end == STEP_OK);
 	EXPECT_EQ(run.wrong, 0);
-	printf("# %s: %lu of %lu instructions\n", operation->name, run.looks,
-	    count);
+	printf("# %s: %lu stores\n", operation->name, count);
+}
+
+TEST(test_every_method_has_a_crash_case)
+{
+	for (uint64_t tag = 1; tag < 1ul << 16; tag++) {
+		const char *name = idl_request_name(tag);
+		bool found = name == NULL || strncmp(name, "storage.", 8) != 0;
+
+		for (unsigned i = 0; i < OPERATIONS; i++)
+			found = found || operations[i].method == tag;
+		for (unsigned i = 0; i < sizeof(lookers) / sizeof(lookers[0]);
+		    i++)
+			found = found || lookers[i] == tag;
+		if (!found)
+			printf("# %s has no crash case\n", name);
+		EXPECT(found);
+	}
 }
 
 TEST(test_crash_anywhere_leaves_before_or_after)

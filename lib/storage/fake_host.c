@@ -227,7 +227,7 @@ static bool
 open_world(struct fake *fake)
 {
 	static const struct arena_environment environment = {
-		.fail = fake_fail,
+		.fail = fake_fail, .sums = true,
 	};
 	struct storage *s = &fake->storage;
 

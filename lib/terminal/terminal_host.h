@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifndef ARENA_SIZE
 #define ARENA_SIZE	(1u << 20)
+#endif
 #define CALLS		64u
 
 struct answer {
@@ -124,7 +126,8 @@ make(uint32_t number)
 		.answer = port_answer, .signal = port_signal,
 		.again = port_again, .fail = port_fail,
 	};
-	static const struct arena_environment environment = { .fail = fail };
+	static const struct arena_environment environment = {
+		.fail = fail, .sums = true };
 
 	memset(memory, 0, sizeof(memory));
 	memset(answers, 0, sizeof(answers));

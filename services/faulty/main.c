@@ -13,6 +13,7 @@
 
 struct faulty_context {
 	uint64_t sum;
+	uint64_t born;		/* cold starts when this arena was made */
 	uint64_t parked_count;
 	struct parked_call parked[PARKED_MAX];
 };
@@ -46,7 +47,7 @@ handle_add(struct faulty_context *faulty, struct service_call *call,
 	faulty->sum += in->number;
 	out->sum = faulty->sum;
 	out->incarnation = service_info()->incarnation;
-	out->cold = service_info()->cold;
+	out->cold = faulty->born;
 	return OK;
 }
 
@@ -159,6 +160,15 @@ static const struct faulty_operations operations = {
 	.release = handle_release,
 };
 
+static status_t
+start(void *root)
+{
+	struct faulty_context *faulty = root;
+
+	faulty->born = service_info()->cold;
+	return OK;
+}
+
 /* Where the boot option crash= ends incarnations that serve nobody. */
 static void
 resume(void *root, bool first)
@@ -198,6 +208,7 @@ static const struct service faulty_service = {
 	.root_size = sizeof(struct faulty_context),
 	.reply_objects = PARKED_MAX + 16,
 	.table_slots = TABLE_SLOTS,
+	.start = start,
 	.resume = resume,
 	.handle = handle,
 	.cancel = cancel,

@@ -21,6 +21,7 @@
 #define FAKE_SLOTS	256u
 #define FAKE_SESSIONS	64u	/* when a cold start comes; callers' first */
 #define FAKE_OBJECT	0x4f424aul	/* type of an object of the test */
+#define FAKE_SERVICE_BIT 4ul	/* of the notification, for the test */
 
 /*
  * Gives the next message of a caller (false: it has no more) and checks the
@@ -49,6 +50,7 @@ struct fake_plan {
 				 * empty arena; 0 = never */
 	const struct service *next;	/* runs from the first crash on */
 	bool	 may_panic;	/* it is a crash, not a failure */
+	bool	 recorded;	/* for the model: events.h */
 };
 
 struct fake_result {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The system calls of the service loop, answered by the model in kernel.c. */
+/*
+ * The system calls of the service library, answered by the model in kernel.c;
+ * those of protect.c by protect_test.c.
+ */
 #pragma once
 
 #include <idl/place.h>
@@ -19,6 +22,8 @@ status_t kernel_notification_bind(cap_t thread);
 status_t kernel_notification_wait(uint64_t *out_bits);
 status_t kernel_event_next(uint64_t *out_kind, uint64_t *out_badge);
 status_t kernel_event_rearm(void);
+status_t kernel_protect(uint64_t start, uint64_t length, unsigned flags);
+void kernel_write_pkru(uint32_t value);
 status_t kernel_cap_info(cap_t cap, uint64_t *out_type, uint64_t *out_badge);
 bool kernel_peer_gone(cap_t cap);
 bool runtime_take_dirty(void);

@@ -2,8 +2,10 @@
 #include <lib/service/fake/kernel.h>
 
 #include <idl/errno.h>
+#include <idl/fault.h>
 #include <idl/trace.h>
 #include <kernel_calls.h>
+#include <lib/service/fake/events.h>
 #include <lib/service/loop.h>
 
 #include <setjmp.h>
@@ -100,6 +102,7 @@ step(void)
 	    world.crashes < CRASHES_MAX && chance(plan->crash_odds) == 0;
 	if (world.result->steps == plan->crash_at || by_chance) {
 		world.crashes++;
+		events_add("crash", 0, 0, 0);
 		longjmp(out, JUMP_CRASH);
 	}
 	if (world.result->steps == plan->cold_at)
@@ -148,6 +151,7 @@ fake_object_create(void)
 {
 	step();
 	cap_t cap = fill_slot(FAKE_OBJECT, 0);
+	events_add_slot("create", cap, 0);
 	step();
 	return cap;
 }
@@ -190,6 +194,7 @@ kernel_cap_delete(cap_t cap)
 		fake_fail("a reply object was deleted while it held a call");
 	if (slot != NULL && slot->type == OBJ_EVENTPAIR_B)
 		close_session(slot->index);
+	events_add_slot("delete", cap, slot != NULL);
 	if (slot != NULL) {
 		slot->type = 0;
 		slot->generation++;
@@ -219,6 +224,7 @@ kernel_signal(cap_t notification, uint64_t bits)
 	step();
 	if (notification == PLACE_NOTIFICATION)
 		world.bits |= bits;
+	events_add_bits("signal", bits);
 	step();
 	return OK;
 }
@@ -229,6 +235,7 @@ kernel_resize(cap_t memory, uint64_t size)
 	(void)memory;
 	step();
 	world.result->size = size;
+	events_add("resize", size, 0, 0);
 	step();
 	return OK;
 }
@@ -250,6 +257,7 @@ kernel_event_next(uint64_t *out_kind, uint64_t *out_badge)
 		world.reply[i].event = EVENT_IS_TAKEN;
 		*out_kind = EVENT_CANCEL;
 		*out_badge = i;
+		events_add("take", i, 0, 0);
 		step();
 		return OK;
 	}
@@ -281,6 +289,7 @@ kernel_event_rearm(void)
 		world.session[i].event = EVENT_IS_FIRED;
 		world.bits |= LOOP_EVENT_BIT;
 	}
+	events_add("rearm", 0, 0, 0);
 	step();
 	return OK;
 }
@@ -310,7 +319,7 @@ queue_calls(void)
 	}
 }
 
-/* Someone kills a waiting caller, or kicks it. */
+/* Someone kills a waiting caller, or kicks it; caller 0 wakes the others. */
 static void
 cancel_someone(void)
 {
@@ -319,7 +328,9 @@ cancel_someone(void)
 
 	if (reply->state != REPLY_IS_HELD)
 		return;
-	if (chance(2) == 0) {
+	bool kill = chance(2) == 0 && reply->caller != 0;
+	events_add(kill ? "kill" : "kick", index, 0, 0);
+	if (kill) {
 		reply->state = REPLY_IS_VOID;
 		world.caller[reply->caller].state = CALLER_GONE;
 		world.result->voided++;
@@ -372,6 +383,7 @@ kernel_reply_create(uint64_t badge, cap_t *out_cap)
 	if (badge >= world.reply_count)
 		world.reply_count = (unsigned)badge + 1;
 	*out_cap = fill_slot(OBJ_REPLY, badge);
+	events_add_slot("create", *out_cap, 0);
 	step();
 	return OK;
 }
@@ -446,6 +458,10 @@ answer(struct reply *reply, const struct message *message)
 	for (unsigned i = 0; i < caps; i++)
 		if (find_slot(world.caps[i]) == NULL)
 			return ERR_HANDLE;
+	events_add("answer", (uint64_t)(reply - world.reply), reply->order,
+	    (message->word[0] == TAG_REPLY_ERROR ? EVENTS_ERROR : EVENTS_OK) |
+	    (caps != 0 ? EVENTS_CAP : 0) |
+	    (reply->state == REPLY_IS_VOID ? EVENTS_VOID : 0));
 	reply->event = EVENT_IS_IDLE;
 	if (reply->state == REPLY_IS_VOID) {
 		reply->state = REPLY_IS_FREE;
@@ -491,6 +507,7 @@ finish(void)
 			fake_fail("a reply object was never freed");
 	for (unsigned i = PLACE_FREE_SLOT; i < FAKE_SLOTS; i++)
 		world.result->slots_left += world.slot[i].type != 0;
+	events_add("end", world.result->slots_left, 0, 0);
 	longjmp(out, JUMP_DONE);
 }
 
@@ -502,6 +519,7 @@ take_notification(struct sys_received *received)
 	received->status = OK;
 	received->badge = world.bits;
 	received->info = IPC_INFO_NOTIFIED;
+	events_add_bits("notified", world.bits);
 	if ((world.bits & LOOP_DRAIN_BIT) != 0)
 		world.draining = true;
 	if ((world.bits & LOOP_UNDRAIN_BIT) != 0)
@@ -551,6 +569,8 @@ receive(struct reply *next, struct sys_received *received)
 		caller->state = CALLER_WAITING;
 		*next = (struct reply){ REPLY_IS_HELD, EVENT_IS_IDLE, index,
 		    ++world.order, TRUST_LIBOS << 8, caller->request };
+		events_add("receive", (uint64_t)(next - world.reply), index,
+		    caller->request.word[0]);
 		deliver(next, received);
 		return;
 	}
@@ -626,13 +646,15 @@ service_crash_point(const char *name)
 void
 fault_point(unsigned point)
 {
-	(void)point;
+	if (point == FAULT_AT_COMMITTED)
+		events_add("commit", 0, 0, 0);
 	step();
 }
 
 void
 service_ready(void)
 {
+	events_add("ready", 0, 0, 0);
 	step();
 }
 
@@ -699,7 +721,7 @@ struct arena *
 runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 {
 	static const struct arena_environment environment = {
-		.expose = expose, .fail = arena_failed
+		.expose = expose, .fail = arena_failed, .sums = true
 	};
 	struct arena *arena;
 
@@ -742,10 +764,16 @@ fake_run(const struct service *service, const struct fake_script *script,
 	for (unsigned i = 0; i < FAKE_CALLERS; i++)
 		world.caller[i].badge = SERVICE_SESSION | i;
 	*out_result = (struct fake_result){ 0 };
+	if (plan->recorded)
+		events_begin();
 	switch (setjmp(out)) {
 	case JUMP_DONE:
+		events_end();
 		out_result->beats = (unsigned)trace.beat;
 		return;
+	case JUMP_CRASH:
+		maybe_cancel();
+		break;
 	case JUMP_COLD:
 		start_cold();
 		break;
@@ -753,6 +781,7 @@ fake_run(const struct service *service, const struct fake_script *script,
 	world.caps_due = 0;
 	world.draining = false;
 	info.incarnation = ++out_result->incarnations;
+	events_add("start", 0, 0, 0);
 	service_run(plan->next != NULL && out_result->incarnations > 1 ?
 	    plan->next : service);
 }

@@ -102,6 +102,19 @@ kernel_event_rearm(void)
 }
 
 static inline status_t
+kernel_protect(uint64_t start, uint64_t length, unsigned flags)
+{
+	return sys_protect(service_info()->vspace, start, length, flags);
+}
+
+/* Which protection keys this thread may write with. */
+static inline void
+kernel_write_pkru(uint32_t value)
+{
+	__asm__ volatile("wrpkru" :: "a"(value), "c"(0), "d"(0) : "memory");
+}
+
+static inline status_t
 kernel_cap_info(cap_t cap, uint64_t *out_type, uint64_t *out_badge)
 {
 	struct sys_result r = sys_invoke(SYS_CAP_INFO, CAP_NONE, cap, 0, 0, 0,

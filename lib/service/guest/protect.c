@@ -2,11 +2,13 @@
 #include <lib/service/guest/protect.h>
 
 #include <idl/place.h>
-#include <lib/service/loop.h>
 #include <kernel_calls.h>
+#include <lib/base/string.h>
+#include <lib/service/loop.h>
 
 #define OPEN_MAX	16u	/* ranges that stay writable, see protect.h */
 #define HINTS		64u	/* power of two */
+#define KEPT_MAX	2u	/* tables of the arena, pages of the loop */
 
 #define PKRU_OPEN	0u
 #define PKRU_CLOSED	(2u << (2 * PLACE_ARENA_PKEY))	/* no writes */
@@ -19,7 +21,8 @@ static struct {
 	enum protection kind;
 	bool	 all;		/* the whole arena is writable */
 	struct range arena;
-	struct range kept;	/* always writable */
+	struct range kept[KEPT_MAX];	/* always writable, by address */
+	unsigned kept_count;
 	uint64_t transaction;	/* number of the current one */
 	unsigned next;		/* of open[], to be reused */
 	struct {
@@ -32,15 +35,9 @@ static struct {
 bool runtime_dirty;
 
 static void
-write_pkru(uint32_t value)
-{
-	__asm__ volatile("wrpkru" :: "a"(value), "c"(0), "d"(0) : "memory");
-}
-
-static void
 set_pages(const struct range *range, unsigned flags)
 {
-	status_t status = sys_protect(service_info()->vspace, range->start,
+	status_t status = kernel_protect(range->start,
 	    range->end - range->start, flags);
 
 	if (status != OK)
@@ -66,14 +63,14 @@ static void
 open_keys(void *context)
 {
 	(void)context;
-	write_pkru(PKRU_OPEN);
+	kernel_write_pkru(PKRU_OPEN);
 }
 
 static void
 close_keys(void *context)
 {
 	(void)context;
-	write_pkru(PKRU_CLOSED);
+	kernel_write_pkru(PKRU_CLOSED);
 }
 
 static void
@@ -89,16 +86,30 @@ note_change(void *context, void *start, size_t length)
 static void
 close_range(const struct range *range)
 {
-	struct range below = *range, above = *range;
+	struct range rest = *range;
 
-	if (below.end > protect.kept.start)
-		below.end = protect.kept.start;
-	if (above.start < protect.kept.end)
-		above.start = protect.kept.end;
-	if (below.start < below.end)
-		set_pages(&below, MAP_READ);
-	if (above.start < above.end)
-		set_pages(&above, MAP_READ);
+	for (unsigned i = 0; i < protect.kept_count; i++) {
+		const struct range *kept = &protect.kept[i];
+		struct range below = { rest.start, rest.end };
+
+		if (below.end > kept->start)
+			below.end = kept->start;
+		if (below.start < below.end)
+			set_pages(&below, MAP_READ);
+		if (rest.start < kept->end)
+			rest.start = kept->end;
+	}
+	if (rest.start < rest.end)
+		set_pages(&rest, MAP_READ);
+}
+
+static bool
+is_kept(const struct range *range)
+{
+	for (unsigned i = 0; i < protect.kept_count; i++)
+		if (covers(&protect.kept[i], range))
+			return true;
+	return false;
 }
 
 /* Other entries may lie in the same pages: they are made writable again. */
@@ -167,7 +178,7 @@ expose_pages(void *context, void *start, size_t length)
 
 	(void)context;
 	runtime_dirty = true;
-	if (protect.all || covers(&protect.kept, &range))
+	if (protect.all || is_kept(&range))
 		return;
 	if (!covers(&protect.open[entry].range, &range)) {
 		entry = find_covering(&range);
@@ -198,13 +209,14 @@ void
 protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment)
 {
+	memset(&protect, 0, sizeof(protect));
 	protect.kind = kind;
 	protect.arena.start = PLACE_ARENA_BASE;
 	protect.arena.end = PLACE_ARENA_BASE + arena_size;
 	protect.all = true;
 	protect.transaction = 1;
 	if (kind == PROTECT_KEYS)
-		write_pkru(PKRU_OPEN);
+		kernel_write_pkru(PKRU_OPEN);
 	out_environment->open_all = kind == PROTECT_KEYS ? open_keys : NULL;
 	out_environment->close_all = kind == PROTECT_KEYS ? close_keys :
 	    kind == PROTECT_PAGES ? close_pages : NULL;
@@ -212,23 +224,42 @@ protect_start(uint64_t arena_size, enum protection kind,
 	    note_change;
 }
 
-void
-protect_close(void)
+static void
+keep(struct range range)
 {
+	unsigned count = protect.kept_count;
+
+	if (count == KEPT_MAX || (count != 0 &&
+	    range.start < protect.kept[count - 1].end))
+		service_panic("arena: these pages cannot be kept writable");
+	protect.kept[protect.kept_count++] = range;
+	set_pages(&range, MAP_READ | MAP_WRITE);
+}
+
+void
+protect_close(const struct arena *arena)
+{
+	void *tables;
+	size_t length;
+
 	if (protect.kind == PROTECT_KEYS)
-		write_pkru(PKRU_CLOSED);
-	else if (protect.kind == PROTECT_PAGES)
-		close_pages(NULL);
+		kernel_write_pkru(PKRU_CLOSED);
+	if (protect.kind != PROTECT_PAGES)
+		return;
+	arena_tables(arena, &tables, &length);
+	keep(pages_of(tables, length));
+	close_pages(NULL);
 }
 
 void
 runtime_keep_writable(void *start, size_t length)
 {
+	struct range range = pages_of(start, length);
+
 	if (protect.kind != PROTECT_PAGES)
 		return;
-	protect.kept = pages_of(start, length);
 	/* The padding at both ends keeps neighbours out of these pages. */
-	protect.kept.start += PAGE_SIZE;
-	protect.kept.end -= PAGE_SIZE;
-	set_pages(&protect.kept, MAP_READ | MAP_WRITE);
+	range.start += PAGE_SIZE;
+	range.end -= PAGE_SIZE;
+	keep(range);
 }

@@ -7,7 +7,8 @@
  * transaction saves are made writable one range at a time. To close them all
  * at its end would cost more than most requests, so the last OPEN_MAX ranges
  * stay writable until others take their place, and so do the pages of the loop
- * itself, which every commit writes. The rest of the arena is read-only.
+ * itself, which every commit writes, and log and tables of the arena. The rest
+ * of the arena is read-only.
  *
  * To measure what that costs, a boot option turns it off.
  */
@@ -25,4 +26,4 @@ enum protection {
 void protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment);
 /* After arena_open. */
-void protect_close(void);
+void protect_close(const struct arena *arena);

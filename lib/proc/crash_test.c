@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: MIT */
+/* Crashes after every store of every request of proc (lib/test/crash.h). */
+#define ARENA_SIZE	(128u << 10)
+#include <lib/test/crash.h>
+
+#include <ktap.h>
+#include <lib/proc/proc_host.h>
+
+/*
+ * The first process; a shell that leads a session and waits for a child; that
+ * child, which has signals, an alarm and a child; one in a group of its own
+ * that is stopped; a zombie; the parent of a vfork and its child.
+ */
+static struct process *init, *shell, *child, *grandchild, *stopped, *zombie,
+    *forker, *forked;
+static bool parked;
+
+static void
+make_signals(void)
+{
+	struct proc_signal signal = { .signal = SIGNAL_REALTIME + 2,
+		.code = -1, .value = 5 };
+
+	kill_by(shell, child->pid, 10);
+	begin();
+	end(proc_queue(&proc, shell, child->pid, &signal));
+	begin();
+	end(proc_alarm_set(&proc, child, 5000, 100));
+	begin();
+	end(proc_alarm_set(&proc, shell, 9000, 0));
+}
+
+static void
+make_world(void)
+{
+	init = boot();
+	shell = make(init);
+	setsid_by(shell);
+	child = make(shell);
+	grandchild = make(child);
+	stopped = make(shell);
+	setpgid_by(shell, stopped->pid, 0);
+	kill_by(shell, stopped->pid, SIGNAL_TSTP);
+	fetch(stopped, 0);
+	stop_by(stopped, SIGNAL_TSTP, new_call());
+	zombie = make(init);
+	finish(zombie, STATUS_EXITED(3));
+	kill_by(shell, grandchild->pid, SIGNAL_STOP);
+	fetch(grandchild, 0);
+	forker = make(init);
+	forked = make(forker);
+	begin();
+	end(proc_vfork(&proc, forker, forked, new_call()));
+	make_signals();
+	wait_for(shell, child->pid, 0, new_call(), NULL);
+}
+
+static bool
+resume(void)
+{
+	static const struct arena_environment environment = {
+		.fail = fail_arena, .sums = true,
+	};
+
+	if (arena_open(memory, sizeof(memory), 1, &environment,
+	    &proc.arena) != OK)
+		return false;
+	proc_resume(&proc);
+	return true;
+}
+
+static bool
+core_ok(void)
+{
+	return proc_ok(&proc);
+}
+
+static struct arena *
+core_arena(void)
+{
+	return proc.arena;
+}
+
+static void
+end_case(int error)
+{
+	end(error);
+}
+
+static const struct crash_world world = {
+	.protocols = { "proc" },
+	.region = { memory, sizeof(memory) },
+	.make = make_world, .resume = resume, .ok = core_ok,
+	.arena = core_arena, .begin = begin, .end = end_case,
+	.plain = { { &proc, sizeof(proc) },
+		{ &answer_count, sizeof(answer_count) },
+		{ &next_order, sizeof(next_order) } },
+};
+
+/* --- Requests. --- */
+
+static int
+run_fork(void)
+{
+	struct process *made;
+	uint32_t pid;
+	int error = proc_pick_pid(&proc, &pid);
+
+	return error != 0 ? error : proc_create(&proc, pid, child, &made);
+}
+
+static int
+run_vfork(void)
+{
+	struct process *made;
+	uint32_t pid;
+	int error = proc_pick_pid(&proc, &pid);
+
+	if (error == 0)
+		error = proc_create(&proc, pid, child, &made);
+	return error != 0 ? error : proc_vfork(&proc, child, made, new_call());
+}
+
+static int
+run_exit(void)
+{
+	return proc_end(&proc, child, STATUS_EXITED(1));
+}
+
+static int
+run_wait(void)
+{
+	struct proc_waited waited;
+
+	return proc_wait(&proc, init, new_call(), -1, 0, &waited, &parked);
+}
+
+static int
+run_wait_parks(void)
+{
+	struct proc_waited waited;
+
+	return proc_wait(&proc, child, new_call(), -1, 0, &waited, &parked);
+}
+
+static int
+run_kill(void)
+{
+	return proc_kill(&proc, init, -1, 12, SIGNAL_CODE_USER);
+}
+
+static int
+run_kill_continues(void)
+{
+	return proc_kill(&proc, shell, stopped->pid, SIGNAL_CONT,
+	    SIGNAL_CODE_USER);
+}
+
+static int
+run_signal_fetch(void)
+{
+	struct proc_fetched fetched;
+
+	return proc_signal_fetch(&proc, child, 0, &fetched);
+}
+
+static int
+run_signal_ignore(void)
+{
+	return proc_signal_ignore(&proc, child, SIGNAL_BIT(10) |
+	    SIGNAL_BIT(SIGNAL_CHLD), IGNORE_NO_ZOMBIES);
+}
+
+static int
+run_setpgid(void)
+{
+	return proc_setpgid(&proc, shell, child->pid, 0);
+}
+
+static int
+run_setsid(void)
+{
+	return proc_setsid(&proc, grandchild);
+}
+
+static int
+run_exec_done(void)
+{
+	int error = proc_exec_done(&proc, forked);
+
+	return error != 0 ? error :
+	    proc_set_names(&proc, forked, "sh\0/bin/sh\0-c", 14);
+}
+
+static int
+run_signal_wait(void)
+{
+	return proc_signal_wait(&proc, grandchild, new_call(), ~0ul);
+}
+
+static int
+run_alarm(void)
+{
+	return proc_alarm_set(&proc, grandchild, 7000, 0);
+}
+
+static int
+run_nice(void)
+{
+	struct proc_nice request = { .kind = NICE_PROCESS, .id = child->pid,
+		.nice = 5, .set = true };
+	int32_t nice;
+
+	return proc_nice(&proc, init, &request, &nice);
+}
+
+static int
+run_stop(void)
+{
+	return proc_stop(&proc, grandchild, new_call(), SIGNAL_STOP, &parked);
+}
+
+static int
+run_queue(void)
+{
+	struct proc_signal signal = { .signal = SIGNAL_REALTIME + 1,
+		.code = -1, .value = 9 };
+
+	return proc_queue(&proc, shell, child->pid, &signal);
+}
+
+static int
+run_limit(void)
+{
+	struct proc_limit request = { .pid = child->pid,
+		.resource = LIMIT_FILES, .set = true, .soft = 10, .hard = 20 };
+	uint64_t before[2];
+
+	return proc_limit(&proc, init, &request, before);
+}
+
+static int
+run_affinity(void)
+{
+	uint64_t mask = 1, before;
+
+	return proc_affinity(&proc, init, child->pid, &mask, &before);
+}
+
+/* --- What the shell does after commits, and what happens by itself. --- */
+
+static int
+run_ended(void)
+{
+	int error = proc_end(&proc, child, STATUS_SIGNALLED(9));
+
+	if (error == 0)
+		error = proc_spent(&proc, child, 12345);
+	return error != 0 ? error : proc_ended(&proc, child);
+}
+
+static int
+run_session_leader_ended(void)
+{
+	int error = proc_end(&proc, shell, 0);
+
+	return error != 0 ? error : proc_ended(&proc, shell);
+}
+
+static int
+run_work_done(void)
+{
+	int error = proc_kill(&proc, shell, stopped->pid, SIGNAL_CONT, 0);
+
+	return error != 0 ? error :
+	    proc_work_done(&proc, stopped, stopped->work);
+}
+
+static int
+run_alarms_due(void)
+{
+	return proc_alarms_due(&proc, 10000, 8);
+}
+
+static int
+run_cancel(void)
+{
+	return proc_cancel(&proc, shell->call, &parked);
+}
+
+static int
+run_skip_pid(void)
+{
+	return proc_skip_pid(&proc);
+}
+
+static int
+run_forget_terminal(void)
+{
+	int error;
+
+	tx_add(proc.arena, &child->terminal, sizeof(child->terminal));
+	child->terminal = 3;
+	error = proc_session_forget_terminal(&proc, shell->sid);
+	return error != 0 ? error : proc_end(&proc, grandchild, 0);
+}
+
+/* Half of it is done when it is refused. */
+static int
+run_refused(void)
+{
+	int error = proc_end(&proc, child, 0);
+
+	return error != 0 ? error : E_NOMEM;
+}
+
+static const struct crash_case cases[] = {
+	CRASH_CASE(PROC_FORK, run_fork),
+	CRASH_CASE(PROC_FORK, run_vfork),
+	CRASH_CASE(PROC_EXIT, run_exit),
+	CRASH_CASE(PROC_WAIT, run_wait),
+	CRASH_CASE(PROC_WAIT, run_wait_parks),
+	CRASH_CASE(PROC_KILL, run_kill),
+	CRASH_CASE(PROC_KILL, run_kill_continues),
+	CRASH_CASE(PROC_SIGNAL_FETCH, run_signal_fetch),
+	CRASH_NONE(PROC_SIGNAL_PENDING, "it only looks"),
+	CRASH_CASE(PROC_SIGNAL_IGNORE, run_signal_ignore),
+	CRASH_CASE(PROC_SETPGID, run_setpgid),
+	CRASH_CASE(PROC_SETSID, run_setsid),
+	CRASH_NONE(PROC_GET, "it only looks"),
+	CRASH_CASE(PROC_EXEC_DONE, run_exec_done),
+	CRASH_CASE(PROC_SIGNAL_WAIT, run_signal_wait),
+	CRASH_CASE(PROC_ALARM, run_alarm),
+	CRASH_CASE(PROC_NICE, run_nice),
+	CRASH_CASE(PROC_STOP, run_stop),
+	CRASH_CASE(PROC_QUEUE, run_queue),
+	CRASH_NONE(PROC_TIMES, "it only looks"),
+	CRASH_CASE(PROC_LIMIT, run_limit),
+	CRASH_CASE(PROC_AFFINITY, run_affinity),
+	CRASH_NONE(PROC_LEAVE, "it only looks"),
+	CRASH_NONE(PROC_MACHINE, "it only looks"),
+	CRASH_CASE(0, run_ended),
+	CRASH_CASE(0, run_session_leader_ended),
+	CRASH_CASE(0, run_work_done),
+	CRASH_CASE(0, run_alarms_due),
+	CRASH_CASE(0, run_cancel),
+	CRASH_CASE(0, run_skip_pid),
+	CRASH_CASE(0, run_forget_terminal),
+	CRASH_REFUSED(run_refused),
+};
+
+#define CASES	(sizeof(cases) / sizeof(cases[0]))
+
+TEST(test_every_method_has_a_crash_case)
+{
+	crash_check_methods(&world, cases, CASES);
+}
+
+TEST(test_crash_anywhere_leaves_before_or_after)
+{
+	for (unsigned i = 0; i < CASES; i++)
+		if (cases[i].run != NULL)
+			crash_run_case(&world, &cases[i]);
+}
+
+TEST_MAIN(0)
