@@ -35,10 +35,14 @@ DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients",
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
-# Seconds of the host without a word: with every service, and when all may
-# wait for one that was given up.
+# Seconds without a word, of CPU time that QEMU used or of the host where it
+# uses none: with every service, and when all may wait for one that was given
+# up.
 SILENCE_S = 60
 GONE_S = 10
+IDLE = 20               # less than such a part of a CPU is none
+# How often faults are tried again that a boot did not live to see.
+ROUNDS = 3
 # Machine time of one boot of the copy, and what the goal is stated for.
 COPY_MS = 1500
 COPY_EVERY_MS = 20
@@ -67,15 +71,29 @@ class ChaosSession(Session):
     def __init__(self, machine, log, timeout):
         super().__init__(machine, log, None, timeout)
         self.output = {"O": bytearray(), "E": bytearray()}
-        self.heard = time.monotonic()
+        self.heard, self.heard_cpu = time.monotonic(), 0
 
     def over(self):
         """A machine whose loads will never say anything again is left."""
         patience = GONE_S if self.gone() else SILENCE_S
-        if self.status is None and \
-                time.monotonic() - self.heard > patience:
+        used = self.cpu_seconds() - self.heard_cpu
+        passed = time.monotonic() - self.heard
+        if self.status is None and passed > patience and (
+                used > patience or used < passed / IDLE):
             raise TimeUp(f"nothing was heard for {patience} s")
         return super().over()
+
+    def cpu_seconds(self):
+        """What QEMU has used."""
+        with open(f"/proc/{self.machine.process.pid}/stat",
+                  encoding="ascii") as file:
+            words = file.read().rpartition(")")[2].split()
+        return (int(words[11]) + int(words[12])) / os.sysconf("SC_CLK_TCK")
+
+    def hear(self, more):
+        if more:
+            self.heard = time.monotonic()
+            self.heard_cpu = self.cpu_seconds()
 
     def gone(self):
         """Whether a service was given up; the injector just ends."""
@@ -84,16 +102,14 @@ class ChaosSession(Session):
 
     def read_log(self):
         more = super().read_log()
-        if more:
-            self.heard = time.monotonic()
+        self.hear(more)
         if self.input_open and (self.log.done() or self.gone()):
             self.end_input()
         return more
 
     def read_control(self):
         more = super().read_control()
-        if more:
-            self.heard = time.monotonic()
+        self.hear(more)
         return more
 
     def input_wanted(self):
@@ -195,18 +211,32 @@ def say(text):
 
 def run_boots(arguments, boots):
     """Returns the results in the order of the boots."""
-    results = [None] * len(boots)
-    start, count = time.monotonic(), 0
+    results = {}
+    start = time.monotonic()
     # Leaving the block ends what still runs.
     with multiprocessing.Pool(arguments.jobs, prepare_worker) as pool:
         for index, result in pool.imap_unordered(
                 functools.partial(run_boot, arguments), boots):
             results[index] = result
-            count += 1
             if not arguments.quiet:
-                tell_progress(boots[index], result, f"{count}/{len(boots)}",
+                boot = boots[index - boots[0].index]
+                tell_progress(boot, result, f"{len(results)}/{len(boots)}",
                               time.monotonic() - start)
-    return results
+    return [results[boot.index] for boot in boots]
+
+
+def run_all(arguments, boots):
+    """Returns all boots that it took, and their results."""
+    all_boots, results = list(boots), run_boots(arguments, boots)
+    for _ in range(ROUNDS):
+        boots = chaos_plan.again(boots, [
+            len(result.injections) for result in results[-len(boots):]],
+            arguments.seed)
+        if not boots:
+            break
+        all_boots += boots
+        results += run_boots(arguments, boots)
+    return all_boots, results
 
 
 def tell_progress(boot, result, count, seconds):
@@ -355,7 +385,7 @@ def chaos(arguments):
     if not arguments.program and service_file("chaos") is None:
         raise ValueError("there is no service chaos: ./bennu build guest")
     os.makedirs(arguments.logs, exist_ok=True)
-    results = run_boots(arguments, boots)
+    boots, results = run_all(arguments, boots)
     report = chaos_page.make_report(arguments, boots, results)
     if arguments.copy:
         report["copy"] = measure_copy(arguments)

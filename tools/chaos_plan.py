@@ -10,6 +10,7 @@ says so itself at best.
 
 import dataclasses
 import hashlib
+import math
 from dataclasses import dataclass
 
 from chaos_log import COMMITTED, INSIDE
@@ -94,18 +95,28 @@ def plan(kinds, services, count, every_us, seed):
     boots = []
     groups = list(chosen_groups(kinds))
     for group, share in zip(groups, shares(groups, count)):
-        turn = 0
-        while share > 0:
-            here = min(share, group.most)
+        for turn in range(math.ceil(share / group.most)):
             index = len(boots)
-            boots.append(BootPlan(index, derived_seed(seed, index),
-                                  turned(group.kinds, turn // len(services)),
-                                  turned(services, turn), here,
-                                  int(every_us * group.every),
-                                  group.pause_us))
-            share -= here
-            turn += here
+            boots.append(BootPlan(
+                index, derived_seed(seed, index), turned(group.kinds, turn),
+                turned(services, turn),
+                min(share - turn * group.most, group.most),
+                int(every_us * group.every), group.pause_us))
     return boots
+
+
+def again(boots, injected, seed):
+    """Boots for the faults that others did not live to see: what comes first
+    there is another one. `injected`: how many there were in each."""
+    out = []
+    for boot, count in zip(boots, injected):
+        index = boots[-1].index + 1 + len(out)
+        if count < boot.count:
+            out.append(dataclasses.replace(
+                boot, index=index, seed=derived_seed(seed, index),
+                kinds=turned(boot.kinds, 1), services=turned(boot.services, 1),
+                count=boot.count - count))
+    return out
 
 
 def options(boot):

@@ -219,6 +219,13 @@ class PromiseTest(unittest.TestCase):
             self.assertTrue(report_of(log, output("3500 ok 1"), (kind,))
                             ["broken"], kind)
 
+    def test_init_may_turn_off_what_was_damaged(self):
+        for kind, broken in (("kill", True), ("flip-arena", False)):
+            log = LOG.replace("console hang", f"storage {kind}").replace(
+                "storage kill", f"storage {kind}") + "panic: init died: x\n"
+            self.assertEqual(bool(report_of(log, output("3500 ok 1"), (kind,))
+                                  ["broken"]), broken, kind)
+
     def test_run_without_activation_proves_nothing(self):
         lines = [f"chaos: inject {n} {n}000 storage slow\nchaos: result {n} "
                  f"activated={int(n <= 20)} manifested=none ready_ns=0 "
@@ -257,6 +264,14 @@ class PlanTest(unittest.TestCase):
         for boot in self.plan():
             self.assertEqual(len({chaos_log.class_of(kind)
                                   for kind in boot.kinds}), 1)
+
+    def test_what_a_boot_did_not_live_to_see_is_tried_again(self):
+        boots = self.plan(("mutate-branch", "mutate-operand"), 20)
+        more = chaos_plan.again(boots, [1, 4], 1)
+        self.assertEqual([(boot.index, boot.count, boot.kinds[0])
+                          for boot in more], [(2, 15, boots[0].kinds[1])])
+        self.assertNotIn(more[0].seed, [boot.seed for boot in boots])
+        self.assertEqual(chaos_plan.again(boots, [16, 4], 1), [])
 
     def test_damage_of_an_arena_ends_the_boot(self):
         self.assertEqual({boot.count for boot in self.plan(("flip-arena",),
