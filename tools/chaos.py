@@ -239,6 +239,16 @@ def run_all(arguments, boots):
     return all_boots, results
 
 
+def differences(results, repeated):
+    """What the same boots did otherwise the second time."""
+    for number, (first, second) in enumerate(zip(results, repeated)):
+        at = next((i for i, pair in enumerate(zip(first.lines, second.lines))
+                   if pair[0] != pair[1]), len(first.lines))
+        if first.lines != second.lines:
+            yield f"boot-{number}: line {at + 1} of the injector differs " \
+                "when the same run is done again"
+
+
 def tell_progress(boot, result, count, seconds):
     total = chaos_log.summary(result.injections)
     say(f"boot {boot.index} ({count}, {seconds:.0f} s): "
@@ -343,6 +353,9 @@ def parse(argv):
     parser.add_argument("--min-manifested", type=int, default=0, metavar="N",
                         help="fail unless each fault manifested so often in "
                         "each service")
+    parser.add_argument("--repeat", action="store_true",
+                        help="do all of it twice; fail unless the second time "
+                        "is the same, line by line")
     parser.add_argument("--print-plan", action="store_true",
                         help="print the boots and stop")
     parser.add_argument("--program", help=argparse.SUPPRESS)
@@ -387,6 +400,8 @@ def chaos(arguments):
     os.makedirs(arguments.logs, exist_ok=True)
     boots, results = run_all(arguments, boots)
     report = chaos_page.make_report(arguments, boots, results)
+    if arguments.repeat:
+        report["broken"] += differences(results, run_boots(arguments, boots))
     if arguments.copy:
         report["copy"] = measure_copy(arguments)
     print("\n".join(chaos_page.table(report)))

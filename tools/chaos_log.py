@@ -126,6 +126,7 @@ class Boot:
     injections: list = field(default_factory=list)
     findings: list = field(default_factory=list)
     problems: list = field(default_factory=list)    # of the system itself
+    lines: list = field(default_factory=list)       # of the injector
     operations: int = 0
     rounds: int = 0
     done: bool = False
@@ -145,6 +146,8 @@ class LogReader:
             self.take(line)
 
     def take(self, line):
+        if line.startswith("chaos: "):
+            self.boot.lines.append(line)
         if match := INJECT.fullmatch(line):
             number, time, service, kind, rest = match.groups()
             injection = Injection(int(number), int(time), service, kind,

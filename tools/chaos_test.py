@@ -288,6 +288,17 @@ class PlanTest(unittest.TestCase):
         self.assertEqual(len(set(seeds)), len(seeds))
 
 
+class RepeatTest(unittest.TestCase):
+    def test_other_lines_of_the_injector_are_a_difference(self):
+        other = LOG.replace("130000", "130001")
+        self.assertEqual(list(chaos.differences([read()], [read()])), [])
+        self.assertEqual(list(chaos.differences([read()], [read(other)])), [
+            "boot-0: line 6 of the injector differs when the same run is "
+            "done again"])
+        self.assertEqual(len(list(chaos.differences(
+            [read()], [read(LOG.replace("chaos: done 3\n", ""))]))), 1)
+
+
 class PageTest(unittest.TestCase):
     def setUp(self):
         self.report = report_of(LOG, output("3500 ok 1"), ("kill",))
@@ -376,8 +387,8 @@ class ToolTest(unittest.TestCase):
         self.addCleanup(logs.cleanup)
         process = subprocess.Popen(
             [sys.executable, os.path.join(TOOLS, "chaos.py"), "--program",
-             "hangs", "--count", "2", "--logs", logs.name], stderr=subprocess.PIPE, text=True,
-            stdin=subprocess.DEVNULL, start_new_session=True, env=dict(
+             "hangs", "--count", "2", "--logs", logs.name],
+            stderr=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL, start_new_session=True, env=dict(
                 os.environ, BENNU_QEMU=os.path.join(TOOLS, "fake_qemu.py")))
         time.sleep(2)
         started = members(process.pid)
@@ -412,8 +423,8 @@ class LoadTest(unittest.TestCase):
                     f"{name} ready\n" for name in ("phoenix", "console",
                                                    "storage", "proc")))
             done = subprocess.run(
-                [LOAD, "--control", control, "--folder", folder, "--rounds", "6", "--for", "60000",
-                 *words], capture_output=True, text=True, timeout=60,
+                [LOAD, "--control", control, "--folder", folder,
+                 "--rounds", "6", "--for", "60000", *words], capture_output=True, text=True, timeout=60,
                 stdin=subprocess.DEVNULL)
             self.assertEqual([name for name in os.listdir(folder)
                               if done.returncode == 0 and name != "control"],

@@ -41,7 +41,7 @@ EXCHANGED = {"quick": 1000, "full": 100000, "nightly": 1000000}
 WRONG_MESSAGES = {"full": (60000, 900), "nightly": (50000000, 14400)}
 # (faults, options, seconds) of ./bennu chaos.
 CHAOS = {
-    "quick": (12, ["--faults", "kill,exception,panic"], 120),
+    "quick": (12, ["--faults", "kill,exception,panic", "--repeat"], 120),
     "full": (1000, [], 900),
     "nightly": (100000, ["--min-manifested", "20"], 43200),
 }
