@@ -37,8 +37,8 @@ FOREVER_MS = 3600000
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
 # Seconds without a word, of CPU time that QEMU used or of the host where it
 # uses none: with every service, and when all may wait for one that was given
-# up.
-SILENCE_S = 60
+# up. The longest budget of a request is five seconds of machine time.
+SILENCE_S = 240
 GONE_S = 10
 IDLE = 20               # less than such a part of a CPU is none
 # How often faults are tried again that a boot did not live to see.
