@@ -23,6 +23,7 @@ interface Channels @0xbe44000000007002 $place("broker") $numbers(status) {
   const zeroCopy :UInt32 = 1;       # flags of Join
   const pollable :UInt32 = 2;
   const hasToken :UInt32 = 4;
+  const kept :UInt32 = 8;           # the member outlives its session
 
   const eventNone :UInt32 = 0;      # there is no more
   const eventLaneOut :UInt32 = 1;   # memory, bell of the receiver
@@ -164,4 +165,16 @@ interface Channels @0xbe44000000007002 $place("broker") $numbers(status) {
       $tag(0x070d) $trust(0xe) $replay(any)
       $errors("ERR_EMPTY: there is no more");
   # Statistics pages (lib/channel/statistics.h), read only.
+
+  resume @14 (object :UInt64, access :UInt64, nonce :UInt64, tag :UInt64,
+              member :UInt64)
+      -> (joined :Data $max(112), statistics :Capability, pool :Capability)
+      $tag(0x070e) $replay(any)
+      $errors("ERR_NOENT: no such member; ERR_RIGHT: not a kept one of this place, or another token; ERR_ARG: other bits than before; ERR_LIMIT: too many; ERR_NOMEM: no memory");
+  # A kept member goes on in this session. All its lanes are events again.
+
+  enter @15 (member :UInt64) -> ()
+      $tag(0x070f) $replay(any)
+      $errors("ERR_NOENT: no such member; ERR_LIMIT: too many; ERR_NOMEM: no memory");
+  # A kept member has its lanes from here on, and outlives its session.
 }

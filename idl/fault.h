@@ -21,7 +21,7 @@
 #define FAULT_LEAK		5u	/* takes memory until there is none */
 #define FAULT_STRAY_OUTSIDE	6u	/* writes where nothing is mapped */
 #define FAULT_STRAY_ARENA	7u	/* writes the arena outside a transaction */
-#define FAULT_BAD_CAP		8u	/* invokes a handle it never had */
+#define FAULT_BAD_CAP		8u	/* receives with a handle it never had */
 #define FAULT_BAD_REPLY		9u	/* the words of the answer are noise */
 #define FAULT_SLOW		10u	/* argument ns for each request from now */
 #define FAULT_KINDS		11u

@@ -22,4 +22,5 @@
 #define PHOENIX_ARENA_SIZE	0x100000ul
 #define PHOENIX_STACK_SIZE	0x10000ul
 #define PHOENIX_TABLE_SLOTS	16384ul
+#define PHOENIX_FRAMES		8192ul		/* of its container, at most */
 #define PHOENIX_PLACE		(~0ul)	/* its place_info.place */

@@ -8,6 +8,7 @@ import figures
 import ipc_bench
 import ipc_goals
 import protection
+import supervise_bench
 import tree
 
 
@@ -21,6 +22,7 @@ def main():
     problems += ipc_bench.problems(messages, goals, page)
     problems += protection.problems(protection.read_figures(),
                                     protection.load_programs(), page)
+    problems += supervise_bench.problems(supervise_bench.read_figures(), page)
     count = sum(figures.missed(row) for row in stored["rows"])
     count += sum(goal["verdict"] != "met" for goal in messages["goals"])
     tree.end(problems, f"{len(known)} rows and {len(goals)} goals of "

@@ -31,6 +31,34 @@ ELSEWHERE = ("./bennu ",)
 SHELL = ("sh", "-euc")
 SOCKET = "/tmp/broker"
 PATIENCE = 60                   # seconds, on a busy machine
+# A client of the example of bennu-supervise, over the death of its server.
+LEDGER_CLIENT = """
+import socket, struct, subprocess
+line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+line.connect("/run/ledger")
+for number in range(1, 31):
+    line.send(struct.pack("QQQ", 7, number, number))
+    if number % 10 == 0:
+        subprocess.run(["bennu-supervise", "ctl", "kill", "ledger"], check=True)
+    answer = (0, 0, 0)
+    while answer[0] < number:
+        answer = struct.unpack("QQQ", line.recv(24))
+print("sum", answer[1])
+"""
+PLACE = """
+#include <hosted/supervise/place.h>
+#include <stdio.h>
+
+int
+main(void)
+{
+	static const struct bennu_place_operations none;
+	struct bennu_place place;
+
+	printf("status %lu\\n", bennu_place_open(&place, &none));
+	return 0;
+}
+"""
 TOTALS = f"""
 import bennu_ipc, json
 with bennu_ipc.Domain.hosted("{SOCKET}") as domain:
@@ -219,6 +247,25 @@ class InstallTest(unittest.TestCase):
         self.assertLess(totals.pop("descriptors"), 16)
         totals.pop("refused")
         self.assertEqual(set(totals.values()), {0}, totals)
+
+    def test_supervised_ledger_outlives_its_deaths(self):
+        examples = "/usr/share/doc/bennu-supervise/examples/ledger.toml"
+        self.begin("bennu-supervise", examples)
+        while not os.path.exists(self.machine.path("/run/ledger")):
+            time.sleep(0.05)
+        output = self.run_in(self.machine, "python3", "-B", "-c",
+                             LEDGER_CLIENT)
+        self.assertIn("sum 465\n", output)
+        output = self.run_in(self.machine, "bennu-supervise", "ctl", "--json",
+                             "ps")
+        self.assertEqual(json.loads(output)[0]["deaths"], 3)
+
+    def test_program_of_a_place_is_built(self):
+        self.write(self.machine, "place.c", PLACE)
+        output = self.run_in(
+            self.machine, *SHELL, "cd /src\ncc -Wall -Werror place.c -o place "
+            "$(pkg-config --cflags --libs bennu-place)\n./place")
+        self.assertIn("status 8\n", output)    # ERR_NOENT
 
     def test_c_is_made_from_a_schema(self):
         self.write(self.machine, "point.capnp", SCHEMA)

@@ -19,6 +19,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* What goes beside a packet. */
@@ -165,13 +166,59 @@ client_make(struct broker *broker, int socket)
 	return client;
 }
 
+static uint64_t
+now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * 1000000000ul + (uint64_t)now.tv_nsec;
+}
+
+/* Also one that waited, for the second and last time. */
 void
 client_kill(struct client *client)
 {
-	if (client->is_dead)
+	if (client->is_dead && client->waits_until_ns == 0)
 		return;
+	client->broker->waiting -= client->waits_until_ns != 0;
+	client->waits_until_ns = 0;
 	client->is_dead = true;
 	list_append(&client->broker->dead, &client->dead);
+}
+
+/* Closing also takes it out of epoll. */
+static void
+client_disconnect(struct client *client)
+{
+	if (client->socket >= 0)
+		close(client->socket);
+	if (client->process >= 0)
+		close(client->process);
+	client->socket = client->process = -1;
+}
+
+/*
+ * What is kept stays with the dead client: peers see no difference. True: there
+ * is such a thing, for the first time.
+ */
+static bool
+leave_kept(struct client *client)
+{
+	LIST_EACH(&client->members, link, following) {
+		struct member *member = LIST_ENTRY(link, struct member,
+		    in_client);
+
+		if (!member->kept || !member->connected)
+			member_close(member);
+	}
+	if (list_is_empty(&client->members))
+		return false;
+	client_disconnect(client);
+	client->waits_until_ns = now_ns() + KEPT_NS;
+	client->broker->waiting++;
+	list_remove(&client->dead);
+	return true;
 }
 
 static void
@@ -179,13 +226,13 @@ client_free(struct client *client)
 {
 	struct broker *broker = client->broker;
 
+	/* Who was connected until now dies for the first time. */
+	if (client->socket >= 0 && !broker->ending && leave_kept(client))
+		return;
 	while (!list_is_empty(&client->members))
 		member_close(LIST_ENTRY(client->members.next, struct member,
 		    in_client));
-	/* Closing also takes it out of epoll. */
-	close(client->socket);
-	if (client->process >= 0)
-		close(client->process);
+	client_disconnect(client);
 	munmap(client->page, sizeof(*client->page));
 	if (client->page_file >= 0)
 		close(client->page_file);
@@ -205,6 +252,30 @@ clients_bury(struct broker *broker)
 {
 	while (!list_is_empty(&broker->dead))
 		client_free(LIST_ENTRY(broker->dead.next, struct client, dead));
+}
+
+void
+clients_expire(struct broker *broker)
+{
+	uint64_t now = broker->waiting == 0 ? 0 : now_ns();
+
+	LIST_EACH(&broker->clients, link, following) {
+		struct client *client = LIST_ENTRY(link, struct client,
+		    in_broker);
+
+		if (client->waits_until_ns != 0 &&
+		    client->waits_until_ns <= now)
+			client_kill(client);
+	}
+}
+
+void
+clients_end(struct broker *broker)
+{
+	broker->ending = true;
+	LIST_EACH(&broker->clients, link, following)
+		client_kill(LIST_ENTRY(link, struct client, in_broker));
+	clients_bury(broker);
 }
 
 void

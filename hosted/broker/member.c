@@ -469,6 +469,14 @@ member_share_pool(struct member *member)
 	return member_connect(member);
 }
 
+status_t
+member_enter(struct member *member)
+{
+	if (member->connected)
+		return OK;
+	return member->is_revoked ? ERR_RIGHT : member_connect(member);
+}
+
 static status_t
 statistics_make(struct member *member)
 {
@@ -530,7 +538,7 @@ member_make(struct client *client, struct channel_entry *channel,
 		.channel = channel, .client = client, .role = join->role,
 		.groups = channel->config.type == CHANNEL_MULTICAST ?
 		    join->groups : UINT64_MAX,
-		.token = *token,
+		.token = *token, .kept = join->kept != 0,
 	};
 	status = member_fill(member);
 	if (status != OK) {
@@ -571,6 +579,36 @@ member_close(struct member *member)
 	member->client->account->used.members--;
 	free(member);
 	entry_put(broker, channel);
+}
+
+/* As at first, but what was told may have been used. */
+static void
+side_tell_again(struct lane_side *side)
+{
+	struct list *news = &side->member->client->news;
+
+	side->state = is_owed(side) ? SIDE_LATE : SIDE_NEW;
+	list_remove(&side->news);
+	list_append(news, &side->news);
+}
+
+void
+member_move(struct member *member, struct client *to)
+{
+	struct client *from = member->client;
+
+	list_remove(&member->in_client);
+	list_append(&to->members, &member->in_client);
+	member->client = to;
+	LIST_EACH(&member->sides, link, following)
+		side_tell_again(LIST_ENTRY(link, struct lane_side, in_member));
+	if (member->is_revoked) {
+		list_remove(&member->revoked);
+		list_append(&to->revoked, &member->revoked);
+	}
+	client_touch(to);
+	if (from->waits_until_ns != 0 && list_is_empty(&from->members))
+		client_kill(from);
 }
 
 void

@@ -144,8 +144,11 @@ join(struct request *request, struct channel_entry *channel,
 		return status;
 	if (is_creator)
 		channel->creator_member = member->number;
-	/* With a pool it is shown to others when that cannot be changed. */
-	if (member->pool == NULL)
+	/*
+	 * With a pool it is shown to others when that cannot be changed, one
+	 * that is kept when its owner will know of it for good.
+	 */
+	if (member->pool == NULL && !member->kept)
 		status = member_connect(member);
 	if (status != OK) {
 		member_close(member);
@@ -153,6 +156,14 @@ join(struct request *request, struct channel_entry *channel,
 	}
 	describe_member(request, member, grant->rights);
 	return OK;
+}
+
+/* Bells are given away, and a pool is mapped by one process only. */
+static bool
+may_be_kept(const struct broker_join *join, const struct channel_config *config)
+{
+	return join->kept == 0 || (!config->pollable &&
+	    (!config->zero_copy || (join->role & CHANNEL_SENDER) == 0));
 }
 
 static status_t
@@ -181,7 +192,8 @@ handle_create(struct request *request)
 	if (status != OK)
 		return status;
 	number = channel->number;
-	status = join(request, channel, &grant, true);
+	status = may_be_kept(in, &config) ?
+	    join(request, channel, &grant, true) : ERR_ARG;
 	/* A member that was made and closed again took it along. */
 	if (status != OK && table_find(&client->broker->channels, number) !=
 	    NULL)
@@ -202,7 +214,28 @@ handle_open(struct request *request)
 	status = decide(request, channel, &grant);
 	if (status != OK)
 		return status;
+	if (!may_be_kept(&request->in->join, &channel->config))
+		return ERR_ARG;
 	return join(request, channel, &grant, false);
+}
+
+/* The member of somebody else does not exist for this one. */
+static status_t
+handle_resume(struct request *request)
+{
+	struct client *client = request->client;
+	const struct broker_resume *in = &request->in->resume;
+	struct member *member = table_find(&client->broker->members,
+	    in->member);
+
+	if (member == NULL || !member->kept || !member->connected ||
+	    member->role != in->role ||
+	    member->client->subject.uid != client->subject.uid ||
+	    token_difference(&member->token, &in->token) != 0)
+		return ERR_NOENT;
+	member_move(member, client);
+	describe_member(request, member, member->token.rights);
+	return OK;
 }
 
 static status_t
@@ -223,7 +256,8 @@ handle_mapped(struct request *request)
 
 	if (member == NULL)
 		return ERR_NOENT;
-	return member_share_pool(member);
+	return member->kept ? member_enter(member) :
+	    member_share_pool(member);
 }
 
 static status_t
@@ -538,6 +572,7 @@ static status_t (*const handlers[BROKER_KINDS])(struct request *request) = {
 	[BROKER_DEPEND] = handle_depend,
 	[BROKER_WATCH] = handle_watch,
 	[BROKER_REMOVE_DEPEND] = handle_remove_depend,
+	[BROKER_RESUME] = handle_resume,
 };
 
 static bool

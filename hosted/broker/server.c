@@ -33,6 +33,7 @@
 #define EVENTS_MAX	64
 #define TURN_REQUESTS	8u	/* of one client, before the next */
 #define RETRY_MS	20	/* when somebody could not be sent to */
+#define EXPIRE_MS	1000	/* between looks at who waits for successors */
 #define BACKLOG		128
 
 struct server {
@@ -274,9 +275,7 @@ server_close(struct server *server, const struct server_options *options)
 {
 	struct broker *broker = &server->broker;
 
-	LIST_EACH(&broker->clients, link, following)
-		client_kill(LIST_ENTRY(link, struct client, in_broker));
-	clients_bury(broker);
+	clients_end(broker);
 	if (broker->listener >= 0) {
 		close(broker->listener);
 		/* After --user it may have to stay. */
@@ -384,13 +383,22 @@ retry(struct broker *broker)
 	}
 }
 
+/* Until when it may sleep. */
+static int
+patience_ms(const struct broker *broker)
+{
+	if (broker->blocked)
+		return RETRY_MS;
+	return broker->waiting != 0 ? EXPIRE_MS : -1;
+}
+
 static void
 turn(struct server *server)
 {
 	struct broker *broker = &server->broker;
 	struct epoll_event event[EVENTS_MAX];
 	int count = epoll_wait(broker->epoll, event, EVENTS_MAX,
-	    broker->blocked ? RETRY_MS : -1);
+	    patience_ms(broker));
 
 	for (int i = 0; i < count; i++) {
 		void *what = event[i].data.ptr;
@@ -406,6 +414,8 @@ turn(struct server *server)
 	}
 	if (broker->blocked)
 		retry(broker);
+	if (broker->waiting != 0)
+		clients_expire(broker);
 	/* The dead are told of, which may show that others are dead, too. */
 	do {
 		clients_bury(broker);

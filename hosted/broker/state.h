@@ -33,6 +33,7 @@
 #define OWED_MAX		256u
 #define EDGES_MAX		(1u << 17)	/* of all */
 #define MEMBER_EDGES_MAX	64u
+#define KEPT_NS			60000000000ul	/* a successor has so long */
 
 struct account {
 	struct list in_broker;
@@ -61,6 +62,8 @@ struct broker {
 	uint64_t refused, malformed;
 	int	 epoll, listener;
 	bool	 blocked;		/* somebody could not be sent to */
+	bool	 ending;		/* nothing is kept any more */
+	uint32_t waiting;		/* dead clients with kept members */
 };
 
 struct client {
@@ -81,6 +84,8 @@ struct client {
 	struct list revoked;		/* members to be told about */
 	uint32_t unread;		/* events sent, not acknowledged */
 	bool	 greeted, is_dead, can_write;
+	/* Dead, and its kept members wait for a successor until then. */
+	uint64_t waits_until_ns;	/* 0: not so */
 	uint32_t interest;		/* EPOLL* */
 
 	/* The one answer that could not be sent yet. */
@@ -128,6 +133,7 @@ struct member {
 	uint32_t owed;		/* sides whose other end is gone */
 	bool	 connected;	/* others know it */
 	bool	 is_revoked;
+	bool	 kept;		/* outlives its client, for a while */
 	struct pool *pool;	/* NULL: none */
 	struct segment *statistics;
 	uint32_t statistics_slot;
@@ -231,7 +237,14 @@ status_t member_make(struct client *client, struct channel_entry *channel,
 status_t member_connect(struct member *member);
 /* Nobody can get to write its pool any more, and others may know the member. */
 status_t member_share_pool(struct member *member);
+/* A kept one is known to others from here on; again: OK. */
+status_t member_enter(struct member *member);
 void member_close(struct member *member);
+/*
+ * To the client of its successor, which is told of all lanes again; the client
+ * before may be alive still.
+ */
+void member_move(struct member *member, struct client *to);
 /* The side's client does not use its memory any more. */
 void side_leave(struct lane_side *side);
 /* Ends what was done by the token that was revoked. */
@@ -256,6 +269,10 @@ void *client_end_mark(struct client *client);
 struct client *client_ended(void *what);
 void client_kill(struct client *client);	/* freed by clients_bury */
 void clients_bury(struct broker *broker);
+/* Ends dead clients whose members nobody resumed in time. */
+void clients_expire(struct broker *broker);
+/* Nobody waits any more. */
+void clients_end(struct broker *broker);
 /* Something is to be told to the client. */
 void client_touch(struct client *client);
 /* The client has not to be told any more what may have been held back. */

@@ -82,6 +82,17 @@ package_describe(python python3-bennu-ipc
 	"messages between processes without copies - Python 3"
 	"A module that opens channels, with messages as bytes or as views of the
 shared memory.")
+package_describe(supervise bennu-supervise
+	"runs services and brings them back when they die - daemon"
+	"Starts services in the order of what they need, notices deaths by pidfd,
+restarts with growing delays, refuses requests that kill, and never gives up for
+good unless told to. Speaks sd_notify, keeps sockets, connections and memory of
+services, has warm spares, and works as process 1 of a container.")
+package_describe(place bennu-supervise-dev
+	"programs that outlive their crashes - development files"
+	"A static library and headers for services of bennu-supervise: memory with
+transactions that the next process finds as it was, connections that do not
+break.")
 
 set(runtime "libbennu-ipc${BENNU_IPC_ABI} (= ${BENNU_IPC_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
@@ -90,6 +101,12 @@ set(CPACK_DEBIAN_BROKER_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_BROKER_PACKAGE_CONTROL_EXTRA ${PACKAGE_DIR}/broker/conffiles
 	${PACKAGE_DIR}/broker/postinst ${PACKAGE_DIR}/broker/prerm
 	${PACKAGE_DIR}/broker/postrm)
+set(CPACK_DEBIAN_SUPERVISE_PACKAGE_SECTION admin)
+set(CPACK_DEBIAN_SUPERVISE_PACKAGE_CONTROL_EXTRA
+	${PACKAGE_DIR}/supervise/postinst ${PACKAGE_DIR}/supervise/prerm
+	${PACKAGE_DIR}/supervise/postrm)
+set(CPACK_DEBIAN_PLACE_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_PLACE_PACKAGE_SUGGESTS bennu-supervise)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION utils)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_RECOMMENDS bennu-broker)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SUGGESTS capnproto)

@@ -13,6 +13,20 @@ if(TARGET hosted_bennu-broker)
 		DESTINATION /etc/bennu COMPONENT broker)
 endif()
 
+package_program(supervise hosted_bennu-supervise bin bennu-supervise.8
+	bennu-supervise.toml.5 bennu-supervise-ctl.1)
+if(TARGET hosted_bennu-supervise)
+	list(APPEND package_components supervise)
+	package_program(supervise hosted_supervise-ledger bin)
+	install(FILES ${CMAKE_SOURCE_DIR}/hosted/supervise/bennu-supervise.service
+		DESTINATION lib/systemd/system COMPONENT supervise)
+	install(FILES ${CMAKE_SOURCE_DIR}/hosted/supervise/example/ledger.toml
+		DESTINATION share/doc/bennu-supervise/examples
+		COMPONENT supervise)
+	install(DIRECTORY DESTINATION /etc/bennu/services COMPONENT supervise)
+	include(${PACKAGE_DIR}/place.cmake)
+endif()
+
 foreach(program IN ITEMS hosted_bennu-top hosted_demo-producer-consumer
     hosted_demo-distributed-compute tool_capnpc-bennu)
 	if(TARGET ${program})

@@ -104,6 +104,7 @@ heap_create(struct arena_header *header)
 	last_block(header)->word = USED;
 	heap->bin[bin] = block;
 	heap->map[bin / 64] = 1ul << bin % 64;
+	heap->high = header->heap_start + WORD + sizeof(*block);
 }
 
 /* --- Bins. --- */
@@ -227,6 +228,19 @@ take_large(struct arena *arena, struct block *block, uint64_t size)
 	return tx_add(arena, last, WORD);
 }
 
+/* Totals are saved. A free block that is left begins behind the block. */
+static void
+note_used(struct arena *arena, const struct block *block, uint64_t size)
+{
+	struct heap *heap = &arena->header->heap;
+	uint64_t end = (uintptr_t)block - (uintptr_t)arena->header + size +
+	    sizeof(*block);
+
+	heap->bytes_used += size;
+	if (heap->high < end)
+		heap->high = end;
+}
+
 /* Makes the block used, its memory zero. */
 static status_t
 prepare(struct arena *arena, struct block *block, uint64_t size)
@@ -246,7 +260,7 @@ prepare(struct arena *arena, struct block *block, uint64_t size)
 	if (status != OK || bin_remove(arena, block) != OK ||
 	    take(arena, block, size) != OK)
 		return ERR_NOMEM;
-	arena->header->heap.bytes_used += size;
+	note_used(arena, block, size);
 	if (large) {
 		block->next = block->previous = NULL;
 		((uint64_t *)(void *)block_at(block, size))[-1] = 0;

@@ -52,6 +52,12 @@
 
 struct heap {
 	uint64_t bytes_used;	/* of used blocks, with their size words */
+	/*
+	 * End of all blocks that were ever used, from base: what lies behind is
+	 * zero but for the end of the heap. Nobody looks there, for a look
+	 * costs a frame.
+	 */
+	uint64_t high;
 	uint64_t map[BIN_WORDS];	/* bins that are not empty */
 	struct block *bin[BIN_COUNT];
 };

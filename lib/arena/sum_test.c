@@ -91,6 +91,10 @@ TEST(test_any_flipped_bit_is_found_by_the_step_of_its_page)
 		if (i * WORD >= header->log_start &&
 		    i * WORD < header->heap_start)
 			continue;
+		/* Pages that were never used are not looked at. */
+		if (i / PAGE_WORDS * PAGE_SIZE >= header->heap.high &&
+		    i / PAGE_WORDS + 1 < PAGES)
+			continue;
 		for (unsigned bit = 0; bit < 64; bit++, flipped++) {
 			/* Tables are looked at with the page they are of. */
 			if (i * WORD >= header->sums_start &&
@@ -104,7 +108,7 @@ TEST(test_any_flipped_bit_is_found_by_the_step_of_its_page)
 		}
 	}
 	EXPECT_EQ(missed, 0);
-	EXPECT(flipped > 8 * (SIZE - header->heap_start));
+	EXPECT(flipped > 4 * (SIZE - header->heap_start));
 	EXPECT(arena_ok(arena));
 }
 
@@ -118,6 +122,10 @@ TEST(test_flipped_bits_of_tables_and_commit_word_are_found)
 	    WORD + PAGES * PAGE_WORDS / CHUNK_WORDS; i += 3) {
 		/* Log and tables have no sums: those are not looked at. */
 		uint64_t page = (i - header->sums_start / WORD) / 2;
+		if (i >= header->map_start / WORD)
+			page = (i - header->map_start / WORD) / 8;
+		if (page * PAGE_SIZE >= header->heap.high && page + 1 < PAGES)
+			continue;
 		if (i < header->map_start / WORD && page != 0 &&
 		    page < header->heap_start / PAGE_SIZE)
 			continue;

@@ -177,7 +177,10 @@ channel_buffer_give_back(struct channel *channel, struct lane_in *lane)
 	if (ring_reserve(&lane->back, sizeof(name), &room) != OK)
 		return false;
 	ring_copy_in(room, &name, sizeof(name));
-	ring_commit(&lane->back, sizeof(name), LANE_RETURN, 0);
+	ring_stage(&lane->back, sizeof(name), LANE_RETURN, 0);
+	if (channel->kept)
+		return true;
+	ring_publish(&lane->back);
 	if (ring_producer_must_wake(&lane->back))
 		channel_wake(channel, &lane->place,
 		    ring_consumer_word(channel_back_memory(&lane->place)));

@@ -25,7 +25,11 @@ put_back(struct channel *channel, const void *data, uint32_t length,
 		return status;
 	}
 	ring_copy_in(room, data, length);
-	ring_commit(&lane->back, length, kind, channel->asked.request);
+	ring_stage(&lane->back, length, kind, channel->asked.request);
+	lane->moved = channel->kept;
+	if (lane->moved)
+		return OK;
+	ring_publish(&lane->back);
 	if (ring_producer_must_wake(&lane->back))
 		channel_wake(channel, &lane->place,
 		    ring_consumer_word(channel_back_memory(&lane->place)));

@@ -7,7 +7,7 @@
  * channel allocates, except when lanes come, and for the first message that is
  * reserved apart.
  */
-#include "state.h"
+#include "kept.h"
 
 static struct channel_domain *default_domain;
 
@@ -59,6 +59,11 @@ begin(struct channel *channel, const char *name,
 	    channel->member.statistics : &channel->own_page;
 	channel->counters = &channel->page->counters;
 	channel_page_begin(channel);
+	channel->publishes = !channel->kept && config->type != CHANNEL_BATCH;
+	channel->releases = !channel->kept && !channel_is_lossy(channel);
+	channel->fast_role = channel->kept ? 0 : channel->role;
+	if (channel->kept && !channel_may_be_kept(channel))
+		return ERR_ARG;
 	if (!channel_is_lossy(channel))
 		return channel_buffers_open(channel);
 	status_t status = channel_need_apart(channel, &channel->apart);
@@ -90,6 +95,9 @@ prepare(const char *name, const struct channel_options **options,
 	if (channel == NULL)
 		return ERR_NOMEM;
 	channel->domain = domain;
+	channel->kept = (*options)->keeper != NULL;
+	if (channel->kept)
+		channel->keeper = *(*options)->keeper;
 	*out_domain = domain;
 	*out_channel = channel;
 	return OK;
@@ -114,6 +122,23 @@ finish(struct channel *channel, const char *name,
 	return OK;
 }
 
+static status_t
+finish_new(struct channel *channel, const char *name,
+    const struct channel_options *options, const struct token *token,
+    struct channel **out_channel)
+{
+	if (channel->kept) {
+		status_t status = channel_kept_begin(channel);
+
+		if (status != OK) {
+			channel->kept = false;
+			channel_close(channel);
+			return status;
+		}
+	}
+	return finish(channel, name, options, token, out_channel);
+}
+
 status_t
 channel_create(const char *name, const struct channel_config *config,
     const struct channel_options *options, const struct token *owner,
@@ -134,7 +159,7 @@ channel_create(const char *name, const struct channel_config *config,
 		domain->port->release(domain, channel, sizeof(*channel));
 		return status;
 	}
-	return finish(channel, name, options, owner, out_channel);
+	return finish_new(channel, name, options, owner, out_channel);
 }
 
 status_t
@@ -153,7 +178,29 @@ channel_open(const char *name, const struct channel_options *options,
 		domain->port->release(domain, channel, sizeof(*channel));
 		return status;
 	}
-	return finish(channel, name, options, holder, out_channel);
+	return finish_new(channel, name, options, holder, out_channel);
+}
+
+status_t
+channel_resume(const char *name, const struct channel_options *options,
+    struct channel **out_channel)
+{
+	struct channel_domain *domain;
+	struct channel *channel;
+	status_t status = options == NULL || options->keeper == NULL ?
+	    ERR_ARG : prepare(name, &options, &domain, &channel);
+
+	if (status != OK)
+		return status;
+	status = channel_kept_resume(channel, options);
+	if (status != OK) {
+		domain->port->release(domain, channel, sizeof(*channel));
+		return status;
+	}
+	status = finish(channel, name, options, NULL, out_channel);
+	if (status == OK)
+		channel_kept_resumed(channel);
+	return status;
 }
 
 /* Receivers read what is there, then see the end. */
@@ -177,6 +224,8 @@ channel_close(struct channel *channel)
 	struct channel_domain *domain = channel->domain;
 	if (channel->made.where != MADE_NOT)
 		channel_cancel(channel, NULL);
+	if (channel->kept)
+		channel_kept_end(channel);
 	channel->shown.lane = NULL;
 	channel_leave_unanswered(channel);
 	channel_let_go(channel);

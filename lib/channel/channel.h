@@ -71,6 +71,7 @@ LINKAGE_BEGIN
 
 struct channel;
 struct channel_domain;	/* where names are looked up: domain.h */
+struct channel_keeper;	/* where a member is kept: keep.h */
 
 enum channel_type {
 	CHANNEL_ASYNC, CHANNEL_SYNC, CHANNEL_BROADCAST, CHANNEL_MULTICAST,
@@ -121,6 +122,7 @@ struct channel_options {
 	enum channel_serializer serializer;
 	uint64_t schema;		/* 0: not checked */
 	uint64_t groups;		/* MULTICAST: bits to receive */
+	const struct channel_keeper *keeper;	/* NULL: the member is not kept */
 };
 
 /*

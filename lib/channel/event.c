@@ -7,7 +7,7 @@
  * reserved or shown message, a call that waits): the sweep drops it when
  * nothing does.
  */
-#include "state.h"
+#include "kept.h"
 
 void *
 channel_back_memory(const struct lane_place *place)
@@ -72,12 +72,22 @@ make_room(struct channel *channel, struct lane_list *list)
 	return status == OK ? grow_words(channel) : status;
 }
 
+/* A kept member has a record for each lane. */
+static bool
+has_no_record_left(const struct channel *channel)
+{
+	return channel->kept && channel->out.count + channel->in.count >=
+	    CHANNEL_KEPT_LANES;
+}
+
 static status_t
 add_out(struct channel *channel, const struct lane_place *place)
 {
 	const struct channel_port *port = channel->domain->port;
 	status_t status = make_room(channel, &channel->out);
 
+	if (status == OK && has_no_record_left(channel))
+		status = ERR_LIMIT;
 	if (status != OK)
 		return status;
 	struct lane_out *lane = port->allocate(channel->domain, sizeof(*lane));
@@ -86,8 +96,8 @@ add_out(struct channel *channel, const struct lane_place *place)
 	lane->place = *place;
 	lane->strictness = channel_serializer_for(lower(place->trust,
 	    channel->member.trust));
-	status = ring_producer_open(&lane->messages, place->memory,
-	    place->lines);
+	status = channel->kept ? channel_kept_open_out(channel, lane) :
+	    ring_producer_open(&lane->messages, place->memory, place->lines);
 	if (status == OK)
 		status = ring_consumer_open(&lane->back,
 		    channel_back_memory(place), place->return_lines);
@@ -98,6 +108,8 @@ add_out(struct channel *channel, const struct lane_place *place)
 		return status;
 	}
 	channel->out.lane[channel->out.count++] = lane;
+	if (channel->kept)
+		channel_kept_wake_out(channel, lane);
 	return OK;
 }
 
@@ -107,6 +119,8 @@ add_in(struct channel *channel, const struct lane_place *place)
 	const struct channel_port *port = channel->domain->port;
 	status_t status = make_room(channel, &channel->in);
 
+	if (status == OK && has_no_record_left(channel))
+		status = ERR_LIMIT;
 	if (status != OK)
 		return status;
 	if (place->pool_size < lane_pool_size(&channel->member.config))
@@ -117,9 +131,9 @@ add_in(struct channel *channel, const struct lane_place *place)
 	lane->place = *place;
 	lane->trust = lower(place->trust, channel->member.trust);
 	lane->strictness = channel_serializer_for(lane->trust);
-	status = ring_consumer_open(&lane->messages, place->memory,
-	    place->lines);
-	if (status == OK)
+	status = channel->kept ? channel_kept_open_in(channel, lane) :
+	    ring_consumer_open(&lane->messages, place->memory, place->lines);
+	if (status == OK && !channel->kept)
 		status = ring_producer_open(&lane->back,
 		    channel_back_memory(place), place->return_lines);
 	if (status != OK) {
@@ -127,6 +141,8 @@ add_in(struct channel *channel, const struct lane_place *place)
 		return status;
 	}
 	channel->in.lane[channel->in.count++] = lane;
+	if (channel->kept)
+		channel_kept_wake_in(channel, lane);
 	channel->had_senders = true;
 	return OK;
 }
@@ -149,6 +165,7 @@ drop_out(struct channel *channel, uint32_t i)
 		channel->batch_lane = NULL;
 		channel->batched = 0;
 	}
+	channel_kept_leave(channel, lane->place.number, true);
 	channel_buffers_leave(channel, lane);
 	remove_from(&channel->out, i);
 	port->drop_lane(channel->domain, &channel->member, &lane->place);
@@ -177,6 +194,7 @@ drop_in(struct channel *channel, uint32_t i)
 	const struct channel_port *port = channel->domain->port;
 	struct lane_in *lane = lane_in_at(channel, i);
 
+	channel_kept_leave(channel, lane->place.number, false);
 	if (lane->refused)
 		count_refused(channel, lane);
 	if (channel->asked.lane == lane) {
@@ -192,7 +210,7 @@ drop_in(struct channel *channel, uint32_t i)
 static bool
 has_come_to_its_end(const struct channel *channel, const struct lane_in *lane)
 {
-	return channel->shown.lane != lane &&
+	return channel->shown.lane != lane && !lane->moved &&
 	    (lane->refused || (lane->gone && lane->finished));
 }
 
@@ -218,9 +236,12 @@ channel_sweep(struct channel *channel)
 		    ring_unread(&lane->messages));
 		drop_out(channel, i);
 	}
-	for (uint32_t i = channel->in.count; i-- > 0;)
+	for (uint32_t i = channel->in.count; i-- > 0;) {
+		/* What was received of it may still be undone. */
+		waits |= lane_in_at(channel, i)->moved;
 		if (has_come_to_its_end(channel, lane_in_at(channel, i)))
 			drop_in(channel, i);
+	}
 	channel->ending = waits;
 	weigh_lanes(channel);
 }
@@ -403,7 +424,7 @@ static bool
 may_send_fast(const struct channel *channel)
 {
 	if (channel->revoked || channel->stale ||
-	    (channel->role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
+	    (channel->fast_role & CHANNEL_SENDER) == 0 || channel->out.count != 1 || channel->made.where != MADE_NOT ||
 	    lane_out_at(channel, 0)->gone || channel_is_lossy(channel))
 		return false;
 	switch (channel->member.config.type) {
@@ -423,7 +444,8 @@ may_receive_fast(const struct channel *channel)
 {
 	enum channel_type type = channel->member.config.type;
 
-	return !channel->revoked && (channel->role & CHANNEL_RECEIVER) != 0 &&
+	return !channel->revoked &&
+	    (channel->fast_role & CHANNEL_RECEIVER) != 0 &&
 	    channel->in.count == 1 && channel->shown.lane == NULL &&
 	    !lane_in_at(channel, 0)->refused && !channel_is_lossy(channel) &&
 	    type != CHANNEL_SYNC && type != CHANNEL_STREAM;

@@ -36,6 +36,7 @@ struct lane_place {		/* one direction, from one member to another */
 	unsigned trust;		/* of the other end */
 	uint64_t identity;	/* session identity of the other end */
 	uint64_t groups;	/* of the receiver; not MULTICAST: ~0 */
+	uint64_t number;	/* unique in the domain; not 0 */
 	void	*port_data;	/* how to wake the other end */
 };
 
@@ -60,6 +61,7 @@ struct channel_member {
 	unsigned trust;		/* own, by token */
 	unsigned rights;	/* of the token: TOKEN_* */
 	uint64_t identity;	/* session identity (lib/token) */
+	struct token token;	/* its own: resume asks for it */
 	struct channel_config config;
 	void	*pool;		/* SENDER and zero_copy: of lane_pool_size */
 	struct statistics_page *statistics;	/* zeroed; NULL: not shown */
@@ -75,6 +77,22 @@ struct channel_port {
 	status_t (*open)(struct channel_domain *domain, const char *name,
 	    const struct channel_options *options, const struct token *holder,
 	    struct channel_member *out_member);
+	/*
+	 * The kept member (options->keeper of its create or open) that was left
+	 * behind by the death of its owner, whose successor the caller is; or
+	 * still is there, because that death was not noticed yet. All its lanes
+	 * are events again. ERR_NOENT no such member, ERR_RIGHT not the
+	 * caller's. NULL: the domain keeps none.
+	 */
+	status_t (*resume)(struct channel_domain *domain, uint64_t number,
+	    const struct token *token, const struct channel_options *options,
+	    struct channel_member *out_member);
+	/*
+	 * A kept member has its lanes, and outlives its owner, from here on:
+	 * its number is committed. Again: OK. NULL: it has them at once.
+	 */
+	status_t (*enter)(struct channel_domain *domain,
+	    struct channel_member *member);
 	void (*close)(struct channel_domain *domain,
 	    struct channel_member *member);
 	/* ERR_EMPTY when there is no more. */

@@ -96,6 +96,7 @@ member_create(struct private_domain *domain,
 	if (member == NULL)
 		return ERR_NOMEM;
 	member->role = options->role;
+	member->kept = options->keeper != NULL;
 	member->groups = options->groups;
 	member->bell = private_bell_create(pollable);
 	member->statistics = calloc(1, STATISTICS_PAGE);
@@ -109,6 +110,24 @@ member_create(struct private_domain *domain,
 	free(member->statistics);
 	free(member);
 	return ERR_NOMEM;
+}
+
+static void
+describe_member(const struct private_domain *domain,
+    const struct member *member, struct channel_member *out_member)
+{
+	*out_member = (struct channel_member){
+		.number = member->number, .channel = member->channel->number,
+		.trust = member->trust,
+		.rights = domain->authority == NULL ? TOKEN_ALL :
+		    member->token.rights,
+		.config = member->channel->config,
+		.statistics = member->statistics,
+		.pool = member->buffers != NULL ?
+		    member->buffers->memory : NULL,
+		.identity = member->identity, .token = member->token,
+		.port_data = (void *)member,
+	};
 }
 
 static status_t
@@ -131,16 +150,7 @@ join(struct private_domain *domain, struct private_channel *channel,
 		return status;
 	member->next = channel->members;
 	channel->members = member;
-	*out_member = (struct channel_member){
-		.number = member->number, .channel = channel->number,
-		.trust = member->trust,
-		.rights = domain->authority == NULL ? TOKEN_ALL :
-		    member->token.rights,
-		.config = channel->config, .statistics = member->statistics,
-		.pool = member->buffers != NULL ?
-		    member->buffers->memory : NULL,
-		.identity = member->identity, .port_data = member,
-	};
+	describe_member(domain, member, out_member);
 	return OK;
 }
 
@@ -265,6 +275,45 @@ port_open(struct channel_domain *base, const char *name,
 	return status;
 }
 
+static struct member *
+find_member(const struct private_domain *domain, uint64_t number)
+{
+	for (const struct private_channel *channel = domain->channels;
+	    channel != NULL; channel = channel->next)
+		for (struct member *member = channel->members; member != NULL;
+		    member = member->next)
+			if (member->number == number)
+				return member;
+	return NULL;
+}
+
+static status_t
+port_resume(struct channel_domain *base, uint64_t number,
+    const struct token *token, const struct channel_options *options,
+    struct channel_member *out_member)
+{
+	struct private_domain *domain = domain_of(base);
+	status_t status = OK;
+
+	pthread_mutex_lock(&domain->lock);
+	struct member *member = find_member(domain, number);
+	if (member == NULL)
+		status = ERR_NOENT;
+	else if (!member->kept || member->role != options->role ||
+	    token_difference(&member->token, token) != 0)
+		status = ERR_RIGHT;
+	if (status == OK) {
+		member->revoked_told = false;
+		for (struct side *side = member->sides; side != NULL;
+		    side = side->next)
+			side->told = side->gone_told = false;
+		private_post(domain, member);
+		describe_member(domain, member, out_member);
+	}
+	pthread_mutex_unlock(&domain->lock);
+	return status;
+}
+
 /* The channel goes with its last member, its name with the creator. */
 static void
 channel_left(struct private_domain *domain, struct private_channel *channel)
@@ -312,7 +361,8 @@ describe(const struct side *side, struct lane_place *out_place)
 		.return_lines = lane_return_lines(config),
 		.peer = lane->number[other], .trust = lane->trust[other],
 		.identity = lane->identity[other],
-		.groups = lane->groups, .port_data = (void *)side,
+		.groups = lane->groups, .number = lane->own_number,
+		.port_data = (void *)side,
 	};
 	if (lane->buffers != NULL) {
 		out_place->pool = lane->buffers->memory;
@@ -489,7 +539,8 @@ status_t
 channel_domain_private(struct channel_domain **out_domain)
 {
 	static const struct channel_port port = {
-		.create = port_create, .open = port_open, .close = port_close,
+		.create = port_create, .open = port_open,
+		.resume = port_resume, .close = port_close,
 		.next_event = port_next_event, .drop_lane = port_drop_lane,
 		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
 		.descriptor = port_descriptor, .quiet = port_quiet,

@@ -38,6 +38,7 @@ struct lane {
 	void	*memory;
 	struct buffers *buffers;	/* of the sender, or NULL */
 	uint64_t number[2];	/* of the members */
+	uint64_t own_number;
 	unsigned trust[2];
 	uint64_t identity[2];
 	uint64_t groups;
@@ -60,6 +61,7 @@ struct member {
 	uint64_t groups;
 	unsigned role, trust;
 	bool	 creator;
+	bool	 kept;		/* can be resumed */
 	bool	 revoked, revoked_told;
 	uint32_t pending;	/* events; read without the lock */
 };

@@ -158,6 +158,7 @@ private_lane_create(struct private_domain *domain, struct member *sender,
 		return ERR_NOMEM;
 	}
 	lane_format(lane->memory, config);
+	lane->own_number = ++domain->numbers;
 	lane->number[0] = sender->number;
 	lane->number[1] = receiver->number;
 	lane->trust[0] = sender->trust;

@@ -234,9 +234,12 @@ channel_done(struct channel *channel)
 	if (((channel->shown.kind - 1) & LANE_BUFFER) != 0 &&
 	    !channel_buffer_give_back(channel, lane))
 		channel_corrupt_in(channel, lane);
-	if (!channel_is_lossy(channel)) {
+	if (channel->releases) {
 		ring_release(&lane->messages);
 		lane_wake_sender(channel, lane);
+	} else if (channel->kept) {
+		ring_pass(&lane->messages);
+		lane->moved = true;
 	}
 	channel_let_go(channel);
 	if (lane->gone || lane->refused)

@@ -41,6 +41,19 @@ channel_publish(struct channel *channel)
 	lane_wake_receiver(channel, lane);
 }
 
+/* Until the batch is full, or the owner of a kept member has committed. */
+static void
+stay_staged(struct channel *channel, struct lane_out *lane)
+{
+	if (channel->kept) {
+		lane->moved = true;
+		return;
+	}
+	channel->batch_lane = lane;
+	if (++channel->batched >= channel->member.config.batch)
+		channel_publish(channel);
+}
+
 void
 channel_commit_in(struct channel *channel, struct lane_out *lane,
     void *room, const struct channel_offer *offer)
@@ -61,10 +74,8 @@ channel_commit_in(struct channel *channel, struct lane_out *lane,
 	count_sent(channel, offer);
 	lane->sent++;
 	ring_stage(&lane->messages, length, kind, channel->session);
-	if (channel->member.config.type == CHANNEL_BATCH) {
-		channel->batch_lane = lane;
-		if (++channel->batched >= channel->member.config.batch)
-			channel_publish(channel);
+	if (!channel->publishes) {
+		stay_staged(channel, lane);
 		return;
 	}
 	ring_publish(&lane->messages);

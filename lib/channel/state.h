@@ -12,6 +12,7 @@
 #include <lib/base/string.h>
 #include <lib/channel/config.h>
 #include <lib/channel/hand.h>
+#include <lib/channel/keep.h>
 #include <lib/channel/lane.h>
 #include <lib/channel/port.h>
 #include <lib/channel/statistics.h>
@@ -36,6 +37,7 @@ struct lane_out {
 	uint32_t number;	/* in the books of the pool */
 	void	*room;		/* between the two passes of a send to many */
 	uint32_t promises;	/* something on the ring back, not found */
+	bool	 moved;		/* kept: used since the last settle */
 	bool	 gone;		/* is dropped as soon as nothing uses it */
 	bool	 refused;	/* its receiver lost the right: no answers */
 };
@@ -47,6 +49,7 @@ struct lane_in {
 	enum channel_serializer strictness;
 	unsigned trust;		/* the lower one of both ends */
 	uint32_t promises;	/* of a message, not found */
+	bool	 moved;		/* kept: used since the last settle */
 	bool	 gone;		/* sender went away: drain, then drop */
 	bool	 refused;	/* is dropped as soon as nothing shows it */
 	bool	 finished;	/* closed and drained; waits for its end */
@@ -115,6 +118,13 @@ struct channel {
 	uint32_t share;		/* messages of the lane whose turn it is */
 	struct channel_domain *domain;
 
+	struct channel_keeper keeper;
+	bool	 kept;		/* keep.h: nothing is seen before settle */
+	/* What follows from config, role and kept; constant. */
+	bool	 publishes;	/* what is sent is seen at once */
+	bool	 releases;	/* what was received is given back at once */
+	unsigned fast_role;	/* in which role it may go the fast way */
+	uint32_t lanes_left;	/* kept: records of lanes that are gone, bits */
 	struct channel_member member;
 	unsigned role;
 	enum channel_serializer serializer;	/* asked for by this member */

@@ -5,6 +5,8 @@
  */
 #include <lib/channel/typed.h>
 
+#include <lib/channel/keep.h>
+
 #include "state.h"
 
 #include <lib/wire/flat.h>
@@ -59,6 +61,20 @@ channel_typed_open(const struct channel_type_info *type,
 		typed = *options;
 	typed.schema = type->schema;
 	return channel_open(name, &typed, holder, &out_typed->channel);
+}
+
+status_t
+channel_typed_resume(const struct channel_type_info *type, const char *name,
+    const struct channel_options *options, struct channel_typed *out_typed)
+{
+	status_t status = channel_resume(name, options, &out_typed->channel);
+
+	if (status == OK && channel_configuration(
+	    out_typed->channel)->schema != type->schema) {
+		channel_close(out_typed->channel);
+		return ERR_TYPE;
+	}
+	return status;
 }
 
 status_t

@@ -58,6 +58,9 @@ status_t channel_typed_create(const struct channel_type_info *type,
 status_t channel_typed_open(const struct channel_type_info *type,
     const char *name, const struct channel_options *options,
     const struct token *holder, struct channel_typed *out_typed);
+status_t channel_typed_resume(const struct channel_type_info *type,
+    const char *name, const struct channel_options *options,
+    struct channel_typed *out_typed);
 status_t channel_typed_reserve(const struct channel_type_info *type,
     struct channel_typed *typed, uint64_t deadline_ns, void **out_value);
 status_t channel_typed_commit(const struct channel_type_info *type,
@@ -101,6 +104,15 @@ status_t channel_typed_peek(const struct channel_type_info *type,
 	{ \
 		return channel_typed_open(&name##_type, channel_name, \
 		    options, holder, &out_channel->typed); \
+	} \
+	/* As channel_resume (keep.h). */ \
+	static inline status_t \
+	name##_resume(const char *channel_name, \
+	    const struct channel_options *options, \
+	    struct name##_channel *out_channel) \
+	{ \
+		return channel_typed_resume(&name##_type, channel_name, \
+		    options, &out_channel->typed); \
 	} \
 	static inline void \
 	name##_close(struct name##_channel *channel) \

@@ -81,14 +81,16 @@ struct ring_line {
 
 struct ring_memory {
 	uint64_t head;			/* the consumer writes */
-	uint64_t unused_consumer[7];
+	uint64_t consumer_generation;	/* too; see Coming back */
+	uint64_t unused_consumer[6];
 	uint32_t consumer_asleep;	/* both; see Waiting */
 	uint32_t unused_flag[15];
 	uint32_t producer_asleep;	/* both */
 	uint32_t unused_flag_too[15];
 	uint64_t closed;		/* the producer writes this line */
 	uint64_t oldest;		/* lossy: before this all is lost */
-	uint64_t unused_producer[6];
+	uint64_t producer_generation;	/* see Coming back */
+	uint64_t unused_producer[5];
 	struct ring_line lines[];	/* and one more */
 };
 
@@ -121,6 +123,13 @@ struct ring_consumer {
 	uint64_t count;			/* messages released */
 	uint32_t size;			/* bytes of the lines */
 	bool	 corrupt;
+};
+
+/* Where an end stands; what its owner commits, in memory that outlives it. */
+struct ring_mark {
+	uint64_t first;		/* producer: from here on staged; else position */
+	uint64_t position;	/* where the next message starts */
+	uint64_t count;		/* consumer: messages before that */
 };
 
 /* Bytes of shared memory for a ring of so many lines. */
@@ -173,6 +182,51 @@ static inline status_t ring_send(struct ring_producer *producer,
 static inline status_t ring_peek(struct ring_consumer *consumer,
     struct ring_message *out_message);
 static inline void ring_release(struct ring_consumer *consumer);
+
+/*
+ * Coming back. An end whose owner dies is opened in the middle by the next
+ * incarnation, from the mark that was committed last. For that, the owner keeps
+ * an order:
+ *
+ *	producer	stage, then commit the mark, then publish
+ *	consumer	peek and pass, then commit the mark, then give_back
+ *
+ * A death before the commit: what was staged is invisible and is written over,
+ * what was passed was not given back and is there again. A death behind it:
+ * open_at publishes what the mark calls staged, or gives back what lies before
+ * it; both have no effect the second time. So each message is in the ring until
+ * its consumer has committed that it took it, and is seen only when its producer
+ * has committed that it sent it. Nothing of this is believed by the peer, which
+ * notices at most a new generation: a hint, as is all that the header says.
+ *
+ * pass is a release that gives nothing back: that the line may be reused is said
+ * by give_back, for all that was passed.
+ *
+ * open_at: ERR_ARG also if the mark cannot be one of such a ring. Whoever opened
+ * asks ring_*_must_wake, and wakes the sleepers on the other's word whatever
+ * that says: the dead may have lowered the flag and not come to the wake. Not
+ * for lossy use.
+ */
+static inline void ring_pass(struct ring_consumer *consumer);
+static inline void ring_give_back(struct ring_consumer *consumer);
+void ring_producer_mark(const struct ring_producer *producer,
+    struct ring_mark *out_mark);
+void ring_consumer_mark(const struct ring_consumer *consumer,
+    struct ring_mark *out_mark);
+status_t ring_producer_open_at(struct ring_producer *producer, void *memory,
+    uint32_t lines, const struct ring_mark *mark, uint64_t generation);
+status_t ring_consumer_open_at(struct ring_consumer *consumer, void *memory,
+    uint32_t lines, const struct ring_mark *mark, uint64_t generation);
+/*
+ * For a producer that publishes without a commit: moves a mark, of any time
+ * before its death, behind what it has published since. A consumer that spoiled
+ * the ring can make this end early or fail (ERR_CORRUPT), at its own cost.
+ */
+status_t ring_producer_find(void *memory, uint32_t lines,
+    struct ring_mark *mark);
+/* Changes with each incarnation of the other end, if that is honest. */
+uint64_t ring_producer_generation(const void *memory);
+uint64_t ring_consumer_generation(const void *memory);
 
 /*
  * Lossy use, for "drop oldest": overwrite never finds the ring full, take

@@ -11,24 +11,31 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void
-drain(void *memory, uint32_t lines)
+drain_from(struct ring_consumer *consumer, uint32_t lines)
 {
-	struct ring_consumer consumer;
 	struct ring_message message;
 	uint8_t copy[2048];
 
-	if (ring_consumer_open(&consumer, memory, lines) != OK ||
-	    ring_depth(&consumer) > lines)
-		abort();
 	/* Memory that stands still holds one lap at most. */
-	for (uint32_t i = 0; ring_peek(&consumer, &message) == OK; i++) {
+	for (uint32_t i = 0; ring_peek(consumer, &message) == OK; i++) {
 		if (i > lines || message.length > sizeof(copy) ||
 		    message.kind == 0 || message.kind > RING_KIND_MAX)
 			abort();
 		memcpy(copy, message.data, message.length);
-		ring_release(&consumer);
+		ring_release(consumer);
 	}
-	(void)ring_is_closed(&consumer);
+	(void)ring_is_closed(consumer);
+}
+
+static void
+drain(void *memory, uint32_t lines)
+{
+	struct ring_consumer consumer;
+
+	if (ring_consumer_open(&consumer, memory, lines) != OK ||
+	    ring_depth(&consumer) > lines)
+		abort();
+	drain_from(&consumer, lines);
 }
 
 static void
@@ -64,6 +71,24 @@ fill(void *memory, uint32_t lines, bool lossy)
 	}
 }
 
+/* Ends that come back to any bytes, from marks that may be any. */
+static void
+come_back(void *memory, uint32_t lines, const uint8_t *data, size_t size)
+{
+	struct ring_producer producer;
+	struct ring_consumer consumer;
+	struct ring_mark mark = { 0 };
+	void *room;
+
+	memcpy(&mark, data, size < sizeof(mark) ? size : sizeof(mark));
+	if (ring_producer_find(memory, lines, &mark) == OK &&
+	    ring_producer_open_at(&producer, memory, lines, &mark, 1) == OK &&
+	    ring_reserve(&producer, 40, &room) == OK)
+		memset(room, 1, 40);
+	if (ring_consumer_open_at(&consumer, memory, lines, &mark, 1) == OK)
+		drain_from(&consumer, lines);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -85,6 +110,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		else
 			take_all(memory, lines);
 	}
+	ring_format(memory, lines);
+	memcpy(memory, data + 1, size - 1 < room ? size - 1 : room);
+	come_back(memory, lines, data + 1, size - 1);
 	free(memory);
 	return 0;
 }

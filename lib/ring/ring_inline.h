@@ -199,6 +199,25 @@ ring_release(struct ring_consumer *consumer)
 	    RING_RELEASE);
 }
 
+static inline void
+ring_pass(struct ring_consumer *consumer)
+{
+	struct ring_line *next = consumer->next;
+
+	if (next == consumer->line)
+		return;
+	consumer->line = next;
+	consumer->count++;
+}
+
+static inline void
+ring_give_back(struct ring_consumer *consumer)
+{
+	if (!consumer->corrupt)
+		ring_store(&consumer->memory->head,
+		    (uintptr_t)consumer->line + consumer->bias, RING_RELEASE);
+}
+
 /* The question of both sides: is the other asleep by now? Lowers its flag. */
 static inline bool
 ring_must_wake(uint32_t *flag)

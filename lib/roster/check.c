@@ -13,7 +13,7 @@ side_is_ok(const struct roster *roster, const struct roster_side *side,
 	    arena_map_get(roster->root->by_number[ROSTER_BY_LANE],
 	    lane->number) == lane && (!side->gone_told ||
 	    (side->gone && side->told)) && (!side->gone || side->told ||
-	    roster_end(side) == ROSTER_RECEIVER);
+	    member->kept || roster_end(side) == ROSTER_RECEIVER);
 }
 
 /* Counts the lanes that the member sends on. */

@@ -7,12 +7,15 @@
 #include <lib/test/crash.h>
 
 #define ARENA_SIZE	(256ul << 10)
-#define MEMBERS		4u
+#define MEMBERS		6u
+#define CLIENTS		4u
 
 static _Alignas(4096) uint8_t memory[ARENA_SIZE];
 static struct roster roster;
 static uint64_t next_memory;
-static uint64_t client[3], member[MEMBERS];
+static uint64_t client[CLIENTS], member[MEMBERS];
+/* Of each member, as it was made. */
+static const unsigned owner_of[MEMBERS] = { 0, 1, 1, 2, 1, 0 };
 
 static status_t
 memory_create(void *context, uint64_t size, uint64_t *out_memory)
@@ -100,7 +103,7 @@ static struct roster_member *
 member_at(unsigned i)
 {
 	return roster_member(&roster, roster_client(&roster,
-	    client[i == 0 ? 0 : i == 3 ? 2 : 1]), member[i]);
+	    client[owner_of[i]]), member[i]);
 }
 
 static struct channels_join
@@ -114,13 +117,15 @@ join_for(const char *name, unsigned role)
 }
 
 static void
-join(unsigned i, unsigned of, const char *name, unsigned role, bool create)
+join(unsigned i, const char *name, unsigned role, bool create, unsigned flags)
 {
 	struct channels_join wanted = join_for(name, role);
 	struct roster_member *made;
 
+	wanted.flags = flags;
 	begin();
-	struct roster_client *owner = roster_client(&roster, client[of]);
+	struct roster_client *owner = roster_client(&roster,
+	    client[owner_of[i]]);
 	status_t status = create ?
 	    roster_create_channel(&roster, owner, &wanted, &made) :
 	    roster_open_channel(&roster, owner, &wanted, &made);
@@ -128,7 +133,10 @@ join(unsigned i, unsigned of, const char *name, unsigned role, bool create)
 	must(status);
 }
 
-/* Two channels of three clients; one pair was told of its lane. */
+/*
+ * Two channels of three clients; one pair was told of its lane. One kept member
+ * waits for the fourth client, of the same place, another one has not entered.
+ */
 static void
 make_world(void)
 {
@@ -145,18 +153,22 @@ make_world(void)
 	if (roster.root == NULL || roster_create(&roster, key) != OK)
 		abort();
 	must(arena_set_root(roster.arena, roster.root));
-	for (unsigned i = 0; i < 3; i++) {
+	for (unsigned i = 0; i < CLIENTS; i++) {
 		begin();
 		status_t status = roster_connect(&roster, i + 1, 1, &made);
 		client[i] = made->number;
 		made->trust = 0xe;
-		made->place = i + 1;
+		made->place = i == 3 ? 2 : i + 1;
 		must(status);
 	}
-	join(0, 0, "line", CHANNEL_SENDER, true);
-	join(1, 1, "line", CHANNEL_RECEIVER, false);
-	join(2, 1, "other", CHANNEL_SENDER, true);
-	join(3, 2, "line", CHANNEL_RECEIVER, false);
+	join(0, "line", CHANNEL_SENDER, true, 0);
+	join(1, "line", CHANNEL_RECEIVER, false, 0);
+	join(2, "other", CHANNEL_SENDER, true, 0);
+	join(3, "line", CHANNEL_RECEIVER, false, 0);
+	join(4, "line", CHANNEL_RECEIVER, false, CHANNELS_KEPT);
+	join(5, "other", CHANNEL_RECEIVER, false, CHANNELS_KEPT);
+	begin();
+	must(roster_enter(&roster, member_at(4)));
 	begin();
 	must(roster_next_event(&roster, member_at(0), &event));
 	if (!resume())
@@ -255,6 +267,22 @@ run_depend(void)
 }
 
 static int
+run_resume(void)
+{
+	const struct token token = member_at(4)->token;
+	struct roster_member *resumed;
+
+	return (int)roster_resume(&roster, roster_client(&roster, client[3]),
+	    member[4], &token, &resumed);
+}
+
+static int
+run_enter(void)
+{
+	return (int)roster_enter(&roster, member_at(5));
+}
+
+static int
 run_gone(void)
 {
 	return (int)roster_gone(&roster, roster_client(&roster, client[1]));
@@ -294,6 +322,8 @@ static const struct crash_case cases[] = {
 	CRASH_CASE(CHANNELS_DEPEND, run_depend),
 	CRASH_NONE(CHANNELS_LIST, "it only looks"),
 	CRASH_NONE(CHANNELS_WATCH, "it only looks"),
+	CRASH_CASE(CHANNELS_RESUME, run_resume),
+	CRASH_CASE(CHANNELS_ENTER, run_enter),
 	CRASH_CASE(0, run_gone),
 	CRASH_CASE(0, run_bury),
 	CRASH_REFUSED(run_refused),

@@ -151,8 +151,9 @@ roster_lanes_join(struct roster *roster, struct roster_member *member)
 		    struct roster_member, in_channel);
 
 		/* What is about to go gets no more to do. */
-		if (status == OK && other != member && !other->revoked &&
-		    !other->client->gone)
+		if (status == OK && other != member && other->entered &&
+		    !other->revoked &&
+		    (!other->client->gone || other->kept))
 			status = connect(roster, member, other);
 	}
 	return status;
@@ -180,6 +181,44 @@ roster_lanes_revoke(struct roster *roster, struct roster_member *member)
 			side_abandon(roster, roster_other(side), true);
 	}
 	roster_post(roster, member->client);
+}
+
+/* A new incarnation of the member knows of no lane. */
+void
+roster_lanes_tell_again(struct roster *roster, struct roster_member *member)
+{
+	ROSTER_EACH(&member->sides, node, following) {
+		struct roster_side *side = ROSTER_OF(node,
+		    struct roster_side, in_member);
+
+		ROSTER_SET(roster, side->told, false);
+		ROSTER_SET(roster, side->gone_told, false);
+	}
+	roster_post(roster, member->client);
+}
+
+/* What it caused is the new client's. */
+void
+roster_lanes_move(struct roster *roster, struct roster_member *member,
+    struct roster_client *from, struct roster_client *to)
+{
+	uint64_t bytes = 0;
+
+	ROSTER_EACH(&member->sides, node, following) {
+		struct roster_lane *lane = ROSTER_OF(node,
+		    struct roster_side, in_member)->lane;
+
+		if (lane->payer != from->number)
+			continue;
+		ROSTER_SET(roster, lane->payer, to->number);
+		bytes += lane->bytes;
+	}
+	if (member->pool != NULL && member->pool->payer == from->number) {
+		ROSTER_SET(roster, member->pool->payer, to->number);
+		bytes += member->pool->bytes;
+	}
+	ROSTER_SET(roster, from->bytes, from->bytes - bytes);
+	ROSTER_SET(roster, to->bytes, to->bytes + bytes);
 }
 
 /* What the side was not told yet. */

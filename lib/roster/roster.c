@@ -89,10 +89,26 @@ client_free(struct roster *roster, struct roster_client *client)
 	struct roster_root *root = roster->root;
 
 	ROSTER_SET(roster, root->slot_used[client->slot], false);
+	roster_note(roster, roster->environment.drop(
+	    roster->environment.context, client->bell));
 	roster_note(roster, arena_list_remove(roster->arena, &client->all));
 	roster_note(roster, arena_map_remove(roster->arena,
 	    root->by_number[ROSTER_BY_CLIENT], client->number));
 	roster_note(roster, arena_free(roster->arena, client));
+}
+
+/* One that ends with its client; NULL: there is none. */
+static struct roster_member *
+mortal_member(struct roster_client *client)
+{
+	ROSTER_EACH(&client->members, node, following) {
+		struct roster_member *member = ROSTER_OF(node,
+		    struct roster_member, in_client);
+
+		if (!member->kept || !member->entered)
+			return member;
+	}
+	return NULL;
 }
 
 bool
@@ -104,11 +120,13 @@ roster_bury(struct roster *roster, status_t *out_status)
 
 		if (!client->gone)
 			continue;
-		if (roster_is_empty(&client->members))
+		struct roster_member *member = mortal_member(client);
+		if (member != NULL)
+			roster_close(roster, member);
+		else if (roster_is_empty(&client->members))
 			client_free(roster, client);
 		else
-			roster_close(roster, ROSTER_OF(client->members.next,
-			    struct roster_member, in_client));
+			continue;
 		*out_status = roster->failed;
 		return true;
 	}
@@ -189,6 +207,16 @@ member_list(struct roster *roster, struct roster_member *member)
 	    member->client->member_count + 1);
 }
 
+status_t
+roster_enter(struct roster *roster, struct roster_member *member)
+{
+	if (member->entered)
+		return OK;
+	ROSTER_SET(roster, member->entered, true);
+	status_t status = roster_lanes_join(roster, member);
+	return status != OK ? status : roster->failed;
+}
+
 static status_t
 join(struct roster *roster, struct roster_channel *channel,
     struct roster_client *client, const struct channels_join *join,
@@ -214,6 +242,7 @@ join(struct roster *roster, struct roster_channel *channel,
 	member->channel = channel;
 	member->client = client;
 	member->role = join->role;
+	member->kept = (join->flags & CHANNELS_KEPT) != 0;
 	member->groups = channel->config.type == CHANNEL_MULTICAST ?
 	    join->groups : ~0ul;
 	member->number = roster_number(roster);
@@ -222,8 +251,8 @@ join(struct roster *roster, struct roster_channel *channel,
 	    grant->trust, &member->token);
 	if (status == OK)
 		status = member_memory(roster, member);
-	if (status == OK)
-		status = roster_lanes_join(roster, member);
+	if (status == OK && !member->kept)
+		status = roster_enter(roster, member);
 	*out_member = member;
 	return status != OK ? status : roster->failed;
 }
@@ -277,6 +306,30 @@ make_channel(struct roster *roster, struct roster_client *client,
 	return roster_object_create(roster, channel);
 }
 
+/*
+ * A place that joins with a kept member has forgotten what an incarnation
+ * before left behind in that channel and role: nobody will resume it.
+ */
+static void
+replace_left_behind(struct roster *roster, const struct roster_client *client,
+    const struct channels_join *join)
+{
+	struct roster_channel *channel = roster_channel_named(roster,
+	    join->name);
+
+	if (channel == NULL || (join->flags & CHANNELS_KEPT) == 0)
+		return;
+	ROSTER_EACH(&roster->root->members, node, following) {
+		struct roster_member *member = ROSTER_OF(node,
+		    struct roster_member, all);
+
+		if (member->channel == channel && member->kept &&
+		    member->role == join->role && member->client->gone &&
+		    member->client->place == client->place)
+			roster_close(roster, member);
+	}
+}
+
 status_t
 roster_create_channel(struct roster *roster, struct roster_client *client,
     const struct channels_join *in, struct roster_member **out_member)
@@ -291,6 +344,7 @@ roster_create_channel(struct roster *roster, struct roster_client *client,
 		return ERR_ARG;
 	if (client->trust < TRUST_LIBOS)
 		return ERR_RIGHT;
+	replace_left_behind(roster, client, in);
 	if (roster_channel_named(roster, in->name) != NULL)
 		return ERR_EXIST;
 	status_t status = read_config(in, &config);
@@ -342,6 +396,7 @@ roster_open_channel(struct roster *roster, struct roster_client *client,
 
 	if (!join_is_sound(in))
 		return ERR_ARG;
+	replace_left_behind(roster, client, in);
 	struct roster_channel *channel = roster_channel_named(roster,
 	    in->name);
 	if (channel == NULL)
@@ -350,6 +405,48 @@ roster_open_channel(struct roster *roster, struct roster_client *client,
 	if (status != OK)
 		return status;
 	return join(roster, channel, client, in, &grant, out_member);
+}
+
+static void
+member_move(struct roster *roster, struct roster_member *member,
+    struct roster_client *to)
+{
+	struct roster_client *from = member->client;
+
+	if (from == to)
+		return;
+	roster_note(roster, arena_list_remove(roster->arena,
+	    &member->in_client));
+	roster_note(roster, arena_list_append(roster->arena, &to->members,
+	    &member->in_client));
+	ROSTER_SET(roster, from->member_count, from->member_count - 1);
+	ROSTER_SET(roster, to->member_count, to->member_count + 1);
+	roster_lanes_move(roster, member, from, to);
+	ROSTER_SET(roster, member->client, to);
+}
+
+status_t
+roster_resume(struct roster *roster, struct roster_client *client,
+    uint64_t number, const struct token *token,
+    struct roster_member **out_member)
+{
+	struct roster_member *member = arena_map_get(
+	    roster->root->by_number[ROSTER_BY_MEMBER], number);
+
+	if (member == NULL || !member->entered)
+		return ERR_NOENT;
+	if (!member->kept || member->client->place != client->place ||
+	    token_difference(&member->token, token) != 0)
+		return ERR_RIGHT;
+	if (member->client->bits != client->bits)
+		return ERR_ARG;
+	if (client->member_count >= ROSTER_CLIENT_MEMBERS)
+		return ERR_LIMIT;
+	member_move(roster, member, client);
+	ROSTER_SET(roster, member->revoked_told, false);
+	roster_lanes_tell_again(roster, member);
+	*out_member = member;
+	return roster->failed;
 }
 
 void

@@ -49,7 +49,8 @@ struct roster_client {
 	uint64_t bytes;		/* of lanes and pools that it caused */
 	uint32_t slot, member_count;
 	unsigned trust;
-	bool	 gone;		/* is taken apart step by step */
+	bool	 gone;		/* is taken apart step by step, but for what is
+				 * kept: that waits with it */
 };
 
 struct roster_channel {
@@ -80,6 +81,9 @@ struct roster_member {
 	struct roster_pool *pool;	/* NULL: none */
 	struct token token;
 	unsigned role;
+	bool	 kept;		/* outlives its client, for the next one's resume,
+				 * if it has entered */
+	bool	 entered;	/* has its lanes; those not kept: at once */
 	bool	 revoked, revoked_told;
 };
 
@@ -164,8 +168,10 @@ status_t roster_connect(struct roster *roster, uint64_t bell, uint64_t bits,
 struct roster_client *roster_client(const struct roster *roster,
     uint64_t number);
 /*
- * Its session ended; the handles of session and bell are the caller's. What it
- * was a member of ends in steps, one transaction each: true while there is more.
+ * Its session ended; the handle of that is the caller's, the bell goes with the
+ * client. What it was a member of ends in steps, one transaction each: true
+ * while there is more. Kept members stay, and may get lanes and messages, until
+ * another client of the place resumes them, or opens their channel anew.
  */
 status_t roster_gone(struct roster *roster, struct roster_client *client);
 bool roster_bury(struct roster *roster, status_t *out_status);
@@ -178,6 +184,16 @@ status_t roster_create_channel(struct roster *roster,
     struct roster_member **out_member);
 status_t roster_open_channel(struct roster *roster,
     struct roster_client *client, const struct channels_join *join,
+    struct roster_member **out_member);
+/* A kept member gets its lanes; again: OK. */
+status_t roster_enter(struct roster *roster, struct roster_member *member);
+/*
+ * Moves a kept member of an earlier client of the same place, whose token is
+ * proof, to this one; it is told of all its lanes again. ERR_NOENT no such
+ * member, ERR_RIGHT not its, ERR_ARG bits of the bell that peers do not know.
+ */
+status_t roster_resume(struct roster *roster, struct roster_client *client,
+    uint64_t number, const struct token *token,
     struct roster_member **out_member);
 void roster_describe(const struct roster *roster,
     const struct roster_member *member, struct channels_joined *out_joined);

@@ -158,6 +158,7 @@ end(status_t status)
 	return !dies;
 }
 
+/* Without the bells of clients, one each. */
 static uint64_t
 live_memories(void)
 {
@@ -165,6 +166,8 @@ live_memories(void)
 
 	for (uint64_t i = 1; i <= fake.memories; i++)
 		live += fake.memory[i] == LIVE;
+	for (uint32_t i = 0; i < ROSTER_CLIENTS; i++)
+		live -= fake.root->slot_used[i];
 	return live;
 }
 
@@ -174,12 +177,13 @@ static uint64_t
 do_connect(uint64_t place, unsigned trust)
 {
 	struct roster_client *client = NULL;
-	uint64_t number;
+	uint64_t number, bell;
 	status_t status;
 
 	do {
 		begin();
-		status = roster_connect(&fake.roster, 1, 1, &client);
+		EXPECT_EQ(memory_create(NULL, 4096, &bell), OK);
+		status = roster_connect(&fake.roster, bell, 1, &client);
 		number = status == OK ? client->number : 0;
 		if (status == OK) {
 			client->place = place;
@@ -705,6 +709,91 @@ TEST(test_whatever_happens_and_dies_each_end_is_told_once)
 		do_gone(clients[i]);
 	EXPECT_EQ(live_memories(), 0);
 	EXPECT(roster_ok(&fake.roster));
+}
+
+static uint64_t
+must_join_kept(uint64_t client, unsigned role, bool create)
+{
+	struct channels_join join = join_for("line", role);
+	struct channels_joined joined = { 0 };
+	status_t status;
+
+	join.flags = CHANNELS_KEPT;
+	EXPECT_EQ(do_join(client, &join, create, &joined), OK);
+	do {
+		struct roster_member *member;
+
+		begin();
+		member = member_of(client, joined.member);
+		EXPECT(member->sides.next == &member->sides);
+		status = roster_enter(&fake.roster, member);
+	} while (!end(status));
+	EXPECT_EQ(status, OK);
+	return joined.member;
+}
+
+static status_t
+do_resume(uint64_t client, uint64_t number, const struct token *proof)
+{
+	struct roster_member *member;
+	status_t status;
+	do {
+		begin();
+		status = roster_resume(&fake.roster, client_of(client), number,
+		    proof, &member);
+	} while (!end(status));
+	return status;
+}
+
+TEST(test_kept_member_waits_for_the_next_client_of_its_place)
+{
+	start(CRASHES_PER_100);
+	uint64_t a = do_connect(1, 0xe), b = do_connect(2, 0xe);
+	uint64_t sender = must_join(a, "line", CHANNEL_SENDER, true);
+	uint64_t receiver = must_join_kept(b, CHANNEL_RECEIVER, false);
+	struct token token = member_of(b, receiver)->token;
+	expect_event(a, sender, CHANNELS_EVENT_LANE_OUT);
+	expect_event(b, receiver, CHANNELS_EVENT_LANE_IN);
+	do_gone(b);
+	expect_event(a, sender, CHANNELS_EVENT_NONE);
+	/* Who comes meanwhile gets a lane to it. */
+	must_join(a, "line", CHANNEL_SENDER, false);
+	uint64_t c = do_connect(2, 0xe), other = do_connect(3, 0xe);
+	EXPECT_EQ(do_resume(other, receiver, &token), ERR_RIGHT);
+	EXPECT_EQ(do_resume(c, receiver, &(struct token){ 0 }), ERR_RIGHT);
+	EXPECT_EQ(do_resume(c, sender, &token), ERR_RIGHT);
+	EXPECT_EQ(do_resume(c, 12345, &token), ERR_NOENT);
+	EXPECT_EQ(do_resume(c, receiver, &token), OK);
+	expect_event(c, receiver, CHANNELS_EVENT_LANE_IN);
+	expect_event(c, receiver, CHANNELS_EVENT_LANE_IN);
+	expect_event(c, receiver, CHANNELS_EVENT_NONE);
+	uint64_t d = do_connect(2, 0xe);
+	EXPECT_EQ(do_resume(d, receiver, &token), OK);
+	do_gone(c);
+	expect_event(d, receiver, CHANNELS_EVENT_LANE_IN);
+	do_close(d, receiver);
+	expect_event(a, sender, CHANNELS_EVENT_GONE);
+	do_gone(a);
+	do_gone(d);
+	EXPECT_EQ(live_memories(), 0);
+	EXPECT(roster_ok(&fake.roster));
+}
+
+TEST(test_what_a_place_forgot_goes_when_it_opens_anew)
+{
+	start(CRASHES_PER_100);
+	uint64_t a = do_connect(1, 0xe), b = do_connect(2, 0xe);
+
+	must_join_kept(a, CHANNEL_RECEIVER, true);
+	uint64_t sender = must_join(b, "line", CHANNEL_SENDER, false);
+	expect_event(b, sender, CHANNELS_EVENT_LANE_OUT);
+	do_gone(a);
+	uint64_t c = do_connect(1, 0xe);
+	must_join_kept(c, CHANNEL_RECEIVER, true);
+	expect_event(b, sender, CHANNELS_EVENT_GONE);
+	do_gone(c);
+	do_gone(b);
+	EXPECT_EQ(roster_channel_after(&fake.roster, 0)->member_count, 1);
 }
 
 TEST_MAIN(0)

@@ -99,4 +99,8 @@ void roster_uncharge(struct roster *roster, uint64_t client, uint64_t bytes);
 /* lanes.c */
 status_t roster_lanes_join(struct roster *roster, struct roster_member *member);
 void roster_lanes_leave(struct roster *roster, struct roster_member *member);
+void roster_lanes_tell_again(struct roster *roster,
+    struct roster_member *member);
+void roster_lanes_move(struct roster *roster, struct roster_member *member,
+    struct roster_client *from, struct roster_client *to);
 void roster_lanes_revoke(struct roster *roster, struct roster_member *member);

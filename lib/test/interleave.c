@@ -34,12 +34,15 @@ struct core {
 	struct thread threads[INTERLEAVE_THREADS];
 	uint64_t last;			/* who ran last */
 	uint64_t preempted;
+	uint64_t deaths;
+	uint64_t reborn[INTERLEAVE_THREADS];	/* died before, each */
 };
 
 /* A state on the path, and which way it was left. */
 struct frame {
 	uint8_t	*saved;
-	unsigned thread, option, options;
+	unsigned thread, option, options;	/* the last option: it dies */
+	bool	 dies;
 	struct interleave_access access;	/* that was done, for traces */
 };
 
@@ -95,7 +98,10 @@ resume_thread(unsigned thread)
 static void
 thread_main(void)
 {
-	program->body[running]();
+	if (core.reborn[running] != 0)
+		program->again[running]();
+	else
+		program->body[running]();
 	core.threads[running].access = (struct interleave_access){ 0 };
 	core.threads[running].condition = DONE;
 	leave_thread();
@@ -370,6 +376,10 @@ print_trace(void)
 	printf("# %s: %s\n", program->name, result.failure);
 	for (unsigned i = 0; i < depth; i++) {
 		const struct frame *frame = &frames[i];
+		if (frame->dies) {
+			printf("#  thread %u: dies\n", frame->thread);
+			continue;
+		}
 		printf("#  thread %u: %-8s %p order %d read %#llx "
 		    "value %#llx%s\n", frame->thread, name_of(&frame->access),
 		    frame->access.address, frame->access.order,
@@ -398,6 +408,25 @@ was_asleep(const struct thread *thread)
 	    thread->access.order == 1;
 }
 
+static bool
+may_die(unsigned thread)
+{
+	return core.deaths < program->deaths &&
+	    program->again[thread] != NULL &&
+	    core.threads[thread].condition != DONE;
+}
+
+/* The pending access does not happen; the next incarnation starts. */
+static void
+die(unsigned thread)
+{
+	core.deaths++;
+	core.reborn[thread] = 1;
+	core.threads[thread] = (struct thread){ .condition = READY };
+	memset(stacks[thread], 0, STACK_SIZE);
+	start_thread(thread);
+}
+
 /* Does the pending access of a thread and runs it up to the next. */
 static void
 step(struct frame *frame)
@@ -406,6 +435,11 @@ step(struct frame *frame)
 	struct interleave_access *access = &thread->access;
 
 	result.steps++;
+	frame->dies = frame->option == frame->options;
+	if (frame->dies) {
+		die(frame->thread);
+		return;
+	}
 	/* Without a bound it is no part of the state who ran before. */
 	if (program->preemptions != 0) {
 		core.preempted += core.last != frame->thread &&
@@ -447,15 +481,16 @@ static bool
 next_way(struct frame *frame)
 {
 	frame->option++;
-	while (frame->option >= frame->options) {
+	while (frame->option >= frame->options + (frame->thread <
+	    program->threads && may_die(frame->thread))) {
 		do {
 			frame->thread++;
 			if (frame->thread >= program->threads)
 				return false;
-		} while (!may_run(frame->thread));
+		} while (!may_run(frame->thread) && !may_die(frame->thread));
 		frame->option = 0;
-		frame->options = model_options(&model, frame->thread,
-		    &core.threads[frame->thread].access);
+		frame->options = may_run(frame->thread) ? model_options(&model,
+		    frame->thread, &core.threads[frame->thread].access) : 0;
 	}
 	return true;
 }

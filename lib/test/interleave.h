@@ -22,6 +22,11 @@
  * sleeps (a lost wake-up); it then prints the accesses that led there. Threads
  * that try again without end are not found: a state that repeats is left.
  *
+ * A thread may also die before any of its accesses, asleep or not, if the
+ * program says what its next incarnation does: the same thread then starts
+ * there, knows what the dead one knew, and has a new stack. What a commit made
+ * last lies in `world`; what was on the stack is gone.
+ *
  * Rules for programs: what threads change besides shared memory lies in `world`
  * or on their stacks; they do not allocate and do not print. Shared memory is
  * set up in start(), where operations are ordinary ones. A copy models only its
@@ -43,6 +48,9 @@ struct interleave_program {
 	unsigned threads;		/* 1 .. INTERLEAVE_THREADS */
 	void (*start)(void);		/* makes world and shared memory */
 	void (*body[INTERLEAVE_THREADS])(void);
+	/* After a death; NULL: this thread does not die. */
+	void (*again[INTERLEAVE_THREADS])(void);
+	unsigned deaths;		/* of all threads together, at most */
 	void (*check)(void);		/* at each end, knows all; may be NULL */
 	void *world;			/* what threads change privately */
 	size_t world_size;

@@ -309,4 +309,34 @@ TEST(test_a_lost_wake_up_is_found)
 	    .body = { wait_for_flag, raise_flag } }) != NULL);
 }
 
+/* Who died between the two: the flag is down, and nobody was woken. */
+static void
+raise_flag_and_wake(void)
+{
+	raise_flag();
+	interleave_wake(&x);
+}
+
+static void
+raise_nothing(void)
+{
+}
+
+TEST(test_a_death_before_the_wake_up_is_found)
+{
+	struct interleave_program program = {
+		.body = { wait_for_flag, raise_flag },
+		.again = { NULL, raise_flag }, .deaths = 1,
+	};
+
+	order_fence = RING_FULL;
+	EXPECT(explore(program) != NULL);
+	program.again[1] = raise_nothing;
+	EXPECT(explore(program) != NULL);
+	program.again[1] = NULL;
+	EXPECT(explore(program) == NULL);
+	program.again[1] = raise_flag_and_wake;
+	EXPECT(explore(program) == NULL);
+}
+
 TEST_MAIN(0)

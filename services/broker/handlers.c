@@ -123,6 +123,37 @@ handle_open(struct channels_context *context, struct service_call *call,
 }
 
 static unsigned
+handle_resume(struct channels_context *context, struct service_call *call,
+    const struct channels_resume_args *in, struct channels_resume_results *out)
+{
+	struct roster_member *member;
+	struct token token;
+
+	memcpy(&token, in, sizeof(token));
+	status_t status = roster_resume(context->roster, context->client,
+	    in->member, &token, &member);
+	if (status == OK)
+		status = answer_join(context, call, member, &in->joined);
+	/* The client that it was of may be over now. */
+	if (status == OK)
+		status = service_effect_signal(PLACE_NOTIFICATION, BIT_BURY);
+	out->joined_length = sizeof(struct channels_joined);
+	return (unsigned)status;
+}
+
+static unsigned
+handle_enter(struct channels_context *context, struct service_call *call,
+    const struct channels_enter_args *in)
+{
+	struct roster_member *member = roster_member(context->roster,
+	    context->client, in->member);
+
+	(void)call;
+	return member == NULL ? ERR_NOENT :
+	    (unsigned)roster_enter(context->roster, member);
+}
+
+static unsigned
 handle_close(struct channels_context *context, struct service_call *call,
     const struct channels_close_args *in)
 {
@@ -349,4 +380,6 @@ const struct channels_operations broker_of_sessions = {
 	.depend = handle_depend,
 	.list = handle_list,
 	.watch = handle_watch,
+	.resume = handle_resume,
+	.enter = handle_enter,
 };

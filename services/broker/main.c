@@ -22,7 +22,6 @@
 #define REPLY_OBJECTS	64u
 #define PAGE_AT		PLACE_HEAP_BASE
 #define LANE_AT		(PLACE_HEAP_BASE + 0x10000000ul)
-#define BIT_BURY	0x1ul	/* a session ended; something is left of it */
 
 _Static_assert(ROSTER_CLIENTS * CHANNELS_SLOT_SIZE <= PAGE_SIZE,
     "the generations fit one page");
@@ -145,7 +144,6 @@ event(void *root, uint64_t kind, uint64_t badge)
 		return;
 	if (roster_gone(&roster, client) != OK ||
 	    service_cap_drop(client->session) != OK ||
-	    service_cap_drop(client->bell) != OK ||
 	    service_effect_signal(PLACE_NOTIFICATION, BIT_BURY) != OK)
 		service_panic("cannot end a session: the log is full");
 }

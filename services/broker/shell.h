@@ -6,6 +6,9 @@
 #include <lib/roster/roster.h>
 #include <lib/service/service.h>
 
+/* Of the notification: a session ended, something may be left of it. */
+#define BIT_BURY	0x1ul
+
 /* What a request acts on. */
 struct channels_context {
 	struct roster *roster;

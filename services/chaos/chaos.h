@@ -52,12 +52,14 @@ struct injection {
 	struct victim *victim;
 	/* As it was before. */
 	uint64_t incarnation, deaths;
+	uint64_t latency_tsc;	/* of all its requests so far */
 	/* What was done. */
 	bool	 done;		/* there was something to be damaged */
 	uint64_t address, written;	/* of a flipped word */
 	unsigned bit, reg;
 	/* What came of it. */
 	bool	 activated, died, cleaned;
+	bool	 slowed;	/* requests took as much longer as was armed */
 	uint64_t cause, died_ns;
 };
 

@@ -4,7 +4,7 @@
 
 #include <lib/service/service.h>
 
-#define LEAK_PAGES	4096u
+#define LEAK_PAGES	0x40000u	/* more than any container has */
 #define SLOW_NS_MAX	2000000u
 #define COUNTDOWN_MAX	8u
 
@@ -43,7 +43,7 @@ static uint64_t
 choose_argument(uint64_t kind, uint64_t random)
 {
 	if (kind == FAULT_LEAK)
-		return random % LEAK_PAGES + 1;
+		return LEAK_PAGES;
 	if (kind == FAULT_SLOW)
 		return random % SLOW_NS_MAX + 1000;
 	return random;

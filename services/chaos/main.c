@@ -20,7 +20,8 @@
 #include <lib/service/service.h>
 
 #define LOOKS		16u			/* at each injection */
-#define PATIENCE_NS	5000000000ul		/* for what must come */
+/* For what must come: longer than the longest budget of a request. */
+#define PATIENCE_NS	6000000000ul
 #define PATIENCE_LOOK_NS 1000000ul
 
 static struct options options;
@@ -62,7 +63,7 @@ cause_name(const struct injection *injection)
 	};
 
 	if (!injection->died)
-		return "none";
+		return injection->slowed ? "slow" : "none";
 	/* Nobody but phoenix kills what chaos has not killed: it hung. */
 	if (injection->cause == DEATH_KILLED && injection->kind != KIND_KILL)
 		return "hang";
@@ -75,7 +76,7 @@ static bool
 ends_late(const struct injection *injection)
 {
 	return injection->activated && (injection->kind == FAULT_HANG ||
-	    injection->kind == FAULT_LOOP);
+	    injection->kind == FAULT_LOOP || injection->kind == FAULT_LEAK);
 }
 
 static void
@@ -160,6 +161,28 @@ choose(uint64_t number, struct injection *out)
 	out->random = random_next(&random);
 }
 
+static uint64_t
+latency_of(const struct victim *victim)
+{
+	static struct trace_page trace;
+
+	return victim_read_trace(victim, &trace) ? trace.latency_tsc : 0;
+}
+
+/* At least one request took the time that was to be added to it. */
+static bool
+was_slowed(const struct injection *injection)
+{
+	const volatile struct clock_page *page =
+	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
+	uint64_t more = latency_of(injection->victim) - injection->latency_tsc;
+
+	return injection->kind == FAULT_SLOW && injection->activated &&
+	    !injection->died &&
+	    (uint64_t)(((unsigned __int128)more * page->mult) >> 32) >=
+	    injection->victim->info->fault.argument;
+}
+
 static void
 one(uint64_t number)
 {
@@ -176,8 +199,10 @@ one(uint64_t number)
 	}
 	injection.deaths = death.count;
 	injection.incarnation = victim->info->incarnation;
+	injection.latency_tsc = latency_of(victim);
 	inject(&injection);
 	watch(&injection, start_ns);
+	injection.slowed = was_slowed(&injection);
 	inject_undo(&injection);
 	report(&injection);
 	victim_leave(victim);

@@ -2,23 +2,21 @@
 /*
  * Distributed computing: pieces of work go to the places worker1 to worker3,
  * which count prime numbers. A worker may die at any moment with the pieces that
- * it holds or that lie in its lane: what is not answered in time is given out
- * again, and the number of a piece tells a second answer. So the total is that
- * of one careful worker.
+ * it holds or that lie in its lane: its next incarnation goes on. Each piece is
+ * given out once and answered once; the number of a piece tells a second answer,
+ * and without one of the answers the demo does not end.
  */
 #include "demo.h"
 #include "work.h"
 
 #define OUT_MAX		8u		/* pieces given out and not answered */
-#define PATIENCE_NS	100000000ul	/* with a piece that is given out */
 #define LOOK_NS		2000000ul
 
 static struct {
-	uint64_t given_ns[WORK_PIECES];	/* 0: not yet */
 	bool	 done[WORK_PIECES];
 	uint64_t next;			/* never given out so far */
 	uint64_t out, finished, primes;
-	uint64_t again, twice;
+	uint64_t twice;
 } progress;
 
 static status_t
@@ -28,27 +26,8 @@ give(struct piece_channel *pieces, uint64_t number)
 		.number = number, .first = number * WORK_NUMBERS,
 		.count = WORK_NUMBERS,
 	};
-	status_t status = piece_send_until(pieces, &piece, NULL, CHANNEL_NOW);
 
-	if (status == OK)
-		progress.given_ns[number] = service_now_ns();
-	return status;
-}
-
-/* What was lost with a worker, or is late. */
-static void
-give_again(struct piece_channel *pieces)
-{
-	uint64_t now = service_now_ns();
-
-	for (uint64_t i = 0; i < progress.next; i++) {
-		if (progress.done[i] ||
-		    now - progress.given_ns[i] < PATIENCE_NS)
-			continue;
-		if (give(pieces, i) != OK)
-			return;
-		progress.again++;
-	}
+	return piece_send_until(pieces, &piece, NULL, CHANNEL_NOW);
 }
 
 static void
@@ -59,7 +38,6 @@ give_out(struct piece_channel *pieces)
 		progress.next++;
 		progress.out++;
 	}
-	give_again(pieces);
 }
 
 static void
@@ -90,7 +68,7 @@ collect(struct piece_channel *pieces, struct answer_channel *answers)
 		    service_now_ns() + LOOK_NS);
 		if (status == OK)
 			take(&answer);
-		/* All workers may be gone for a moment. */
+		/* No worker is there yet. */
 		else if (status == ERR_GONE)
 			sys_wait(PLACE_NOTIFICATION, WAIT_BITS, 0,
 			    service_now_ns() + LOOK_NS, NULL, NULL);
@@ -102,7 +80,9 @@ collect(struct piece_channel *pieces, struct answer_channel *answers)
 void
 demo_compute(void)
 {
-	const struct channel_config config = { .type = CHANNEL_ASYNC };
+	const struct channel_config config = {
+		.type = CHANNEL_ASYNC, .pollable = true,
+	};
 	const struct channel_options sender = { .role = CHANNEL_SENDER };
 	const struct channel_options receiver = { .role = CHANNEL_RECEIVER };
 	struct channel_domain *domain = demo_domain(demo.vspace,
@@ -120,9 +100,8 @@ demo_compute(void)
 	service_log("compute: %lu pieces, %lu primes below %lu",
 	    progress.finished, progress.primes,
 	    (uint64_t)WORK_PIECES * WORK_NUMBERS);
-	service_log("compute: %lu given again, %lu answered twice, "
-	    "%lu abandoned in lanes", progress.again, progress.twice,
-	    counts.abandoned);
+	service_log("compute: %lu answered twice, %lu abandoned in lanes",
+	    progress.twice, counts.abandoned);
 	answer_close(&answers);
 	piece_close(&pieces);
 	channel_domain_guest_close(domain);

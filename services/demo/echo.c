@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A service on the loop that is a member of a channel: it answers numbers with
- * their squares. Nothing of that has to survive, so nothing is in its arena.
+ * their squares, and says how many it answered before. Its member is kept: where
+ * that stands changes in the same transaction as the count, so a request that is
+ * received again was not counted before.
  *
  * The loop owns the notification of the place. `notified` only remembers that
- * the domain's bits came; what there is to do is done in `idle`, outside of
- * transactions, and never blocks.
+ * the domain's bits came; what there is to do is done in `idle`, in transactions
+ * of its own, and never blocks.
  */
+#include "squares.h"
+
 #include <idl/place.h>
 #include <lib/channel/guest/guest.h>
+#include <lib/channel/keep.h>
 #include <lib/service/service.h>
 #include <lib/wire/server.h>
 
@@ -16,29 +21,60 @@
 #define CHANNEL_BITS	0x1ul
 #define TRIES		10000u
 
+struct root {
+	uint8_t	 kept[CHANNEL_KEPT_SIZE];
+	uint64_t answered;
+};
+
 static struct channel *channel;
 static bool look = true;
 
+static status_t
+save(void *context, void *address, size_t length)
+{
+	(void)context;
+	return tx_add(service_arena(), address, length);
+}
+
 /* The name is free as soon as the broker knows that the last one is dead. */
-static void
-create(struct channel_domain *domain)
+static status_t
+create(const struct channel_options *options)
 {
 	const struct channel_config config = {
 		.type = CHANNEL_SYNC, .pollable = true,
 	};
-	const struct channel_options options = {
-		.domain = domain, .role = CHANNEL_RECEIVER,
-	};
 	status_t status = ERR_EXIST;
 
 	for (unsigned i = 0; i < TRIES && status == ERR_EXIST; i++) {
-		status = channel_create("echo", &config, &options, NULL,
+		status = channel_create("echo", &config, options, NULL,
 		    &channel);
 		if (status == ERR_EXIST)
 			sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
 	}
+	return status;
+}
+
+static void
+join(struct root *root, struct channel_domain *domain)
+{
+	const struct channel_keeper keeper = {
+		.memory = root->kept, .save = save,
+	};
+	const struct channel_options options = {
+		.domain = domain, .role = CHANNEL_RECEIVER, .keeper = &keeper,
+	};
+	status_t status;
+
+	tx_begin(service_arena());
+	status = channel_resume("echo", &options, &channel);
+	if (status == ERR_NOENT || status == ERR_GONE)
+		status = create(&options);
 	if (status != OK)
 		service_panic("no channel: status %lu", status);
+	tx_commit(service_arena());
+	status = channel_enter(channel);
+	if (status != OK)
+		service_panic("no lanes: status %lu", status);
 }
 
 static void
@@ -52,12 +88,12 @@ resume(void *root, bool first)
 	struct channel_domain *domain;
 	status_t status = service_request("broker:open", &options.broker);
 
-	(void)root, (void)first;
+	(void)first;
 	if (status == OK)
 		status = channel_domain_guest(&options, &domain);
 	if (status != OK)
 		service_panic("no domain: status %lu", status);
-	create(domain);
+	join(root, domain);
 }
 
 static void
@@ -68,6 +104,29 @@ notified(void *memory, uint64_t bits)
 		look = true;
 }
 
+/* Prepare, commit, effects: the answer is seen when it is committed. */
+static void
+answer(struct root *root, uint64_t number)
+{
+	const struct square square = {
+		.square = number * number, .before = root->answered,
+	};
+	struct arena *arena = service_arena();
+	status_t status = channel_answer(channel, &square, sizeof(square));
+
+	/* The caller left, or takes no answers: it was received all the same. */
+	if (status != OK && status != ERR_GONE && status != ERR_FULL)
+		service_panic("answer: status %lu", status);
+	service_crash_point("answered");
+	tx_begin(arena);
+	if (TX_SET(arena, root->answered, root->answered + 1) != OK ||
+	    channel_keep(channel) != OK)
+		service_panic("cannot keep the channel");
+	tx_commit(arena);
+	service_crash_point("kept");
+	channel_settle(channel);
+}
+
 static void
 idle(void *root)
 {
@@ -75,14 +134,12 @@ idle(void *root)
 	size_t length = sizeof(number);
 	status_t status;
 
-	(void)root;
 	if (!look)
 		return;
 	look = false;
 	while ((status = channel_receive_until(channel, &number, &length, NULL,
 	    CHANNEL_NOW)) == OK) {
-		number *= number;
-		(void)channel_answer(channel, &number, sizeof(number));
+		answer(root, number);
 		length = sizeof(number);
 	}
 	if (status != ERR_TIMEOUT && status != ERR_GONE)
@@ -100,7 +157,7 @@ handle(void *root, struct service_call *call)
 static const struct service echo_service = {
 	.name = "echo",
 	.layout_version = 1,
-	.root_size = 16,
+	.root_size = sizeof(struct root),
 	.reply_objects = 4,
 	.table_slots = TABLE_SLOTS,
 	.resume = resume,

@@ -106,8 +106,8 @@ load_image(const struct boot_info *boot)
 static void
 create_parts(void)
 {
-	check(sys_object_create(OBJ_CONTAINER, INIT_CONTAINER, 0, 0,
-	    &parts.container), "container of phoenix");
+	check(sys_object_create(OBJ_CONTAINER, INIT_CONTAINER, PHOENIX_FRAMES,
+	    0, &parts.container), "container of phoenix");
 	create(OBJ_TABLE, PHOENIX_TABLE_SLOTS, 0, &parts.table,
 	    "table of phoenix");
 	create(OBJ_DEATH, 0, 0, &parts.death, "death record of phoenix");

@@ -18,6 +18,7 @@ _Static_assert(SUPERVISE_POISON == PLACE_POISON_MAX, "all fit the info page");
 
 #define SPARE_NS	2000000ul	/* so long after READY */
 #define SPARE_AGAIN_NS	1000000000ul	/* after a failure */
+#define RESTART_FRAMES	256u	/* beyond the limit of a container */
 
 /* Of this incarnation of phoenix. */
 static bool info_mapped[PLACES_MAX];
@@ -135,6 +136,23 @@ build_now(struct place *place, struct place_info *info)
 	return status;
 }
 
+/*
+ * A place that died because its container was full needs some more until the
+ * sweep of its next incarnation has given back what the dead one took.
+ */
+static void
+set_limit(struct place *place, bool over)
+{
+	/* More is given again in any case: a dead phoenix may have taken it. */
+	if (!over && !place->life.over_limit)
+		return;
+	SAVE(place->life);
+	place->life.over_limit = over;
+	sys_invoke(SYS_CONTAINER_LIMIT, place->parts.container, place->frames +
+	    (over ? RESTART_FRAMES : 0), place->manifest.objects != 0 ?
+	    place->manifest.objects : ~0ul, POWER_CONTAINER, 0, 0);
+}
+
 status_t
 incarnation_build(struct phoenix *phoenix, struct place *place)
 {
@@ -142,6 +160,7 @@ incarnation_build(struct phoenix *phoenix, struct place *place)
 	struct life *life = &place->life;
 
 	SAVE(*life);
+	set_limit(place, true);
 	fill_info(phoenix, place, info);
 	status_t status = build_now(place, info);
 	if (status != OK)
@@ -221,8 +240,12 @@ tidy_one(struct phoenix *phoenix)
 			bury(place, &place->life.dead);
 			return OK;
 		}
-		if (wants_spare(phoenix, place))
-			return make_spare(place);
+		bool wanted = wants_spare(phoenix, place);
+		status_t status = wanted ? make_spare(place) : OK;
+		if (place_state(phoenix, place) == SUPERVISE_READY)
+			set_limit(place, false);
+		if (wanted)
+			return status;
 	}
 	return ERR_EMPTY;
 }

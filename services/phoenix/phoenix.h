@@ -64,6 +64,7 @@ struct life {
 	uint64_t answered;		/* calls before this incarnation */
 	uint64_t cold;			/* cold starts */
 	uint64_t closed;		/* 1: callers get ERR_GONE */
+	uint64_t over_limit;		/* 1: may take RESTART_FRAMES more */
 	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
 	struct watch watch;
 	struct place_incarnation now;
@@ -76,6 +77,7 @@ struct place {
 	struct place_image image;
 	struct place_parts parts;
 	cap_t	 endpoint, notification;
+	uint64_t frames;		/* limit of its container */
 	struct life life;
 };
 

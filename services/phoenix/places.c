@@ -68,15 +68,37 @@ load_image(struct place *place)
 	return status;
 }
 
+/*
+ * What its container may take. Without a limit of its own a place gets three
+ * quarters of the machine: one that takes more and more dies before the rest
+ * has nothing left.
+ */
+static status_t
+frames_limit(const struct manifest *m, uint64_t *out_frames)
+{
+	struct system_info info;
+	status_t status = OK;
+
+	*out_frames = m->frames;
+	if (m->frames == 0)
+		status = system_info_read(&info);
+	if (status == OK && m->frames == 0)
+		*out_frames = info.frames_total / 4 * 3;
+	return status;
+}
+
 static status_t
 create_objects(struct phoenix *phoenix, struct place *place)
 {
 	const struct manifest *m = &place->manifest;
 	struct place_parts *parts = &place->parts;
-	status_t status = keep_object(OBJ_CONTAINER, POWER_CONTAINER, m->frames,
-	    m->objects, &parts->container);
-	cap_t payer = parts->container;
+	status_t status = frames_limit(m, &place->frames);
 
+	if (status == OK)
+		status = keep_object(OBJ_CONTAINER, POWER_CONTAINER,
+		    place->frames, m->objects, &parts->container);
+
+	cap_t payer = parts->container;
 	if (status == OK)
 		status = keep_object(OBJ_TABLE, payer, m->table_slots, 0,
 		    &parts->table);

@@ -136,7 +136,8 @@ take_lane(struct guest *guest, struct guest_member *member,
 			.pool = (void *)lane->pool.address,
 			.pool_size = lane->pool.size,
 			.peer = told->peer, .trust = told->trust,
-			.groups = told->groups, .port_data = lane,
+			.groups = told->groups, .number = told->lane,
+			.port_data = lane,
 		},
 	};
 	return true;

@@ -23,6 +23,11 @@
  * ERR_TIMEOUT, and does that again when `notified` brings one of `bits`. Bits
  * that others are meant to see come back from channel_guest_other_bits.
  *
+ * A kept member (keep.h) is resumed by the same place, in a domain with the same
+ * bits of the same notification: that of the place, which outlives incarnations.
+ * What a place leaves behind and never resumes goes when it opens the channel
+ * anew with a kept member of that role.
+ *
  * The capabilities of a domain (session, lanes, bells) are made by this
  * incarnation and end with it: the next one's sweep deletes them, which ends the
  * session. So they are not named in the arena. A service on the loop whose

@@ -24,7 +24,8 @@ write_join(const char *name, const struct channel_options *options,
 	*out_join = (struct channels_join){
 		.role = options->role, .own_serializer = options->serializer,
 		.own_schema = options->schema, .groups = options->groups,
-		.flags = token != NULL ? CHANNELS_HAS_TOKEN : 0,
+		.flags = (token != NULL ? CHANNELS_HAS_TOKEN : 0) |
+		    (options->keeper != NULL ? CHANNELS_KEPT : 0),
 	};
 	memcpy(out_join->name, name, strlen(name) + 1);
 	if (token != NULL)
@@ -93,46 +94,84 @@ map_member(struct guest *guest, struct guest_member *member,
 	return status;
 }
 
+/* What the broker answered to a join or a resume. */
+struct answer {
+	struct channels_joined joined;
+	cap_t	 statistics, pool;
+};
+
+/* Both capabilities are the member's, or deleted. */
 static status_t
-join(struct guest *guest, const struct channels_join *in, bool create,
+settle(struct guest *guest, const struct answer *answer,
     struct channel_member *out)
 {
+	const struct channels_joined *joined = &answer->joined;
 	struct guest_member *member = heap_take(&guest->heap, sizeof(*member));
-	struct channels_joined joined;
-	cap_t statistics, pool;
-	uint64_t length;
 
-	if (member == NULL)
+	if (member == NULL) {
+		sys_cap_delete(CAP_NONE, answer->statistics);
+		if (answer->pool != CAP_NONE)
+			sys_cap_delete(CAP_NONE, answer->pool);
+		channels_close(guest->session, joined->member);
 		return ERR_NOMEM;
-	const struct wire_room room = { .bytes = &joined,
-	    .length = sizeof(joined) };
-	const struct channels_create_args creates = { in, room };
-	const struct channels_open_args opens = { in, room };
-	status_t status = wire_status(create ?
-	    channels_create(guest->session, &creates, &length, &statistics,
-	    &pool) : channels_open(guest->session, &opens, &length,
-	    &statistics, &pool));
-	if (status != OK) {
-		heap_give(&guest->heap, member, sizeof(*member));
-		return status;
 	}
-	member->number = joined.member;
-	memcpy(&member->token, joined.token, sizeof(member->token));
-	read_config(&joined, &member->config);
-	status = map_member(guest, member, statistics, pool);
+	member->number = joined->member;
+	memcpy(&member->token, joined->token, sizeof(member->token));
+	read_config(joined, &member->config);
+	status_t status = map_member(guest, member, answer->statistics,
+	    answer->pool);
 	if (status != OK) {
 		member_free(guest, member);
 		return status;
 	}
 	*out = (struct channel_member){
-		.number = joined.member, .channel = joined.channel,
-		.trust = joined.trust, .rights = joined.rights,
-		.identity = joined.identity, .config = member->config,
+		.number = joined->member, .channel = joined->channel,
+		.trust = joined->trust, .rights = joined->rights,
+		.identity = joined->identity, .token = member->token,
+		.config = member->config,
 		.pool = (void *)member->pool.address,
 		.statistics = (void *)member->statistics.address,
 		.port_data = member,
 	};
 	return OK;
+}
+
+static status_t
+join(struct guest *guest, const struct channels_join *in, bool create,
+    struct channel_member *out)
+{
+	struct answer answer;
+	uint64_t length;
+	const struct wire_room room = { .bytes = &answer.joined,
+	    .length = sizeof(answer.joined) };
+	const struct channels_create_args creates = { in, room };
+	const struct channels_open_args opens = { in, room };
+	status_t status = wire_status(create ?
+	    channels_create(guest->session, &creates, &length,
+	    &answer.statistics, &answer.pool) :
+	    channels_open(guest->session, &opens, &length,
+	    &answer.statistics, &answer.pool));
+
+	return status == OK ? settle(guest, &answer, out) : status;
+}
+
+static status_t
+port_resume(struct channel_domain *domain, uint64_t number,
+    const struct token *token, const struct channel_options *options,
+    struct channel_member *out_member)
+{
+	struct guest *guest = guest_of(domain);
+	struct answer answer;
+	uint64_t length;
+	struct channels_resume_args in = {
+		.member = number, .joined = { .bytes = &answer.joined,
+		    .length = sizeof(answer.joined) },
+	};
+
+	memcpy(&in, token, sizeof(*token));
+	status_t status = wire_status(channels_resume(guest->session, &in,
+	    &length, &answer.statistics, &answer.pool));
+	return status == OK ? settle(guest, &answer, out_member) : status;
 }
 
 static status_t
@@ -157,6 +196,13 @@ port_open(struct channel_domain *domain, const char *name,
 
 	write_join(name, options, holder, &in);
 	return join(guest_of(domain), &in, false, out_member);
+}
+
+static status_t
+port_enter(struct channel_domain *domain, struct channel_member *own)
+{
+	return wire_status(channels_enter(guest_of(domain)->session,
+	    own->number));
 }
 
 static void
@@ -316,7 +362,9 @@ channel_domain_guest(const struct channel_guest_options *options,
     struct channel_domain **out_domain)
 {
 	static const struct channel_port port = {
-		.create = port_create, .open = port_open, .close = port_close,
+		.create = port_create, .open = port_open,
+		.resume = port_resume, .enter = port_enter,
+		.close = port_close,
 		.next_event = guest_next_event, .drop_lane = guest_drop_lane,
 		.sleep = port_sleep, .wake = port_wake, .rights = port_rights,
 		.descriptor = port_descriptor, .quiet = port_quiet,

@@ -117,7 +117,8 @@ take_lane(struct hosted_member *member, struct hosted_event *event,
 			.return_lines = lane_return_lines(&member->config),
 			.peer = told->peer, .trust = told->trust,
 			.identity = told->identity,
-			.groups = told->groups, .port_data = lane,
+			.groups = told->groups, .number = told->lane,
+			.port_data = lane,
 		},
 	};
 	if (lane->pool != NULL) {

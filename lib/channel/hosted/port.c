@@ -149,7 +149,8 @@ describe(const struct hosted_member *member,
 	*out_member = (struct channel_member){
 		.number = joined->member, .channel = joined->channel,
 		.trust = joined->trust, .rights = joined->rights,
-		.identity = joined->identity, .config = member->config,
+		.identity = joined->identity, .token = joined->token,
+		.config = member->config,
 		.pool = member->pool,
 		.statistics = (void *)(member->statistics->base +
 		    joined->offset),
@@ -194,6 +195,7 @@ fill_join(const char *name, const struct channel_options *options,
 		.role = options->role, .serializer = options->serializer,
 		.schema = options->schema, .groups = options->groups,
 		.has_token = token != NULL,
+		.kept = options->keeper != NULL,
 	};
 	memcpy(out_join->name, name, strlen(name) + 1);
 	if (token != NULL)
@@ -227,6 +229,32 @@ hosted_open(struct channel_domain *domain, const char *name,
 	if (status != OK)
 		return status;
 	return join(hosted_of(domain), &packet, out_member);
+}
+
+static status_t
+hosted_resume(struct channel_domain *domain, uint64_t number,
+    const struct token *token, const struct channel_options *options,
+    struct channel_member *out_member)
+{
+	struct broker_packet packet = {
+		.head.kind = BROKER_RESUME,
+		.resume = {
+			.member = number, .token = *token,
+			.role = options->role,
+		},
+	};
+
+	return join(hosted_of(domain), &packet, out_member);
+}
+
+static status_t
+hosted_enter(struct channel_domain *domain, struct channel_member *member)
+{
+	struct broker_packet packet = {
+		.head.kind = BROKER_MAPPED, .value = member->number,
+	};
+
+	return link_call_locked(hosted_of(domain), &packet, NULL);
 }
 
 static void
@@ -280,6 +308,8 @@ hosted_release(struct channel_domain *domain, void *memory, size_t size)
 const struct channel_port hosted_port = {
 	.create = hosted_create,
 	.open = hosted_open,
+	.resume = hosted_resume,
+	.enter = hosted_enter,
 	.close = hosted_close,
 	.next_event = hosted_next_event,
 	.drop_lane = hosted_drop_lane,

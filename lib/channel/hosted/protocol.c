@@ -23,6 +23,7 @@ static const uint16_t request_body[BROKER_KINDS] = {
 	[BROKER_TOTALS] = BODY(value),
 	[BROKER_WATCH] = BODY(value),
 	[BROKER_REMOVE_DEPEND] = BODY(edge),
+	[BROKER_RESUME] = BODY(resume),
 };
 
 /* An answer that is an error has no body. */
@@ -41,6 +42,7 @@ static const uint16_t answer_body[BROKER_EVENT_END] = {
 	[BROKER_TOTALS] = BODY(totals),
 	[BROKER_WATCH] = BODY(watched),
 	[BROKER_REMOVE_DEPEND] = BODY(value),
+	[BROKER_RESUME] = BODY(joined),
 	[BROKER_EVENT_LANE] = BODY(lane),
 	[BROKER_EVENT_GONE] = BODY(lane),
 	[BROKER_EVENT_REVOKED] = BODY(value),
@@ -134,7 +136,7 @@ join_ok(const struct broker_join *join)
 	    broker_config_read(&join->config, &config) == OK &&
 	    (join->role & ~(CHANNEL_SENDER | CHANNEL_RECEIVER)) == 0 &&
 	    join->serializer <= CHANNEL_FULL &&
-	    join->has_token <= 1 && join->zero == 0;
+	    join->has_token <= 1 && join->kept <= 1;
 }
 
 static bool
@@ -183,6 +185,8 @@ broker_check_request(const void *bytes, size_t length,
 	memcpy(out_packet, bytes, length);
 	if (head.kind == BROKER_CREATE || head.kind == BROKER_OPEN)
 		ok = join_ok(&out_packet->join);
+	else if (head.kind == BROKER_RESUME)
+		ok = out_packet->resume.zero == 0;
 	else if (head.kind >= BROKER_MINT && head.kind <= BROKER_RIGHTS)
 		ok = token_ok(head.kind, &out_packet->token);
 	return ok ? OK : ERR_ARG;
@@ -196,6 +200,7 @@ answer_body_ok(const struct broker_packet *packet)
 	switch (packet->head.kind) {
 	case BROKER_CREATE:
 	case BROKER_OPEN:
+	case BROKER_RESUME:
 		return packet->joined.trust <= 0xf &&
 		    packet->joined.offset % 64 == 0 &&
 		    packet->joined.offset <= packet->joined.segment_size &&

@@ -9,7 +9,8 @@
  *
  *	packet			descriptors
  *	answer to HELLO		page of the process
- *	answer to CREATE, OPEN	segment of its statistics page; its pool, if
+ *	answer to CREATE, OPEN,
+ *	RESUME			segment of its statistics page; its pool, if
  *				pool_size > 0
  *	answer to WATCH		segment, read-only, if there was one
  *	event LANE		segment; pool, if pool_size > 0 and the lane
@@ -28,7 +29,7 @@
 #include <lib/channel/channel.h>
 #include <lib/channel/hosted/list.h>
 
-#define BROKER_VERSION		2u
+#define BROKER_VERSION		3u
 #define BROKER_WINDOW		32u
 #define BROKER_DESCRIPTORS	3u	/* beside a packet, at most */
 
@@ -43,7 +44,8 @@ enum broker_kind {
 	BROKER_CREATE,		/* join */
 	BROKER_OPEN,		/* join, without config */
 	BROKER_CLOSE,		/* member */
-	BROKER_MAPPED,		/* member: its pool is mapped now */
+	BROKER_MAPPED,		/* member: its pool is mapped now, or it is
+				 * kept and its owner has committed that */
 	BROKER_DROP,		/* this side uses a lane no more; no answer */
 	BROKER_ACK,		/* count: so many events were read; no answer */
 	BROKER_MINT,		/* token for a name, as the policy allows */
@@ -55,6 +57,7 @@ enum broker_kind {
 	BROKER_TOTALS,		/* what the broker holds */
 	BROKER_WATCH,		/* statistics of processes, one after another */
 	BROKER_REMOVE_DEPEND,	/* the edge goes again */
+	BROKER_RESUME,		/* a kept member of a dead process */
 	BROKER_KINDS,
 
 	BROKER_EVENT_LANE = 64,
@@ -85,7 +88,8 @@ struct broker_join {
 	struct broker_config config;	/* CREATE; zeroes in OPEN */
 	uint32_t role, serializer;
 	uint64_t schema, groups;
-	uint32_t has_token, zero;
+	uint32_t has_token;
+	uint32_t kept;			/* 1: the member outlives its process */
 	struct token token;
 };
 
@@ -108,6 +112,13 @@ struct broker_token {
 
 struct broker_drop {
 	uint64_t member, lane;
+};
+
+/* Who knows both, and is the same user, is the successor. */
+struct broker_resume {
+	uint64_t member;
+	struct token token;		/* of the member */
+	uint32_t role, zero;
 };
 
 struct broker_edge {
@@ -141,6 +152,7 @@ struct broker_packet {
 		struct broker_joined joined;
 		struct broker_token token;
 		struct broker_drop drop;
+		struct broker_resume resume;
 		struct broker_edge edge;
 		struct broker_lane lane;
 		struct broker_list list;

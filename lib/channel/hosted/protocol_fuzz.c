@@ -24,7 +24,7 @@ check_join(const struct broker_join *join)
 	struct broker_config again;
 
 	must(strnlen(join->name, sizeof(join->name)) <= CHANNEL_NAME_MAX);
-	must(join->name[0] != '\0' && join->role <= 3);
+	must(join->name[0] != '\0' && join->role <= 3 && join->kept <= 1);
 	must(broker_config_read(&join->config, &config) == OK);
 	must(config.type <= CHANNEL_BATCH && config.overflow <= CHANNEL_ERROR);
 	broker_config_write(&config, &again);
@@ -43,6 +43,8 @@ check_request(const uint8_t *data, size_t size)
 	if (packet.head.kind == BROKER_CREATE ||
 	    packet.head.kind == BROKER_OPEN)
 		check_join(&packet.join);
+	if (packet.head.kind == BROKER_RESUME)
+		must(packet.resume.zero == 0);
 	if (packet.head.kind >= BROKER_MINT &&
 	    packet.head.kind <= BROKER_RIGHTS)
 		must(packet.token.rights <= TOKEN_ALL &&
