@@ -35,10 +35,7 @@ DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients",
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
-# Seconds without a word, of CPU time that QEMU used or of the host where it
-# uses none: with every service, and when all may wait for one that was given
-# up. The longest budget of a request is five seconds of machine time.
-SILENCE_S = 240
+# So long without a word when all may wait for a service that was given up.
 GONE_S = 10
 IDLE = 20               # less than such a part of a CPU is none
 # How often faults are tried again that a boot did not live to see.
@@ -68,14 +65,16 @@ class ChaosSession(Session):
     """Keeps the output. The guest gets no byte before all faults are done, as
     nobody could say at which instruction it would arrive."""
 
-    def __init__(self, machine, log, timeout):
+    def __init__(self, machine, log, timeout, patience_s):
         super().__init__(machine, log, None, timeout)
+        self.patience_s = patience_s
         self.output = {"O": bytearray(), "E": bytearray()}
         self.heard, self.heard_cpu = time.monotonic(), 0
 
     def over(self):
-        """A machine whose loads will never say anything again is left."""
-        patience = GONE_S if self.gone() else SILENCE_S
+        """A machine whose loads will never say anything again is left: after
+        so much CPU time of QEMU, or of the host where it uses none."""
+        patience = GONE_S if self.gone() else self.patience_s
         used = self.cpu_seconds() - self.heard_cpu
         passed = time.monotonic() - self.heard
         if self.status is None and passed > patience and (
@@ -141,14 +140,15 @@ def machine_arguments(arguments):
         numa=0)
 
 
-def run_machine(arguments, name, seed, options, command):
+def run_machine(arguments, name, boot, command, options):
     """Boots once. Returns (log, output, errors, exit code or None, why)."""
     machine_of = machine_arguments(arguments)
     module = boot_module(command, (), ["leakcheck=1"] + options)
     log = ChaosLog(os.path.join(arguments.logs, name + ".kernel.log"),
                    kernel_image(machine_of))
-    machine = Machine(machine_of, module, EXTRA + (str(seed % (1 << 31)),))
-    session = ChaosSession(machine, log, arguments.timeout)
+    machine = Machine(machine_of, module, EXTRA + (str(boot.seed % (1 << 31)),))
+    session = ChaosSession(machine, log, arguments.timeout,
+                           boot.patience_s)
     why = None
     try:
         session.run()
@@ -183,8 +183,8 @@ def run_boot(arguments, boot):
     """Returns (index, what was read)."""
     name = f"boot-{boot.index}"
     log, output, errors, status, why = run_machine(
-        arguments, name, boot.seed, chaos_plan.options(boot),
-        guest_command(arguments, boot))
+        arguments, name, boot, guest_command(arguments, boot),
+        chaos_plan.options(boot))
     result = chaos_log.read_boot(log, output, arguments.load,
                                  ended=status is not None)
     if why:
@@ -258,11 +258,11 @@ def tell_progress(boot, result, count, seconds):
         say(text)
 
 
-def copy_speed(arguments, name, options):
+def copy_speed(arguments, name, boot, options):
     """Bytes copied in a second of machine time."""
     command = [PROGRAM, "--for", str(COPY_MS), "copy"]
-    log, output, _, status, why = run_machine(arguments, name, arguments.seed,
-                                              options, command)
+    log, output, _, status, why = run_machine(arguments, name, boot, command,
+                                              options)
     times = [int(match.group(3)) for match in
              map(chaos_log.ROUND.fullmatch, output.splitlines()) if match]
     end = chaos_log.END.search(output)
@@ -274,10 +274,10 @@ def copy_speed(arguments, name, options):
 
 def measure_copy(arguments):
     """What killing storage every 20 ms costs a program that copies."""
-    calm, _ = copy_speed(arguments, "copy-calm", [])
     boot = chaos_plan.BootPlan(0, arguments.seed, ("kill",), ("storage",),
                                COPY_MS // COPY_EVERY_MS, COPY_EVERY_MS * 1000, 0)
-    killed, deaths = copy_speed(arguments, "copy-killed",
+    calm, _ = copy_speed(arguments, "copy-calm", boot, [])
+    killed, deaths = copy_speed(arguments, "copy-killed", boot,
                                 chaos_plan.options(boot))
     return {"bytes_per_second": calm, "bytes_per_second_killed": killed,
             "every_ms": COPY_EVERY_MS, "kills": deaths,

@@ -28,6 +28,7 @@ class Group:
     most: int           # faults in one boot
     every: float = 1    # times the --every of the run
     pause_us: int = 1000    # between the rounds of a load
+    patience_s: int = 60    # so much CPU time without a word is too much
 
 
 # A fault that makes a service compute or wait until somebody notices takes a
@@ -37,7 +38,8 @@ GROUPS = (
     Group(("kill", "exception", "panic", "stray-outside"), 8, 150),
     Group(("stray-arena", "bad-cap", "bad-reply"), 8, 150),
     Group(("hang",), 0.5, 12, every=10, pause_us=10000),
-    Group(("loop",), 0.2, 4, every=10, pause_us=10000),
+    # The longest budget of a request is five seconds of machine time.
+    Group(("loop",), 0.2, 4, every=10, pause_us=10000, patience_s=240),
     Group(("leak",), 0.5, 20),
     Group(("slow",), 0.5, 20, every=10, pause_us=10000),
     Group(INSIDE[:4], 1, 16),
@@ -56,6 +58,7 @@ class BootPlan:
     count: int
     every_us: int
     pause_us: int
+    patience_s: int = 60
 
 
 def derived_seed(seed, index):
@@ -101,7 +104,8 @@ def plan(kinds, services, count, every_us, seed):
                 index, derived_seed(seed, index), turned(group.kinds, turn),
                 turned(services, turn),
                 min(share - turn * group.most, group.most),
-                int(every_us * group.every), group.pause_us))
+                int(every_us * group.every), group.pause_us,
+                group.patience_s))
     return boots
 
 
