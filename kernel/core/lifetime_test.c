@@ -322,6 +322,38 @@ TEST(test_an_endpoint_that_was_opened_again_serves_and_keeps_what_it_refused)
 	end();
 }
 
+/* Else one who comes back keeps calls parked that nobody waits for. */
+TEST(test_a_held_call_that_a_closed_endpoint_answered_is_told_as_cancelled)
+{
+	struct notification *n = NULL;
+	struct reply *reply = NULL;
+	uint64_t kind = 0, badge = 0;
+
+	begin();
+	EXPECT_EQ(notification_create(&root_container, &n), OK);
+	EXPECT_EQ(reply_create(&root_container, 7, n, &reply), OK);
+	cap_t told = add(&reply->object, OBJ_REPLY);
+	struct thread *client = make_thread(NULL), *server = make_thread(NULL);
+	run(client);
+	call(client, 0);
+	run(server);
+	reply_wait(server, 0, told);
+	EXPECT(server->request_order != 0);
+	EXPECT_EQ(set_open(server, 0), OK);
+	EXPECT_EQ(client->frame.rax, ERR_GONE);
+	EXPECT_EQ(n->word, 1ul << 63);
+	EXPECT_EQ(notification_next_event(n, &kind, &badge), OK);
+	EXPECT_EQ(kind, EVENT_CANCEL);
+	EXPECT_EQ(badge, 7);
+	EXPECT_EQ(notification_next_event(n, &kind, &badge), ERR_EMPTY);
+	drop(client);
+	drop(server);
+	EXPECT_EQ(table_delete(table, told), OK);
+	reap_all();
+	object_release(&n->object);
+	end();
+}
+
 TEST(test_a_parked_call_outlives_the_server_and_its_reply_object_both)
 {
 	begin();

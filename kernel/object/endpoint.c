@@ -80,12 +80,12 @@ void_held(struct reply *reply, status_t status)
 		finish(caller, status);
 }
 
+/* endpoint.lock held. Those who wait at the endpoint. */
 static void
-close_locked(struct endpoint *endpoint)
+turn_away(struct endpoint *endpoint)
 {
 	struct list *node;
 
-	endpoint->closed = true;
 	while (!list_is_empty(&endpoint->callers)) {
 		node = endpoint->callers.next;
 		list_remove(node);
@@ -95,20 +95,51 @@ close_locked(struct endpoint *endpoint)
 		disarm(LIST_ENTRY(endpoint->receivers.next, struct thread, link),
 		    ERR_GONE);
 	}
-	for (node = endpoint->replies.next; node != &endpoint->replies;
-	    node = node->next) {
-		struct reply *reply = LIST_ENTRY(node, struct reply, link);
-		if (reply->state == REPLY_HELD)
-			void_held(reply, ERR_GONE);
-	}
 }
 
+/*
+ * endpoint.lock held. Answers the held calls whose cancellation is told to the
+ * same notification as the first one's, which is returned, to be signalled
+ * without the lock; NULL if no call is held.
+ */
+static struct reply *
+void_all_held(struct endpoint *endpoint, uint64_t *out_bits)
+{
+	struct reply *first = NULL;
+
+	*out_bits = 0;
+	for (struct list *node = endpoint->replies.next;
+	    node != &endpoint->replies; node = node->next) {
+		struct reply *reply = LIST_ENTRY(node, struct reply, link);
+		if (reply->state != REPLY_HELD)
+			continue;
+		if (first == NULL)
+			first = reply;
+		if (reply->cancel.notification != first->cancel.notification)
+			continue;
+		void_held(reply, ERR_GONE);
+		*out_bits |= event_mark(&reply->cancel);
+	}
+	return first;
+}
+
+/* Mostly there is one notification, and so two rounds. */
 void
 endpoint_close(struct endpoint *endpoint)
 {
-	lock_acquire(&endpoint->lock);
-	close_locked(endpoint);
-	lock_release(&endpoint->lock);
+	struct reply *voided;
+	uint64_t bits;
+
+	do {
+		lock_acquire(&endpoint->lock);
+		endpoint->closed = true;
+		turn_away(endpoint);
+		voided = void_all_held(endpoint, &bits);
+		lock_release(&endpoint->lock);
+		/* A server that comes back must not wait for these callers. */
+		if (voided != NULL)
+			event_signal(&voided->cancel, bits);
+	} while (voided != NULL);
 }
 
 void

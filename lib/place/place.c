@@ -197,10 +197,15 @@ place_spare_use(const struct place_parts *parts, struct place_info *info,
 	status_t status = sys_cap_copy(spare->vspace, parts->table,
 	    CAP_ANY_SLOT, RIGHT_ALL, TRUST_MAX, 0, &spare->vspace_there);
 
-	if (status == OK)
-		status = sys_cap_copy(spare->thread, parts->table,
-		    CAP_ANY_SLOT, RIGHT_ALL, TRUST_MAX, 0,
-		    &spare->thread_there);
+	if (status != OK)
+		return status;
+	status = sys_cap_copy(spare->thread, parts->table, CAP_ANY_SLOT,
+	    RIGHT_ALL, TRUST_MAX, 0, &spare->thread_there);
+	if (status != OK) {
+		sys_cap_delete(parts->table, spare->vspace_there);
+		spare->vspace_there = CAP_NONE;
+		return status;
+	}
 	info->vspace = spare->vspace_there;
 	info->thread = spare->thread_there;
 	return status;

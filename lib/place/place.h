@@ -75,7 +75,10 @@ status_t place_parts_create(struct place_parts *parts);
 status_t place_spare_create(const struct place_builder *builder,
     const struct place_image *image, const struct place_parts *parts,
     struct place_incarnation *out);
-/* Makes it the incarnation that *info describes, to be started. */
+/*
+ * Makes it the incarnation that *info describes, to be started. On failure it
+ * is a spare as before.
+ */
 status_t place_spare_use(const struct place_parts *parts,
     struct place_info *info, struct place_incarnation *spare);
 

@@ -579,6 +579,7 @@ start(const struct service *service)
 		service_panic("%u reply objects", service->reply_objects);
 	loop.book.arena = runtime_open_arena(layout_version(service),
 	    service->upgrade != NULL);
+	check_again();
 	book_open(&loop.book);
 	runtime_start();
 

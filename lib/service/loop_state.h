@@ -71,5 +71,7 @@ take_badge(uint64_t *badge)
 /* notice.c */
 cap_t sweep_start(void);
 void sweep(unsigned steps);
+/* All of the arena, if it was found damaged. */
+void check_again(void);
 void drain_events(void);
 void notified(uint64_t bits);

@@ -41,7 +41,10 @@ struct state {
 	uint64_t notified;
 	uint64_t upgrades;
 	uint64_t idle_due;
+	uint64_t damaged;	/* only ever changed by accident */
 };
+
+static bool damage_due;
 
 static void
 set(uint64_t *field, uint64_t value)
@@ -213,6 +216,10 @@ idle(void *root)
 {
 	struct state *state = root;
 
+	if (damage_due && state->sum > 3) {
+		damage_due = false;
+		state->damaged++;
+	}
 	if (state->idle_due == 0)
 		return;
 	loop_transaction_begin();
@@ -618,6 +625,22 @@ test_an_upgrade_happens_once_whatever_step_it_dies_in(void)
 	}
 }
 
+static void
+test_who_found_damage_answers_nothing_until_it_is_gone(void)
+{
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct fake_plan plan = { .seed = seed, .beat_odds = 2,
+		    .may_panic = true, .cold_after = 4 };
+
+		damage_due = true;
+		struct fake_result result = run(&plan);
+		KTAP_EQUAL(result.panics, 4);
+		KTAP_EQUAL(result.answered_between, 0);
+		KTAP_REQUIRE(result.failure == NULL);
+		damage_due = false;
+	}
+}
+
 int
 main(void)
 {
@@ -634,6 +657,7 @@ main(void)
 		KTAP_TEST(test_a_cold_start_refuses_old_sessions_and_serves_new_ones),
 		KTAP_TEST(test_a_crash_after_a_cold_start_loses_and_doubles_nothing),
 		KTAP_TEST(test_an_upgrade_happens_once_whatever_step_it_dies_in),
+		KTAP_TEST(test_who_found_damage_answers_nothing_until_it_is_gone),
 	};
 
 	return KTAP_RUN(tests);

@@ -140,6 +140,19 @@ sweep(unsigned steps)
 		kernel_signal(PLACE_NOTIFICATION, LOOP_EVENT_BIT);
 }
 
+/* True: all of it has been looked at. */
+static bool
+check_step(void)
+{
+	uint64_t at = loop.checked;
+	bool done;
+
+	if (arena_check_step(loop.book.arena, &loop.checked, &done) == OK)
+		return done;
+	loop.trace->damaged = 1;
+	service_panic("arena: damaged, found by step %lu", at);
+}
+
 /*
  * A few pages with each beat, so it costs requests nothing. What is damaged is
  * no state to go on with: phoenix decides what is.
@@ -147,13 +160,23 @@ sweep(unsigned steps)
 static void
 check_arena(void)
 {
-	uint64_t at = loop.checked;
-	bool done = false;
+	for (unsigned i = 0; i < CHECK_STEPS && !check_step(); i++)
+		;
+}
 
-	for (unsigned i = 0; i < CHECK_STEPS && !done; i++, at = loop.checked)
-		if (arena_check_step(loop.book.arena, &loop.checked, &done) !=
-		    OK)
-			service_panic("arena: damaged, found by step %lu", at);
+/*
+ * The next incarnation would find the same by and by, and answer in between:
+ * so its deaths would use up no budget, and it would serve from what is known
+ * to be wrong for ever. It looks at everything before it serves anybody.
+ */
+void
+check_again(void)
+{
+	if (loop.trace->damaged == 0)
+		return;
+	while (!check_step())
+		;
+	loop.trace->damaged = 0;
 }
 
 /* Bits that phoenix sets and the service never sees. */

@@ -119,6 +119,19 @@ supervise_beat_answered(struct supervisor *s, unsigned service,
 }
 
 void
+supervise_excuse(struct supervisor *s, unsigned service, uint64_t now_ns)
+{
+	struct supervised *place = supervise_service(s, service);
+
+	if (place == NULL || !supervise_runs(place))
+		return;
+	if (place->state == SUPERVISE_STARTING)
+		place->started_ns = now_ns;
+	place->beats_answered = place->beats_asked;
+	supervise_look(s, service, now_ns);
+}
+
+void
 supervise_sample(struct supervisor *s, unsigned service,
     const struct predict_sample *sample, uint64_t now_ns)
 {

@@ -79,6 +79,30 @@ TEST(numbers_of_beats_that_were_not_asked_say_nothing)
 	EXPECT_EQ(s.service[0].beats_answered, 2);
 }
 
+TEST(who_is_excused_hangs_no_sooner_than_one_who_begins_anew)
+{
+	begin(&ordinary);
+	supervise_beat_asked(&s, 0, now);
+	now += SECOND;
+	supervise_beat_asked(&s, 0, now);
+	EXPECT_EQ(s.service[0].health, SUPERVISE_DEGRADED);
+	now += SECOND;
+	supervise_excuse(&s, 0, now);
+	EXPECT_EQ(s.service[0].health, SUPERVISE_HEALTHY);
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+	die(0, 0, 0);
+	supervise_started(&s, 0, now);
+	now += SUPERVISE_START_MAX - 1;
+	supervise_excuse(&s, 0, now);
+	now += SUPERVISE_START_MAX - 1;
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action,
+	    SUPERVISE_DO_NOTHING);
+	EXPECT_EQ(supervise_next(&s), now + 1);
+	now++;
+	EXPECT_EQ(supervise_tick(&s, 0, true, now).action, SUPERVISE_DO_KILL);
+}
+
 TEST(a_new_incarnation_owes_no_beat)
 {
 	begin(&ordinary);

@@ -230,6 +230,11 @@ void supervise_beat_asked(struct supervisor *s, unsigned service,
 void supervise_beat_answered(struct supervisor *s, unsigned service,
     uint64_t number, uint64_t now_ns);
 /*
+ * It may be waiting for others: no beat is late, and its time to become READY
+ * begins anew.
+ */
+void supervise_excuse(struct supervisor *s, unsigned service, uint64_t now_ns);
+/*
  * One sample of the predictor's features; DEGRADED when it says so. Who serves
  * for less than a window is not renewed: it has just been.
  */

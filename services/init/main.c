@@ -51,6 +51,7 @@ static struct place_image image;
 static struct place_parts parts;
 static struct place_incarnation incarnation;
 static cap_t death_notification, phoenix_notification;
+static uint64_t poison[PLACE_POISON_MAX], poison_count;	/* orders of calls */
 
 static void
 log_line(const char *format, ...)
@@ -166,6 +167,27 @@ fill_table(void)
 		    NULL), "handing powers to phoenix");
 }
 
+/*
+ * The same request and the same cause twice in a row, as phoenix has it for
+ * others: the next incarnation refuses it. Else it would kill them all, for it
+ * lies in phoenix's reply object, and the machine with them.
+ */
+static void
+look_for_poison(const struct death_info *info)
+{
+	static uint64_t last_order, last_cause;
+	uint64_t order = info->request_order;
+
+	/* Who was told to die says nothing about the request. */
+	if (info->cause == DEATH_KILLED ||
+	    (info->cause == DEATH_EXIT && info->code == 0))
+		return;
+	if (order != 0 && order == last_order && info->cause == last_cause)
+		poison[poison_count++ % PLACE_POISON_MAX] = order;
+	last_order = order;
+	last_cause = info->cause;
+}
+
 static void
 start_phoenix(uint64_t number)
 {
@@ -177,6 +199,9 @@ start_phoenix(uint64_t number)
 	memcpy(info->name, "phoenix", 8);
 	info->incarnation = number;
 	info->place = PHOENIX_PLACE;
+	info->poison_count = poison_count < PLACE_POISON_MAX ? poison_count :
+	    PLACE_POISON_MAX;
+	memcpy(info->poison_order, poison, sizeof(poison));
 	info->arena_size = parts.arena_size;
 	info->cpu_features = parts.cpu_features;
 	if (sys_invoke(SYS_RANDOM, INIT_SYSTEM, 0, 0, 0, 0, 0).status == OK)
@@ -262,6 +287,7 @@ init_main(const struct boot_info *boot)
 		    "address %lx", number, info.cause, info.code,
 		    info.frame.rip, info.frame.address);
 		/* Whatever killed it, a phoenix that worked may die again. */
+		look_for_poison(&info);
 		if (trace->answered != answered)
 			in_a_row = 0;
 		answered = trace->answered;

@@ -143,6 +143,15 @@ run_stats(struct phoenix *phoenix, const struct command_words *words)
 	return OK;
 }
 
+/* The service may change its counters between two looks. */
+static uint64_t
+mean_ns(const struct trace_page *trace)
+{
+	uint64_t calls = __atomic_load_n(&trace->calls, __ATOMIC_RELAXED);
+
+	return calls != 0 ? report_ticks_ns(trace->latency_tsc) / calls : 0;
+}
+
 /* Calls that wait at the endpoint, being not received, are the kernel's. */
 status_t
 run_ipc(struct phoenix *phoenix, const struct command_words *words)
@@ -159,8 +168,7 @@ run_ipc(struct phoenix *phoenix, const struct command_words *words)
 		say("%-12s %10lu %10lu %10lu %10lu %10lu %12lu\n",
 		    place->manifest.name, trace->calls, trace->answered,
 		    trace->refused, trace->parked, trace->notified,
-		    trace->calls != 0 ? report_ticks_ns(trace->latency_tsc) /
-		    trace->calls : 0);
+		    mean_ns(trace));
 	}
 	return OK;
 }

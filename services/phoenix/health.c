@@ -9,7 +9,11 @@
  *	it has nothing to do			not asked
  *	it is computing, or waits for a CPU	the budget of the request judges
  *						that, if it has one
- *	it waits for a place that is late too	that one is judged
+ *	it needs a place that is silent too,	that one is judged, if any
+ *	or does not take calls
+ *
+ * Who answers is seen before anybody is judged or asked again: a beat that was
+ * answered since, or is asked just now, excuses nobody.
  */
 #include "phoenix.h"
 
@@ -53,55 +57,62 @@ is_computing(const struct place *place)
 	    state == STATE_RUNNING);
 }
 
-/* Its last beat has had its time, and was not counted. */
-static bool
-is_late(const struct phoenix *phoenix, unsigned number, uint64_t now)
+uint64_t
+health_silent(const struct phoenix *phoenix)
 {
-	const struct supervised *policy = &phoenix->supervisor.service[number];
-	const struct place *place = &phoenix->place[number];
-	const struct trace_page *trace = report_trace(phoenix, place);
-	uint64_t owed = policy->beats_asked - policy->beats_answered;
+	uint64_t silent = 0;
 
-	if (owed == 0 || trace == NULL || trace->beat != place->life.watch.beat)
-		return false;
-	return owed > 1 ||
-	    growth(now, policy->beat_ns) >= policy->policy.beat_ns;
+	for (uint64_t i = 0; i < phoenix->place_count; i++) {
+		const struct place *place = &phoenix->place[i];
+		const struct supervised *policy =
+		    &phoenix->supervisor.service[i];
+		const struct trace_page *trace = report_trace(phoenix, place);
+
+		if (trace != NULL && is_served(policy) &&
+		    policy->beats_asked != policy->beats_answered &&
+		    trace->beat == place->life.watch.beat)
+			silent |= 1ul << i;
+	}
+	return silent;
 }
 
-/* Does it need somebody who is late? */
+/* Calls to it wait: it is being started, drained, or will be started later. */
 static bool
-waits_for_another(const struct phoenix *phoenix, unsigned number, uint64_t now)
+keeps_waiting(const struct phoenix *phoenix, const struct place *place)
 {
-	const struct supervisor *s = &phoenix->supervisor;
+	return place->life.closed == 0 &&
+	    place_state(phoenix, place) != SUPERVISE_READY;
+}
 
+/* Does it need, directly or not, somebody for whom it may have to wait? */
+static bool
+waits_for_another(const struct phoenix *phoenix, unsigned number,
+    uint64_t silent)
+{
 	for (unsigned i = 0; i < phoenix->place_count; i++)
-		if ((s->service[number].depends_on >> i & 1) != 0 &&
-		    is_late(phoenix, i, now))
+		if (((silent >> i & 1) != 0 ||
+		    keeps_waiting(phoenix, &phoenix->place[i])) &&
+		    (supervise_dependents(&phoenix->supervisor, i) >> number &
+		    1) != 0)
 			return true;
 	return false;
 }
 
-static bool
-is_excused(const struct phoenix *phoenix, const struct place *place,
+static void
+hear(struct phoenix *phoenix, const struct place *place, uint64_t silent,
     uint64_t now)
 {
-	return waits_for_another(phoenix, place_index(phoenix, place), now) ||
-	    (place->manifest.request_budget_ns != 0 && is_computing(place));
-}
-
-static void
-hear(struct phoenix *phoenix, struct place *place,
-    const struct trace_page *trace, uint64_t now)
-{
 	const struct supervised *policy = place_policy(phoenix, place);
+	unsigned number = place_index(phoenix, place);
 
 	if (policy->beats_asked == policy->beats_answered)
 		return;
-	if (trace->beat == place->life.watch.beat &&
-	    !is_excused(phoenix, place, now))
-		return;
-	supervise_beat_answered(&phoenix->supervisor,
-	    place_index(phoenix, place), policy->beats_asked, now);
+	if ((silent >> number & 1) == 0)
+		supervise_beat_answered(&phoenix->supervisor, number,
+		    policy->beats_asked, now);
+	else if (waits_for_another(phoenix, number, silent) ||
+	    (place->manifest.request_budget_ns != 0 && is_computing(place)))
+		supervise_excuse(&phoenix->supervisor, number, now);
 }
 
 static void
@@ -177,16 +188,39 @@ sample(struct phoenix *phoenix, struct place *place,
 	watch->deaths = place->life.deaths;
 }
 
+/*
+ * Bits tell the loop to drain. One can die with the incarnation that should
+ * have taken it, or meet the next one, and two that meet are taken in one
+ * order only: so what the loop does is compared with what it should.
+ */
+static void
+correct_drain(const struct phoenix *phoenix, const struct place *place,
+    const struct trace_page *trace)
+{
+	bool drains = place_state(phoenix, place) == SUPERVISE_DRAINING;
+
+	if ((trace->drained != 0) != drains)
+		sys_signal(place->notification, drains ? LOOP_DRAIN_BIT :
+		    LOOP_UNDRAIN_BIT);
+}
+
 void
-health_look(struct phoenix *phoenix, struct place *place, uint64_t now)
+health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
+    uint64_t now)
 {
 	const struct trace_page *trace = report_trace(phoenix, place);
+	const struct supervised *policy = place_policy(phoenix, place);
 
-	if (trace == NULL || !is_served(place_policy(phoenix, place)))
+	if (policy->state == SUPERVISE_STARTING &&
+	    waits_for_another(phoenix, place_index(phoenix, place), silent))
+		supervise_excuse(&phoenix->supervisor,
+		    place_index(phoenix, place), now);
+	if (trace == NULL || !is_served(policy))
 		return;
 	SAVE(place->life);
-	hear(phoenix, place, trace, now);
+	hear(phoenix, place, silent, now);
 	ask(phoenix, place, trace, now);
+	correct_drain(phoenix, place, trace);
 	if (growth(now, place->life.watch.sampled_ns) >= SAMPLE_NS)
 		sample(phoenix, place, trace, now);
 }

@@ -124,8 +124,11 @@ build_now(struct place *place, struct place_info *info)
 
 	if (life->spare.vspace != CAP_NONE) {
 		life->now = life->spare;
-		life->spare = (struct place_incarnation){ 0 };
-		return place_spare_use(&place->parts, info, &life->now);
+		status = place_spare_use(&place->parts, info, &life->now);
+		/* One that cannot be used now stays the spare. */
+		if (status == OK)
+			life->spare = (struct place_incarnation){ 0 };
+		return status;
 	}
 	status = place_incarnation_create(&builder, &place->image,
 	    &place->parts, info, &life->now);
@@ -177,11 +180,23 @@ incarnation_start(const struct phoenix *phoenix)
 		if (thread_started[i] ||
 		    place_state(phoenix, place) != SUPERVISE_STARTING)
 			continue;
+		/* It may have been closed, also by what was undone since. */
+		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
 		/* Fails if it runs already: started by a dead incarnation. */
 		sys_invoke(SYS_THREAD_START, place->life.now.thread, 0, 0, 0, 0,
 		    0);
 		thread_started[i] = true;
 	}
+}
+
+bool
+incarnation_has_begun(const struct phoenix *phoenix, const struct place *place)
+{
+	uint64_t state = place_state(phoenix, place);
+
+	return state == SUPERVISE_READY || state == SUPERVISE_DRAINING ||
+	    (state == SUPERVISE_STARTING &&
+	    thread_started[place_index(phoenix, place)]);
 }
 
 static void

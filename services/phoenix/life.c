@@ -121,8 +121,6 @@ place_start(struct phoenix *phoenix, struct place *place)
 	    now);
 	place->life.incarnation = place_policy(phoenix, place)->incarnation;
 	place->life.answered = answered_so_far(phoenix, place);
-	if (place->life.closed != 0)
-		sys_invoke(SYS_ENDPOINT_CLOSE, place->endpoint, 1, 0, 0, 0, 0);
 	place->life.closed = 0;
 	status_t status = incarnation_build(phoenix, place);
 	if (status == OK)
@@ -146,10 +144,8 @@ restart_dependents(struct phoenix *phoenix, const struct place *place)
 
 	for (uint64_t i = 0; i < phoenix->place_count; i++) {
 		struct place *other = &phoenix->place[i];
-		uint64_t state = place_state(phoenix, other);
 		if ((dependents >> i & 1) != 0 &&
-		    (state == SUPERVISE_STARTING || state == SUPERVISE_READY ||
-		    state == SUPERVISE_DRAINING))
+		    incarnation_has_begun(phoenix, other))
 			place_restart(phoenix, other);
 	}
 }
@@ -185,17 +181,35 @@ place_carry_out(struct phoenix *phoenix, struct place *place,
 	}
 }
 
+/*
+ * What was decided just now. A cold start is not undone with the transaction
+ * that decided it: if phoenix dies before the commit, time has passed, and the
+ * policy may decide otherwise about a place that has lost its state already. So
+ * the decision is committed, and the next tick says it again and makes it.
+ */
+static void
+carry_out_new(struct phoenix *phoenix, struct place *place,
+    const struct supervise_decision *decision)
+{
+	if (decision->action == SUPERVISE_DO_START && decision->cold)
+		sys_signal(PLACE_NOTIFICATION, BIT_POLICY);
+	else
+		place_carry_out(phoenix, place, decision);
+}
+
 static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
 {
+	uint64_t answered = answered_so_far(phoenix, place);
 	const struct supervise_death death = {
 		.cause = info->cause,
 		.code = info->code,
 		.order = info->request_order,
 		.tag = info->request_tag,
-		.answered = answered_so_far(phoenix, place) -
-		    place->life.answered,
+		/* The service counts them itself, and may have gone mad. */
+		.answered = answered > place->life.answered ?
+		    answered - place->life.answered : 0,
 		.commanded = info->cause == DEATH_KILLED,
 		.clean = info->cause == DEATH_EXIT && info->code == 0,
 	};
@@ -204,7 +218,7 @@ decide(struct phoenix *phoenix, struct place *place,
 	struct supervise_decision decision = supervise_died(
 	    &phoenix->supervisor, place_index(phoenix, place), &death,
 	    service_now_ns());
-	place_carry_out(phoenix, place, &decision);
+	carry_out_new(phoenix, place, &decision);
 }
 
 void
@@ -234,7 +248,7 @@ place_restart(struct phoenix *phoenix, struct place *place)
 	struct supervise_decision decision = supervise_restart(
 	    &phoenix->supervisor, place_index(phoenix, place),
 	    service_now_ns());
-	place_carry_out(phoenix, place, &decision);
+	carry_out_new(phoenix, place, &decision);
 }
 
 static void
@@ -253,14 +267,14 @@ tell_kill(struct phoenix *phoenix, const struct place *place)
 }
 
 static void
-tick(struct phoenix *phoenix, struct place *place)
+tick(struct phoenix *phoenix, struct place *place, uint64_t silent)
 {
 	uint64_t state = place_state(phoenix, place), now = service_now_ns();
 
 	if (state == SUPERVISE_STOPPED || state == SUPERVISE_GIVEN_UP)
 		return;
 	save_policy(phoenix, place);
-	health_look(phoenix, place, now);
+	health_look(phoenix, place, silent, now);
 	struct supervise_decision decision = supervise_tick(
 	    &phoenix->supervisor, place_index(phoenix, place),
 	    health_is_quiet(phoenix, place), now);
@@ -272,8 +286,10 @@ tick(struct phoenix *phoenix, struct place *place)
 void
 place_tick(struct phoenix *phoenix)
 {
+	uint64_t silent = health_silent(phoenix);
+
 	for (uint64_t i = 0; i < phoenix->place_count; i++)
-		tick(phoenix, &phoenix->place[i]);
+		tick(phoenix, &phoenix->place[i], silent);
 	place_set_timer(phoenix);
 }
 

@@ -90,7 +90,8 @@ resume(void *root, bool first)
 {
 	char value[48];
 
-	(void)root;
+	/* Before any call or event: so all that was built has begun. */
+	incarnation_start(root);
 	if (archive_option("crash", value) == OK)
 		runtime_arm(value);
 	if (!first)
@@ -169,8 +170,12 @@ notified(void *root, uint64_t bits)
 {
 	struct phoenix *phoenix = root;
 
-	if ((bits & BIT_CHECK) != 0)
+	/* What is decided about deaths is committed before the tick. */
+	if ((bits & BIT_CHECK) != 0) {
 		place_check_deaths(phoenix);
+		sys_signal(PLACE_NOTIFICATION, BIT_POLICY);
+		bits &= ~BIT_POLICY;
+	}
 	if ((bits & BIT_POLICY) != 0)
 		place_tick(phoenix);
 	if ((bits & BIT_CHAOS) != 0)

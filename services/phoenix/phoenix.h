@@ -140,6 +140,12 @@ struct place_builder place_builder(void);
  */
 status_t incarnation_build(struct phoenix *phoenix, struct place *place);
 void incarnation_start(const struct phoenix *phoenix);
+/*
+ * Has it one that may be killed? One whose thread was not started yet dies of
+ * that without a death record, so nobody would learn of it.
+ */
+bool incarnation_has_begun(const struct phoenix *phoenix,
+    const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
 /* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
@@ -167,7 +173,10 @@ void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
 
 /* health.c: inside a transaction that has saved the policy of the place. */
-void health_look(struct phoenix *phoenix, struct place *place, uint64_t now);
+void health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,
+    uint64_t now);
+/* A bit for each place that owes a beat and has said nothing since. */
+uint64_t health_silent(const struct phoenix *phoenix);
 /* Is no request open? A parked one does not count: it waits for others. */
 bool health_is_quiet(const struct phoenix *phoenix, const struct place *place);
 

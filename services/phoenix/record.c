@@ -62,7 +62,10 @@ drain_place(struct phoenix *phoenix, const struct place *place)
 
 	if (trace == NULL)
 		return;
-	uint64_t next = trace->next;
+	uint64_t next = __atomic_load_n(&trace->next, __ATOMIC_ACQUIRE);
+	/* Only one who is out of his mind counts backwards. */
+	if (next < *seen)
+		*seen = next;
 	if (next - *seen > TRACE_EVENTS) {
 		record->lost += next - *seen - TRACE_EVENTS;
 		*seen = next - TRACE_EVENTS;

@@ -50,6 +50,7 @@ struct fake_plan {
 				 * empty arena; 0 = never */
 	const struct service *next;	/* runs from the first crash on */
 	bool	 may_panic;	/* it is a crash, not a failure */
+	unsigned cold_after;	/* so many panics; 0 = never */
 	bool	 recorded;	/* for the model: events.h */
 };
 
@@ -57,7 +58,7 @@ struct fake_result {
 	uint64_t steps;
 	unsigned incarnations;
 	unsigned answered, voided, kicked;
-	unsigned panics;
+	unsigned panics, answered_between;	/* first panic to last */
 	unsigned stale, poisoned;	/* answered as such */
 	unsigned beats, drained;	/* seen in the trace; waits while drained */
 	unsigned slots_left;	/* used at the end */

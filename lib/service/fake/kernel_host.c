@@ -63,6 +63,7 @@ static struct world {
 	uint64_t order, bits;
 	bool draining;		/* the incarnation was told */
 	uint64_t serving, deadly;	/* orders: executed now, killed last */
+	unsigned answered_first;	/* when the first panic came */
 	unsigned caps_due;
 	cap_t caps[4];
 } world;
@@ -713,8 +714,12 @@ service_panic(const char *format, ...)
 {
 	if (!world.plan->may_panic)
 		fake_fail(format);
-	world.result->panics++;
-	longjmp(out, JUMP_CRASH);
+	if (world.result->panics++ == 0)
+		world.answered_first = world.result->answered;
+	world.result->answered_between = world.result->answered -
+	    world.answered_first;
+	longjmp(out, world.result->panics == world.plan->cold_after ?
+	    JUMP_COLD : JUMP_CRASH);
 }
 
 struct arena *
