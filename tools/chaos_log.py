@@ -63,6 +63,8 @@ END = re.compile(r"load (\w+) end rounds=(\d+) operations=(\d+) lost=(\d+) "
 STUCK = re.compile(r"load (\w+) stuck")
 LINE = re.compile(r"line (\d+) ([0-9a-f]{16})")
 MASK = (1 << 64) - 1
+DEATHS = ("exception", "panic", "budget", "limit", "killed", "exit", "hang",
+          "unknown")
 NOTHING = ("none", "0", "-")
 
 
@@ -90,6 +92,7 @@ class Injection:
     parameters: str
     hit: bool = False           # the injector saw that it was used
     died: bool = False          # a death came of it
+    seen: bool = False          # or something else, such as slow answers
     ready: bool = False
     recovery_ns: int = 0
     answered: bool = False      # there is a result line
@@ -101,13 +104,14 @@ class Injection:
         return self.lost + self.doubled + self.silent != 0
 
     def manifested(self):
-        return self.died or self.wrong()
+        return self.died or self.seen or self.wrong()
 
     def activated(self):
         return self.hit or self.manifested()
 
     def recovered(self):
-        return self.died and self.ready and not self.wrong()
+        return (not self.wrong() and (self.ready if self.died
+                                      else self.seen))
 
 
 @dataclass
@@ -182,7 +186,8 @@ class LogReader:
         if injection is None:
             raise ValueError(f"a result without a fault: {number} {text}")
         injection.answered = True
-        injection.died = words["manifested"] not in NOTHING
+        injection.died = words["manifested"] in DEATHS
+        injection.seen = words["manifested"] not in NOTHING
         injection.hit = words["activated"] == "1"
         injection.ready = int(words["ready_ns"]) > 0
         injection.recovery_ns = int(words["recovery_ns"])

@@ -129,6 +129,12 @@ class LogTest(unittest.TestCase):
         total = chaos_log.summary(read(log).injections)
         self.assertEqual((total["manifested"], total["recovered"]), (2, 1))
 
+    def test_what_manifests_without_a_death_needs_no_recovery(self):
+        log = LOG.replace("activated=0 manifested=none",
+                          "activated=1 manifested=slow")
+        total = chaos_log.summary(read(log).injections)
+        self.assertEqual((total["manifested"], total["recovered"]), (3, 3))
+
     def test_gap_repeat_and_damage_of_output_are_seen(self):
         good = chaos_log.number_hash
         for numbers, found in (((1, 2, 3), (0, 0)), ((1, 3), (1, 0)),

@@ -29,6 +29,7 @@
 #define DEATHS_MAX	10u	/* in a row, no request answered meanwhile */
 /* phoenix answers in microseconds, or not at all. */
 #define REQUEST_BUDGET_NS	1000000000ul
+#define RESTART_FRAMES	256u
 #define BEAT_NS		1000000000ul
 #define BEATS_MAX	2u	/* owed by one that waits: it hangs */
 
@@ -228,6 +229,17 @@ is_blocked(void)
 }
 
 /*
+ * A phoenix that died because its container was full needs some more until the
+ * sweep of the next one has given back what it took.
+ */
+static void
+set_limit(uint64_t frames)
+{
+	sys_invoke(SYS_CONTAINER_LIMIT, parts.container, frames, ~0ul,
+	    INIT_CONTAINER, 0, 0);
+}
+
+/*
  * Signals phoenix, which counts what it sees. Who waits and is not woken by
  * that waits for something else, and phoenix has nobody to wait for. One that
  * computes is left to the budget of its request.
@@ -238,6 +250,8 @@ ask_for_beat(void)
 	static uint64_t seen, owed;
 	const struct trace_page *trace = (const struct trace_page *)TRACE_VIEW;
 
+	if (trace->beat != seen)
+		set_limit(PHOENIX_FRAMES);
 	if (trace->beat != seen || !is_blocked())
 		owed = 0;
 	seen = trace->beat;
@@ -293,6 +307,8 @@ init_main(const struct boot_info *boot)
 		answered = trace->answered;
 		if (++in_a_row > DEATHS_MAX)
 			check(ERR_GONE, "phoenix dies too often");
+		if (info.cause == DEATH_LIMIT)
+			set_limit(PHOENIX_FRAMES + RESTART_FRAMES);
 		place_incarnation_delete(&parts, &incarnation);
 	}
 }
