@@ -45,5 +45,5 @@ interface Faulty @0xbe4400000000f002 $place("faulty") $numbers(status) {
   # Waits for release.
 
   release @5 () -> (released :UInt64) $tag(0x0505) $replay(any) $errors("");
-  # Answers all that are parked.
+  # Answers those that are parked, not all at once: until released is 0.
 }

@@ -21,6 +21,24 @@ map_flags(unsigned elf_flags)
 	    ((elf_flags & ELF_EXEC) != 0 ? MAP_EXEC : 0);
 }
 
+/*
+ * The kernel maps contiguous memory at once, up to some pages, so a new
+ * incarnation that only reads it takes no page faults.
+ */
+static status_t
+segment_create(cap_t container, struct place_segment *segment)
+{
+	status_t status = ERR_NOMEM;
+
+	if ((segment->flags & MAP_WRITE) == 0)
+		status = sys_object_create(OBJ_MEMORY, container,
+		    segment->length, MEMORY_CONTIGUOUS, &segment->memory);
+	if (status == ERR_NOMEM)
+		status = sys_object_create(OBJ_MEMORY, container,
+		    segment->length, 0, &segment->memory);
+	return status;
+}
+
 static status_t
 segment_load(const struct place_builder *builder, cap_t container,
     const uint8_t *elf, const struct elf_segment *from,
@@ -33,8 +51,7 @@ segment_load(const struct place_builder *builder, cap_t container,
 	out->flags = map_flags(from->flags);
 	if ((out->flags & MAP_WRITE) != 0 && (out->flags & MAP_EXEC) != 0)
 		return ERR_CORRUPT;
-	status_t status = sys_object_create(OBJ_MEMORY, container, out->length,
-	    0, &out->memory);
+	status_t status = segment_create(container, out);
 	if (status != OK || from->file_size == 0)
 		return status;
 	uint64_t filled = pages(inside + from->file_size);

@@ -87,6 +87,26 @@ book_is_parked(const struct book *book, struct parked_call id)
 	    book->state->replies[id.reply].parked == id.order;
 }
 
+/*
+ * It takes calls again some day. Its answer leaves before the next call is
+ * received, so it holds none then.
+ */
+static status_t
+unpark(struct book *book, uint32_t index)
+{
+	struct book_state *state = book->state;
+	struct book_reply *reply = &state->replies[index];
+	uint64_t *head = state->active == 0 ? &state->active : &state->idle;
+
+	if (tx_add(book->arena, reply, sizeof(*reply)) != OK ||
+	    tx_add(book->arena, head, sizeof(*head)) != OK)
+		return ERR_NOMEM;
+	reply->parked = 0;
+	reply->next = *head;
+	*head = index + 1;
+	return OK;
+}
+
 status_t
 book_answer(struct book *book, struct parked_call id,
     const struct message *message)
@@ -104,7 +124,7 @@ book_answer(struct book *book, struct parked_call id,
 		book->current_answered = true;
 		return OK;
 	}
-	return TX_SET(book->arena, book->state->replies[id.reply].parked, 0);
+	return unpark(book, id.reply);
 }
 
 /* After the answer its capabilities are no longer named here. */
@@ -141,14 +161,22 @@ book_reply(struct book *book, const struct service_call *call)
 	return OK;
 }
 
+/* An idle one takes its place. */
 status_t
 book_park(struct book *book, struct parked_call id)
 {
+	struct book_state *state = book->state;
+	uint64_t next = state->idle;
+
 	/* A commit without effects has an empty list as well. */
-	if (list_begin(book) != OK)
+	if (list_begin(book) != OK ||
+	    tx_add(book->arena, &state->active, sizeof(state->active)) != OK ||
+	    tx_add(book->arena, &state->idle, sizeof(state->idle)) != OK)
 		return ERR_NOMEM;
-	return TX_SET(book->arena, book->state->replies[id.reply].parked,
-	    id.order);
+	state->active = next;
+	if (next != 0)
+		state->idle = state->replies[next - 1].next;
+	return TX_SET(book->arena, state->replies[id.reply].parked, id.order);
 }
 
 status_t
@@ -197,7 +225,10 @@ book_add_reply(struct book *book, cap_t cap)
 	    TX_SET(book->arena, state->replies[state->reply_count].cap,
 	    cap) != OK)
 		return ERR_NOMEM;
-	return TX_SET(book->arena, state->reply_count, state->reply_count + 1);
+	if (TX_SET(book->arena, state->reply_count, state->reply_count + 1) !=
+	    OK)
+		return ERR_NOMEM;
+	return TX_SET(book->arena, state->active, state->reply_count);
 }
 
 static bool
@@ -252,10 +283,35 @@ book_is_named(const struct book *book, cap_t cap)
 		if (chunk != NULL && chunk[slot % BOOK_CHUNK] == cap)
 			return true;
 	}
-	const struct book_answer *answer = book_list(state)->answer;
-	for (unsigned i = 0; i < state->listed.answers; i++)
-		for (unsigned j = 0; j < answer[i].caps; j++)
-			if (answer[i].cap[j] == cap)
-				return true;
+	/* Only the answer to the current call has any, and that is the last. */
+	if (state->listed.answers == 0)
+		return false;
+	const struct book_answer *answer =
+	    &book_list(state)->answer[state->listed.answers - 1];
+	for (unsigned i = 0; i < answer->caps; i++)
+		if (answer->cap[i] == cap)
+			return true;
 	return false;
+}
+
+bool
+book_ok(const struct book *book)
+{
+	const struct book_state *state = book->state;
+	uint64_t parked = 0, idle = 0;
+
+	for (uint64_t i = 0; i < state->reply_count; i++)
+		parked += state->replies[i].parked != 0;
+	for (uint64_t at = state->idle; at != 0 && idle < state->reply_count;
+	    at = state->replies[at - 1].next) {
+		if (at > state->reply_count || at == state->active ||
+		    state->replies[at - 1].parked != 0)
+			return false;
+		idle++;
+	}
+	if (state->active == 0)
+		return idle == 0 && parked == state->reply_count;
+	return state->active <= state->reply_count &&
+	    state->replies[state->active - 1].parked == 0 &&
+	    parked + idle + 1 == state->reply_count;
 }

@@ -18,7 +18,7 @@
 
 #include <lib/service/service.h>
 
-#define BOOK_LAYOUT		2u	/* version of struct book_state */
+#define BOOK_LAYOUT		3u	/* version of struct book_state */
 #define BOOK_EFFECTS		256u	/* per transaction, without answers */
 #define BOOK_ANSWERS		64u
 #define BOOK_REQUESTS		32u
@@ -49,9 +49,15 @@ struct book_list {
 	struct book_answer answer[BOOK_ANSWERS];
 };
 
+/*
+ * At most one reply object is active: it takes the next call, or holds the one
+ * that is being executed. All others are parked or idle, so that whoever resumes
+ * looks into one, however many there are.
+ */
 struct book_reply {
 	cap_t	 cap;
 	uint64_t parked;	/* order number of the parked call, 0 = none */
+	uint64_t next;		/* idle: number of the next idle one, 0 = none */
 };
 
 struct book_request {
@@ -63,6 +69,9 @@ struct book_state {
 	uint8_t	 apart[PAGE_SIZE];	/* shares no page with other things */
 	void	 *root;		/* of the service */
 	uint64_t reply_count;	/* reply objects made so far */
+	uint64_t active;	/* number (index + 1) of the active one, 0 =
+				 * none: all are parked */
+	uint64_t idle;		/* number of the first idle one, 0 = none */
 	uint64_t request_count;
 	struct book_reply *replies;
 	cap_t	 **named;	/* chunks of handles, indexed by slot */
@@ -123,7 +132,7 @@ status_t book_answer(struct book *book, struct parked_call id,
 /* The answer of the current call; capabilities as the call says. */
 status_t book_reply(struct book *book, const struct service_call *call);
 status_t book_park(struct book *book, struct parked_call id);
-/* Takes a new reply object into the table. */
+/* Takes a new reply object into the table; there is no active one, it is. */
 status_t book_add_reply(struct book *book, cap_t cap);
 status_t book_add_request(struct book *book, const char name[48], cap_t cap);
 
@@ -131,4 +140,6 @@ status_t book_add_request(struct book *book, const char name[48], cap_t cap);
 cap_t book_find_request(const struct book *book, const char name[48]);
 /* Named by the service, or travelling with a listed answer. */
 bool book_is_named(const struct book *book, cap_t cap);
+/* Each reply object is parked, idle, or the active one. */
+bool book_ok(const struct book *book);
 bool book_is_parked(const struct book *book, struct parked_call id);

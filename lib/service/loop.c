@@ -13,15 +13,16 @@
  *
  * The answer is sent together with the wait for the next call, in one system
  * call, and through the same reply object. It goes alone before that when it
- * carries capabilities whose copies are deleted here, or when calls of the dead
- * incarnation are still to be served.
+ * carries capabilities whose copies are deleted here, or is that to the call which the
+ * dead incarnation left.
  *
  * A call whose transaction changed nothing is answered without listing the
  * answer: to execute it again is the same as not to have executed it.
  *
- * A reply object is free (free_reply), current, parked (in the arena), or
- * pending (left by the dead incarnation). Objects are made when all others are
- * taken, up to the number the service allows.
+ * One reply object is active and takes the next call; it holds the current one,
+ * or the one that a dead incarnation left. All others are parked or idle
+ * (book.h). Objects are made when all are parked, up to the number the service
+ * allows.
  *
  * Calls that no handler sees are answered with an error and leave no trace in
  * the arena, so a crash before the answer repeats them: poison, which phoenix
@@ -39,9 +40,6 @@
 
 struct loop loop;
 
-static uint32_t free_reply[BOOK_REPLIES_MAX];
-static struct parked_call pending[BOOK_REPLIES_MAX];
-
 /*
  * Handlers and generated code write nothing else, so anything else is a sign
  * that this process is out of its mind: better dead before the commit.
@@ -56,12 +54,6 @@ check_answer(const struct message *answer)
 	if (tag != TAG_REPLY_ERROR || code == 0 || code > ERROR_LAST)
 		service_panic("an answer with tag %lx and code %lx", tag,
 		    code);
-}
-
-static void
-free_push(uint32_t reply)
-{
-	free_reply[loop.free_count++] = reply;
 }
 
 struct book *
@@ -105,7 +97,6 @@ flush_answer(void)
 	kernel_reply_wait(reply_cap(loop.answer_reply), CAP_NONE, CAP_NONE,
 	    loop.answer, &ignored);
 	loop.answer = NULL;
-	free_push(loop.answer_reply);
 }
 
 static void
@@ -143,7 +134,6 @@ do_listed(unsigned held_back)
 	}
 	for (unsigned i = 0; i + held_back < state->listed.answers; i++) {
 		send_answer(&list->answer[i]);
-		free_push(list->answer[i].id.reply);
 		fault_point(FAULT_AT_ANSWER);
 	}
 }
@@ -169,9 +159,25 @@ redo_listed(void)
 	}
 }
 
+/*
+ * An upgrade is committed as late as possible, so that an image that does not
+ * come up has changed nothing, and the one before it can go on.
+ */
+static void
+commit_upgrade(void)
+{
+	if (!loop.upgrading)
+		return;
+	loop.upgrading = false;
+	tx_commit(loop.book.arena);
+	fault_point(FAULT_AT_COMMITTED);
+	do_listed(0);
+}
+
 static void
 begin(struct parked_call current)
 {
+	commit_upgrade();
 	runtime_take_dirty();
 	book_begin(&loop.book, current);
 	tx_begin(loop.book.arena);
@@ -232,6 +238,12 @@ finish_error(uint64_t code)
 }
 
 static void
+finish_no_memory(void)
+{
+	finish_error(loop.service->status_numbers ? ERR_NOMEM : E_NOMEM);
+}
+
+static void
 finish_reply(void)
 {
 	struct book *book = &loop.book;
@@ -247,7 +259,7 @@ finish_reply(void)
 		return;
 	}
 	if (book_reply(book, call) != OK) {
-		finish_error(E_NOMEM);
+		finish_no_memory();
 		return;
 	}
 	tx_commit(book->arena);
@@ -269,7 +281,7 @@ finish_park(void)
 	struct parked_call id = loop.call.id;
 
 	if (!book->current_answered && book_park(book, id) != OK) {
-		finish_error(E_NOMEM);
+		finish_no_memory();
 		return;
 	}
 	fault_point(FAULT_AT_HANDLED);
@@ -406,7 +418,6 @@ make_reply(void)
 		return false;
 	}
 	loop_transaction_end();
-	free_push((uint32_t)index);
 	return true;
 }
 
@@ -429,9 +440,9 @@ receive(void)
 {
 	static const struct message nothing;
 	const struct message *message = &nothing;
+	const struct book_state *state = loop.book.state;
 	struct sys_received in;
 	cap_t answered = CAP_NONE;
-	uint32_t reply;
 
 	/* No answer is due: the signal came with the wait that sent it. */
 	if (__builtin_expect(loop.draining, 0)) {
@@ -440,70 +451,49 @@ receive(void)
 	}
 	if (loop.answer != NULL) {
 		count_answer();
-		reply = loop.answer_reply;
-		answered = reply_cap(reply);
+		answered = reply_cap(loop.answer_reply);
 		message = loop.answer;
 		loop.answer = NULL;
-	} else {
-		if (loop.free_count == 0 && !make_reply()) {
-			wait_without_reply();
-			return;
-		}
-		reply = free_reply[--loop.free_count];
+	} else if (state->active == 0 && !make_reply()) {
+		wait_without_reply();
+		return;
 	}
+	uint32_t reply = (uint32_t)(state->active - 1);
 	kernel_reply_wait(answered, PLACE_ENDPOINT, reply_cap(reply), message,
 	    &in);
 	if (in.status != OK)
 		service_panic("receive failed with status %lu", in.status);
-	if ((in.info & IPC_INFO_NOTIFIED) != 0) {
-		free_push(reply);
+	if ((in.info & IPC_INFO_NOTIFIED) != 0)
 		notified(in.badge);
-		return;
-	}
-	execute(reply, &in, false);
+	else
+		execute(reply, &in, false);
 }
 
-/* Finds the calls that lie in reply objects, oldest first. */
-static void
-find_pending(void)
+/* The call that the dead incarnation had received and not ended. */
+static bool
+read_pending(struct sys_received *out)
 {
-	const struct book_state *state = loop.book.state;
-	struct sys_received in;
+	uint64_t active = loop.book.state->active;
 
-	for (uint32_t i = 0; i < state->reply_count; i++) {
-		if (state->replies[i].parked != 0)
-			continue;
-		kernel_reply_read(state->replies[i].cap, &in);
-		if (in.status != OK) {
-			free_push(i);
-			continue;
-		}
-		uint32_t place = loop.pending_count++;
-		for (; place > 0 && pending[place - 1].order > in.order;
-		    place--)
-			pending[place] = pending[place - 1];
-		pending[place] = (struct parked_call){ i, in.order };
-	}
+	if (active == 0)
+		return false;
+	kernel_reply_read(reply_cap((uint32_t)(active - 1)), out);
+	return out->status == OK;
 }
 
 static void
 serve_pending(void)
 {
+	uint32_t reply = (uint32_t)(loop.book.state->active - 1);
 	struct sys_received in;
 
-	while (loop.pending_next < loop.pending_count) {
-		uint32_t reply = pending[loop.pending_next++].reply;
-		kernel_reply_read(reply_cap(reply), &in);
-		if (in.status != OK) {
-			free_push(reply);
-			continue;
-		}
-		if (is_poison(in.order))
-			refuse_poison(reply, &in);
-		else
-			execute(reply, &in, true);
-		flush_answer();
-	}
+	if (!loop.pending || !read_pending(&in))
+		return;
+	if (is_poison(in.order))
+		refuse_poison(reply, &in);
+	else
+		execute(reply, &in, true);
+	flush_answer();
 }
 
 static uint64_t
@@ -531,7 +521,10 @@ create_state(void)
 	do_listed(0);
 }
 
-/* The state of an older image becomes that of this one, in one transaction. */
+/*
+ * The state of an older image becomes that of this one, in one transaction that
+ * stays open until there is another one, or the service is READY.
+ */
 static void
 upgrade(void)
 {
@@ -549,7 +542,7 @@ upgrade(void)
 	if (status != OK)
 		service_panic("upgrade from layout %lu to %lu failed with "
 		    "status %lu", from, service->layout_version, status);
-	loop_transaction_end();
+	loop.upgrading = true;
 	service_log("upgraded from layout %lu to %lu", from,
 	    service->layout_version);
 }
@@ -585,7 +578,7 @@ start(const struct service *service)
 
 	bool first = loop.book.state == NULL;
 	loop.sweep_next = sweep_start();
-	sweep(SWEEP_FIRST);
+	sweep(SWEEP_STEP);
 	if (first) {
 		create_state();
 	} else {
@@ -599,10 +592,20 @@ start(const struct service *service)
 	kernel_event_rearm();
 	if (service->resume != NULL)
 		service->resume(loop.root, first);
-	find_pending();
+	struct sys_received held;
+	loop.pending = read_pending(&held);
 	fault_point(FAULT_AT_RESUME);
 	trace_write(loop.trace, TRACE_START, service_info()->incarnation,
-	    loop.pending_count);
+	    loop.pending);
+}
+
+static void
+between_calls(const struct service *service)
+{
+	if (loop.sweep_next != 0)
+		sweep(SWEEP_STEP);
+	if (service->idle != NULL)
+		service->idle(loop.root);
 }
 
 _Noreturn void
@@ -610,16 +613,15 @@ service_run(const struct service *service)
 {
 	start(service);
 	serve_pending();
+	commit_upgrade();
 	service_ready();
-	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	/* Events of the dead incarnation whose signal it had taken. */
 	drain_events();
+	between_calls(service);
+	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	for (;;) {
-		if (loop.sweep_next != 0)
-			sweep(SWEEP_STEP);
-		if (service->idle != NULL)
-			service->idle(loop.root);
 		receive();
+		between_calls(service);
 	}
 }
 

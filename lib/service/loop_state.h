@@ -9,8 +9,7 @@
 #include <lib/service/loop.h>
 #include <idl/trace.h>
 
-#define SWEEP_FIRST	256u	/* slots looked at before the service runs */
-#define SWEEP_STEP	32u	/* and in each later step */
+#define SWEEP_STEP	32u	/* slots looked at in each step */
 #define CHECK_STEPS	64u	/* pages of the arena looked at in each beat */
 
 struct loop {
@@ -19,8 +18,8 @@ struct loop {
 	struct book book;
 	struct service_call call;
 
-	uint32_t free_count;
-	uint32_t pending_count, pending_next;
+	bool	 pending;	/* the active reply object holds a call */
+	bool	 upgrading;	/* the upgrade is still to be committed */
 	uint64_t sweep_next;	/* slot; 0 = done */
 	bool	 sweep_again;	/* from the start, after this one */
 	struct trace_page *trace;
@@ -48,8 +47,11 @@ count_answer(void)
 	struct trace_page *trace = loop.trace;
 
 	trace->answered++;
-	if (__builtin_expect(trace->first_answer_tsc == 0, 0))
+	if (__builtin_expect(trace->first_answer_tsc == 0, 0)) {
 		trace->first_answer_tsc = __builtin_ia32_rdtsc();
+		trace->first_cause_tsc =
+		    trace->event[(trace->next - 1) % TRACE_EVENTS].tsc;
+	}
 }
 
 /* Turns it into what handlers know; false: of a session before a cold start. */

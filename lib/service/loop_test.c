@@ -238,6 +238,8 @@ resume(void *root, bool first)
 	last_root = root;
 	if (!arena_ok(service_arena()))
 		fake_fail("the arena is damaged");
+	if (!book_ok(loop_book()))
+		fake_fail("a reply object is in no state, or in two");
 }
 
 static const struct service service = {

@@ -102,7 +102,9 @@ struct service {
 	/*
 	 * The arena has the layout of an older version: makes it that of this
 	 * one, in a transaction that also notes the new version. NULL, or not
-	 * OK: this image cannot run on that arena.
+	 * OK: this image cannot run on that arena. It is committed with the
+	 * first transaction after it, or when the service is READY: who dies
+	 * in resume() leaves the old version.
 	 */
 	status_t (*upgrade)(void *root, uint64_t from);
 };

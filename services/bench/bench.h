@@ -35,7 +35,7 @@ void sort(uint64_t *values, unsigned count);
 void measure(const char *name, uint64_t goal, void (*prepare)(void),
     void (*operation)(void));
 void clear_answer(void);
-void measure_recovery(void);
+void measure_recovery(cap_t vspace);
 void measure_wakeups(cap_t vspace);
 void measure_channels(cap_t vspace, cap_t broker);
 

@@ -271,7 +271,7 @@ main(void)
 	measure_memory();
 	measure_faults();
 	measure_channels(vspace, broker);
-	measure_recovery();
+	measure_recovery(vspace);
 	/* Until it is ready it is in the class of recovery, which is higher. */
 	sys3(SYS_THREAD_SCHEDULE, info->thread, CLASS_REALTIME |
 	    WEIGHT_DEFAULT << 8, 0);

@@ -3,20 +3,13 @@
  * faulty: does wrong what it is told to, for those who test what has to cope
  * with it. Its sum lies in the arena: it shows what survived.
  */
+#include "version.h"
+
 #include <idl/faulty_server.h>
-#include <idl/place.h>
-#include <lib/service/service.h>
 #include <lib/wire/server.h>
 
 #define TABLE_SLOTS	32768u
-#define PARKED_MAX	10240u
-
-struct faulty_context {
-	uint64_t sum;
-	uint64_t born;		/* cold starts when this arena was made */
-	uint64_t parked_count;
-	struct parked_call parked[PARKED_MAX];
-};
+#define RELEASED_MAX	32u	/* one commit can answer that many and its own */
 
 /* Of this incarnation. */
 static uint64_t delay_ns;
@@ -44,8 +37,8 @@ handle_add(struct faulty_context *faulty, struct service_call *call,
 	compute();
 	if (save(&faulty->sum, sizeof(faulty->sum)) != OK)
 		service_panic("the undo log is full");
-	faulty->sum += in->number;
-	out->sum = faulty->sum;
+	out->sum = (faulty->sum ^ faulty_version.key) + in->number;
+	faulty->sum = out->sum ^ faulty_version.key;
 	out->incarnation = service_info()->incarnation;
 	out->cold = faulty->born;
 	return OK;
@@ -125,7 +118,7 @@ handle_park(struct faulty_context *faulty, struct service_call *call)
 
 	if (call->cancelled)
 		return ERR_INTERRUPTED;
-	if (at == PARKED_MAX)
+	if (at == FAULTY_PARKED_MAX)
 		return ERR_FULL;
 	if (save(&faulty->parked_count, sizeof(faulty->parked_count)) != OK ||
 	    save(&faulty->parked[at], sizeof(faulty->parked[at])) != OK)
@@ -135,7 +128,6 @@ handle_park(struct faulty_context *faulty, struct service_call *call)
 	return WIRE_PARKED;
 }
 
-/* As many as one commit can answer. */
 static unsigned
 handle_release(struct faulty_context *faulty, struct service_call *call,
     struct faulty_release_results *out)
@@ -143,8 +135,11 @@ handle_release(struct faulty_context *faulty, struct service_call *call,
 	(void)call;
 	if (save(&faulty->parked_count, sizeof(faulty->parked_count)) != OK)
 		service_panic("the undo log is full");
-	while (faulty->parked_count > 0 && faulty_park_answer(
-	    faulty->parked[faulty->parked_count - 1]) == OK) {
+	while (faulty->parked_count > 0 && out->released < RELEASED_MAX) {
+		status_t status = faulty_park_answer(
+		    faulty->parked[faulty->parked_count - 1]);
+		if (status != OK)
+			return (unsigned)status;
 		faulty->parked_count--;
 		out->released++;
 	}
@@ -166,6 +161,7 @@ start(void *root)
 	struct faulty_context *faulty = root;
 
 	faulty->born = service_info()->cold;
+	faulty->sum = faulty_version.key;
 	return OK;
 }
 
@@ -175,6 +171,16 @@ resume(void *root, bool first)
 {
 	(void)root, (void)first;
 	service_crash_point("resume");
+	if (faulty_version.resume != NULL)
+		faulty_version.resume();
+}
+
+static void
+idle(void *root)
+{
+	(void)root;
+	if (faulty_version.idle != NULL)
+		faulty_version.idle();
 }
 
 static service_outcome
@@ -201,17 +207,17 @@ cancel(void *root, struct parked_call id)
 	service_answer_error(id, ERR_INTERRUPTED);
 }
 
-static const struct service faulty_service = {
+static struct service faulty_service = {
 	.name = "faulty",
-	.layout_version = 1,
 	.status_numbers = true,
 	.root_size = sizeof(struct faulty_context),
-	.reply_objects = PARKED_MAX + 16,
+	.reply_objects = FAULTY_PARKED_MAX + 16,
 	.table_slots = TABLE_SLOTS,
 	.start = start,
 	.resume = resume,
 	.handle = handle,
 	.cancel = cancel,
+	.idle = idle,
 };
 
 int main(void);
@@ -219,5 +225,7 @@ int main(void);
 int
 main(void)
 {
+	faulty_service.layout_version = faulty_version.layout;
+	faulty_service.upgrade = faulty_version.upgrade;
 	service_run(&faulty_service);
 }

@@ -103,6 +103,8 @@ static const struct command commands[] = {
 	    run_restart },
 	{ "drain", "SERVICE [off]", "calls wait until it ends, or a restart", 2,
 	    3, run_drain },
+	{ "reload", "SERVICE [IMAGE]", "goes on with another image", 2, 3,
+	    run_reload },
 	{ "help", "", "this list", 1, 1, run_help },
 };
 

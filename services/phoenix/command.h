@@ -47,4 +47,5 @@ struct container_info memory_of(cap_t container);
 COMMAND(kill);
 COMMAND(restart);
 COMMAND(drain);
+COMMAND(reload);
 COMMAND(policy);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Commands that change something: kill, restart, drain, policy.
+ * Commands that change something: kill, restart, drain, reload, policy.
  */
 #include "command.h"
 
@@ -92,6 +92,34 @@ run_drain(struct phoenix *phoenix, const struct command_words *words)
 	say("%s %s\n", place->manifest.name, on ?
 	    "takes no more calls" : "takes calls");
 	return OK;
+}
+
+/* What becomes of it is in the log, and `stats` says which image runs. */
+status_t
+run_reload(struct phoenix *phoenix, const struct command_words *words)
+{
+	struct place *place = command_place(phoenix, words);
+	const char *name = words->word[2];
+
+	if (place == NULL && strcmp(words->word[1], "phoenix") == 0) {
+		say("phoenix cannot be reloaded\n");
+		return ERR_ARG;
+	}
+	if (place == NULL)
+		return ERR_NOENT;
+	if (words->count == 2)
+		name = place->manifest.image;
+	status_t status = reload_begin(phoenix, place, name);
+	if (status == OK)
+		say("%s: incarnation %lu is followed by one of image %s\n",
+		    place->manifest.name, place->life.incarnation, name);
+	else if (status == ERR_STATE)
+		say("%s is starting, or being reloaded\n",
+		    place->manifest.name);
+	else
+		say("%s: image %s cannot be loaded: status %lu\n",
+		    place->manifest.name, name, status);
+	return status == ERR_NOENT ? ERR_ARG : status;
 }
 
 static bool

@@ -117,10 +117,13 @@ stats_of(struct phoenix *phoenix, const struct place *place)
 	struct container_info memory = memory_of(place->parts.container);
 
 	say("service %s\nstate %s\nhealth %s\nincarnation %lu\ndeaths %lu\n"
-	    "spare %s\n", place->manifest.name,
+	    "spare %s\nimage %s\n", place->manifest.name,
 	    supervise_state_name(policy->state), health_name(policy),
 	    life->incarnation, life->deaths,
-	    life->spare.vspace != CAP_NONE ? "yes" : "no");
+	    life->spare.vspace != CAP_NONE ? "yes" : "no",
+	    place->image.name);
+	if (place->reload.failed[0] != '\0')
+		say("image that failed %s\n", place->reload.failed);
 	say_policy(policy);
 	say_statistics(policy);
 	say("memory %lu KiB\nobjects %lu\n",

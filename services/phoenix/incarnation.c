@@ -74,6 +74,23 @@ keep_incarnation(const struct place_incarnation *incarnation)
 		service_panic("the arena is full");
 }
 
+/* What is kept of it is deleted after the commit. */
+static void
+drop_incarnation(struct place *place, struct place_incarnation *incarnation)
+{
+	cap_t caps[2 + PLACE_SEGMENTS_MAX] = {
+		incarnation->thread, incarnation->vspace,
+	};
+
+	SAVE(place->life);
+	for (unsigned i = 0; i < PLACE_SEGMENTS_MAX; i++)
+		caps[2 + i] = incarnation->data[i];
+	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
+		if (caps[i] != CAP_NONE && service_cap_drop(caps[i]) != OK)
+			service_panic("the effect list is full");
+	*incarnation = (struct place_incarnation){ 0 };
+}
+
 /*
  * Deleted at once, and once more after the commit, which finds nothing: what
  * the arena names of it until then are handles of nothing.
@@ -81,20 +98,10 @@ keep_incarnation(const struct place_incarnation *incarnation)
 static void
 bury(struct place *place, struct place_incarnation *incarnation)
 {
-	cap_t caps[2 + PLACE_SEGMENTS_MAX] = {
-		incarnation->thread, incarnation->vspace,
-	};
-
 	if (incarnation->vspace == CAP_NONE)
 		return;
-	SAVE(place->life);
-	for (unsigned i = 0; i < PLACE_SEGMENTS_MAX; i++)
-		caps[2 + i] = incarnation->data[i];
 	place_incarnation_delete(&place->parts, incarnation);
-	for (unsigned i = 0; i < sizeof(caps) / sizeof(caps[0]); i++)
-		if (caps[i] != CAP_NONE && service_cap_drop(caps[i]) != OK)
-			service_panic("the effect list is full");
-	*incarnation = (struct place_incarnation){ 0 };
+	drop_incarnation(place, incarnation);
 }
 
 void
@@ -130,7 +137,7 @@ build_now(struct place *place, struct place_info *info)
 			life->spare = (struct place_incarnation){ 0 };
 		return status;
 	}
-	status = place_incarnation_create(&builder, &place->image,
+	status = place_incarnation_create(&builder, &place->image.loaded,
 	    &place->parts, info, &life->now);
 	if (status == OK)
 		keep_incarnation(&life->now);
@@ -223,25 +230,60 @@ wants_spare(struct phoenix *phoenix, const struct place *place)
 	return (policy->state == SUPERVISE_READY ||
 	    policy->state == SUPERVISE_DRAINING) &&
 	    place->life.spare.vspace == CAP_NONE &&
+	    place->reload.state == RELOAD_NONE &&
 	    policy->policy.restart != SUPERVISE_RESTART_NEVER;
 }
 
 static status_t
-make_spare(struct place *place)
+create_spare(struct place *place, const struct image *image,
+    struct place_incarnation *out)
 {
 	struct place_builder builder = place_builder();
-	struct life *life = &place->life;
+	status_t status = place_spare_create(&builder, &image->loaded,
+	    &place->parts, out);
 
-	SAVE(*life);
-	status_t status = place_spare_create(&builder, &place->image,
-	    &place->parts, &life->spare);
 	if (status == OK) {
-		keep_incarnation(&life->spare);
+		keep_incarnation(out);
 		return OK;
 	}
-	place_incarnation_delete(&place->parts, &life->spare);
-	life->spare = (struct place_incarnation){ 0 };
+	place_incarnation_delete(&place->parts, out);
+	*out = (struct place_incarnation){ 0 };
 	return status;
+}
+
+/* Not before the commit: until then it may be needed. */
+void
+incarnation_drop_spare(struct place *place)
+{
+	drop_incarnation(place, &place->life.spare);
+}
+
+status_t
+incarnation_replace_spare(struct place *place, const struct image *image)
+{
+	struct place_incarnation fresh;
+	status_t status = create_spare(place, image, &fresh);
+
+	if (status != OK)
+		return status;
+	incarnation_drop_spare(place);
+	SAVE(place->life);
+	place->life.spare = fresh;
+	return OK;
+}
+
+/* An image that is no longer used, once nobody is left that came from it. */
+static bool
+drop_other_image(struct place *place)
+{
+	struct reload *reload = &place->reload;
+
+	if (reload->state != RELOAD_NONE ||
+	    reload->other.loaded.segment_count == 0)
+		return false;
+	SAVE(*reload);
+	place_drop_image(&reload->other);
+	return true;
 }
 
 /* One step for one place: OK, ERR_EMPTY when none is left, or what failed. */
@@ -255,8 +297,11 @@ tidy_one(struct phoenix *phoenix)
 			bury(place, &place->life.dead);
 			return OK;
 		}
+		if (drop_other_image(place))
+			return OK;
 		bool wanted = wants_spare(phoenix, place);
-		status_t status = wanted ? make_spare(place) : OK;
+		status_t status = wanted ? incarnation_replace_spare(place,
+		    &place->image) : OK;
 		if (place_state(phoenix, place) == SUPERVISE_READY)
 			set_limit(place, false);
 		if (wanted)

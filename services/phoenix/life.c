@@ -203,7 +203,7 @@ decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
 {
 	uint64_t answered = answered_so_far(phoenix, place);
-	const struct supervise_death death = {
+	struct supervise_death death = {
 		.cause = info->cause,
 		.code = info->code,
 		.order = info->request_order,
@@ -216,6 +216,7 @@ decide(struct phoenix *phoenix, struct place *place,
 	};
 
 	save_policy(phoenix, place);
+	reload_died(phoenix, place, &death);
 	struct supervise_decision decision = supervise_died(
 	    &phoenix->supervisor, place_index(phoenix, place), &death,
 	    service_now_ns());
@@ -328,6 +329,7 @@ place_ready(struct phoenix *phoenix, struct place *place)
 	if (place_state(phoenix, place) == SUPERVISE_DRAINING)
 		sys_signal(place->notification, LOOP_DRAIN_BIT);
 	report_ready(phoenix, place);
+	reload_ready(phoenix, place);
 	incarnation_want_spare(phoenix);
 	place_next_group_if_up(phoenix);
 }
@@ -338,8 +340,9 @@ place_drain(struct phoenix *phoenix, const struct place *place, bool on)
 	save_policy(phoenix, place);
 	supervise_drain(&phoenix->supervisor, place_index(phoenix, place), on,
 	    service_now_ns());
-	sys_signal(place->notification, on ? LOOP_DRAIN_BIT :
-	    LOOP_UNDRAIN_BIT);
+	if (service_effect_signal(place->notification, on ? LOOP_DRAIN_BIT :
+	    LOOP_UNDRAIN_BIT) != OK)
+		service_panic("the effect list is full");
 }
 
 bool

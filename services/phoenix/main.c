@@ -7,7 +7,7 @@
 #include <lib/base/string.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		6u
+#define LAYOUT		7u
 
 static status_t
 create_timer(uint64_t bits, cap_t *out_cap)
@@ -72,6 +72,8 @@ start(void *root)
 	if (status == OK)
 		status = create_timer(BIT_SPARE, &phoenix->spare_timer);
 	if (status == OK)
+		status = create_timer(BIT_RELOAD, &phoenix->reload_timer);
+	if (status == OK)
 		status = create_timer(BIT_RECORD, &phoenix->record.timer);
 	if (status != OK)
 		return status;
@@ -97,7 +99,7 @@ resume(void *root, bool first)
 	if (!first)
 		sys_signal(PLACE_NOTIFICATION,
 		    BIT_POLICY | BIT_CHAOS | BIT_CHECK | BIT_SPARE |
-		    BIT_RECORD);
+		    BIT_RECORD | BIT_RELOAD);
 }
 
 static unsigned
@@ -186,6 +188,8 @@ notified(void *root, uint64_t bits)
 		incarnation_tidy(phoenix);
 	if ((bits & BIT_RECORD) != 0)
 		record_drain(phoenix);
+	if ((bits & BIT_RELOAD) != 0)
+		reload_look(phoenix);
 	place_next_group_if_up(phoenix);
 }
 

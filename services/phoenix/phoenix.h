@@ -25,6 +25,7 @@
 #define CONTROL_BADGE	0x10000ul	/* of holders of "phoenix:control" */
 #define PROVIDES_MAX	8u
 #define NEEDS_MAX	16u
+#define IMAGE_NAME_MAX	24u
 
 /* Bits of phoenix's notification. */
 #define BIT_POLICY	0x1ul	/* time for the policy to look */
@@ -33,11 +34,12 @@
 #define BIT_REPORT	0x8ul	/* there is time to write a report */
 #define BIT_SPARE	0x10ul	/* there is time to make a spare */
 #define BIT_RECORD	0x20ul	/* new events may be there */
+#define BIT_RELOAD	0x40ul	/* has a place stopped that is reloaded? */
 
 /* From the manifest; constant. */
 struct manifest {
 	char	 name[16];
-	char	 image[24];
+	char	 image[IMAGE_NAME_MAX];
 	char	 provides[PROVIDES_MAX][24];
 	char	 needs[NEEDS_MAX][48];
 	uint64_t group;
@@ -72,9 +74,29 @@ struct life {
 	struct place_incarnation dead;	/* to be taken apart; or none */
 };
 
+/* bennu/image/NAME.elf of the boot archive, and where it was loaded. */
+struct image {
+	char	 name[IMAGE_NAME_MAX];
+	struct place_image loaded;	/* no segments: there is none */
+};
+
+/* How far a reload has come; reload.c. */
+#define RELOAD_NONE	0u
+#define RELOAD_DRAINING	1u	/* `other` is next, and the spare is of it */
+#define RELOAD_TRIAL	2u	/* `other` is what ran before */
+#define RELOAD_BACK	3u	/* `other` was tried and died */
+
+struct reload {
+	uint64_t state;
+	uint64_t stop_ns;	/* DRAINING: not later than that */
+	struct image other;	/* NONE: to be dropped, if there is one */
+	char	 failed[IMAGE_NAME_MAX];	/* the last that did not start */
+};
+
 struct place {
 	struct manifest manifest;
-	struct place_image image;
+	struct image image;
+	struct reload reload;
 	struct place_parts parts;
 	cap_t	 endpoint, notification;
 	uint64_t frames;		/* limit of its container */
@@ -105,6 +127,7 @@ struct phoenix {
 	uint64_t unprotected;		/* option protection=none */
 	cap_t	 users;			/* container of all programs */
 	cap_t	 policy_timer, chaos_timer, report_timer, spare_timer;
+	cap_t	 reload_timer;
 	struct chaos chaos;
 	struct supervisor supervisor;	/* numbers are those of place[] */
 	struct record record;
@@ -133,6 +156,10 @@ struct place *place_find(struct phoenix *phoenix, const char *name,
     size_t length);
 unsigned place_index(const struct phoenix *phoenix, const struct place *place);
 struct place_builder place_builder(void);
+/* On failure nothing of it is left. */
+status_t place_load_image(const struct place *place, const char *name,
+    struct image *out_image);
+void place_drop_image(struct image *image);
 
 /*
  * incarnation.c: all but the start inside a transaction. The next incarnation,
@@ -148,6 +175,10 @@ bool incarnation_has_begun(const struct phoenix *phoenix,
     const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
+/* The spare is one of that image from now on, or there is none. */
+status_t incarnation_replace_spare(struct place *place,
+    const struct image *image);
+void incarnation_drop_spare(struct place *place);
 /* Calls for incarnation_tidy soon: a dead one taken apart, a spare made. */
 void incarnation_want_spare(const struct phoenix *phoenix);
 void incarnation_tidy(struct phoenix *phoenix);
@@ -173,6 +204,19 @@ void place_tick(struct phoenix *phoenix);
 void place_kill_due(const struct phoenix *phoenix);
 void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
+
+/*
+ * reload.c: inside a transaction. ERR_NOENT: no such image; ERR_STATE: it does
+ * not run, or is being reloaded; others: what failed. Then nothing has changed.
+ */
+status_t reload_begin(struct phoenix *phoenix, struct place *place,
+    const char *name);
+/* Before the policy hears of a death: which image is next, and whose fault? */
+void reload_died(struct phoenix *phoenix, struct place *place,
+    struct supervise_death *death);
+void reload_ready(struct phoenix *phoenix, struct place *place);
+/* Stops those that are drained. */
+void reload_look(struct phoenix *phoenix);
 
 /* health.c: inside a transaction that has saved the policy of the place. */
 void health_look(struct phoenix *phoenix, struct place *place, uint64_t silent,

@@ -45,27 +45,48 @@ keep_object(unsigned type, cap_t container, uint64_t a1, uint64_t a2,
 	return status == OK ? service_cap_keep(*out_cap) : status;
 }
 
-/* The image goes into the place's own container. */
-static status_t
-load_image(struct place *place)
+/* Into the place's own container. */
+status_t
+place_load_image(const struct place *place, const char *name,
+    struct image *out_image)
 {
 	struct place_builder mine = place_builder();
 	char path[48] = "bennu/image/";
-	size_t image = strlen(place->manifest.image);
-	size_t length = strlen(path), size;
+	size_t image = strlen(name), length = strlen(path), size;
 
-	memcpy(path + length, place->manifest.image, image);
+	*out_image = (struct image){ 0 };
+	if (image >= sizeof(out_image->name))
+		return ERR_NOENT;
+	memcpy(out_image->name, name, image);
+	memcpy(path + length, name, image);
 	memcpy(path + length + image, ".elf", 5);
 	const void *elf = archive_file(path, &size);
 	if (elf == NULL)
 		return ERR_NOENT;
+	struct place_image *loaded = &out_image->loaded;
 	status_t status = place_image_load(&mine, place->parts.container, elf,
-	    size, &place->image);
-	for (uint64_t i = 0; i < place->image.segment_count; i++)
+	    size, loaded);
+	for (uint64_t i = 0; i < loaded->segment_count; i++)
 		if (status == OK)
-			status = service_cap_keep(
-			    place->image.segment[i].memory);
+			status = service_cap_keep(loaded->segment[i].memory);
+	if (status != OK)
+		place_drop_image(out_image);
 	return status;
+}
+
+/* Deleted at once, and once more after the commit, which finds nothing. */
+void
+place_drop_image(struct image *image)
+{
+	for (unsigned i = 0; i < PLACE_SEGMENTS_MAX; i++) {
+		cap_t memory = image->loaded.segment[i].memory;
+		if (memory == CAP_NONE)
+			continue;
+		sys_cap_delete(CAP_NONE, memory);
+		if (service_cap_drop(memory) != OK)
+			service_panic("the effect list is full");
+	}
+	*image = (struct image){ 0 };
 }
 
 /*
@@ -191,7 +212,8 @@ place_create(struct phoenix *phoenix, const struct manifest *manifest)
 	if (status == OK)
 		status = create_parts(place);
 	if (status == OK)
-		status = load_image(place);
+		status = place_load_image(place, manifest->image,
+		    &place->image);
 	if (status == OK)
 		status = fill_table(phoenix, place);
 	if (status != OK)

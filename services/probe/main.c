@@ -101,15 +101,59 @@ probe_hang(void)
 	    add(0).incarnation == before + 2);
 }
 
+/*
+ * Counts while faulty is reloaded by others, until the twelfth incarnation
+ * serves. Nobody else adds anything.
+ */
+static void
+probe_reload(void)
+{
+	struct faulty_add_results results = add(0);
+	uint64_t sum = results.sum, later = ROUNDS;
+
+	service_ready();
+	while (later > 0) {
+		results = add(1);
+		expect("nothing is lost or done twice", results.sum == ++sum);
+		expect("it was not started cold", results.cold == 0);
+		later -= results.incarnation >= 12;
+		pause(100000);
+	}
+}
+
+/*
+ * faulty is started cold, at last together with those who need it: the second
+ * incarnation finds a new faulty and has lost nothing of its own.
+ */
+static void
+probe_dependent(void)
+{
+	const struct place_info *info = (const void *)PLACE_INFO;
+
+	if (info->incarnation == 1) {
+		add(7);
+		service_ready();
+		for (;;)
+			pause(1000000000);
+	}
+	struct faulty_add_results results = add(0);
+	expect("it was killed once", info->incarnation == 2);
+	expect("faulty was started cold twice", results.cold == 2);
+	expect("the state of faulty is a new one", results.sum == 0);
+	expect("it was started warm itself", info->cold == 0);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
 } probes[] = {
 	{ "cold", probe_cold },
 	{ "deaths", probe_deaths },
+	{ "dependent", probe_dependent },
 	{ "gone", NULL },
 	{ "hang", probe_hang },
 	{ "poison", probe_poison },
+	{ "reload", probe_reload },
 };
 
 int main(void);
