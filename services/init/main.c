@@ -53,6 +53,7 @@ static struct place_parts parts;
 static struct place_incarnation incarnation;
 static cap_t death_notification, phoenix_notification;
 static uint64_t poison[PLACE_POISON_MAX], poison_count;	/* orders of calls */
+static bool killed_for_hang;	/* since the last death */
 
 static void
 log_line(const char *format, ...)
@@ -178,10 +179,11 @@ look_for_poison(const struct death_info *info)
 {
 	static uint64_t last_order, last_cause;
 	uint64_t order = info->request_order;
+	bool told = info->cause == DEATH_KILLED && !killed_for_hang;
 
+	killed_for_hang = false;
 	/* Who was told to die says nothing about the request. */
-	if (info->cause == DEATH_KILLED ||
-	    (info->cause == DEATH_EXIT && info->code == 0))
+	if (told || (info->cause == DEATH_EXIT && info->code == 0))
 		return;
 	if (order != 0 && order == last_order && info->cause == last_cause)
 		poison[poison_count++ % PLACE_POISON_MAX] = order;
@@ -261,6 +263,7 @@ ask_for_beat(void)
 		return;
 	}
 	owed = 0;
+	killed_for_hang = true;
 	log_line("init: phoenix hangs: %u beats without an answer", BEATS_MAX);
 	sys_invoke(SYS_THREAD_KILL, incarnation.thread, 0, 0, 0, 0, 0);
 }

@@ -143,6 +143,19 @@ do_drain(unsigned place)
 		    state == SUPERVISE_READY);
 }
 
+static void
+do_reload(unsigned place)
+{
+	reload_begin(&phoenix, &phoenix.place[place], "other");
+}
+
+static void
+do_look(unsigned ignored)
+{
+	(void)ignored;
+	reload_look(&phoenix);
+}
+
 /* The next incarnation of phoenix; it may not get far either. */
 static void
 reborn(void)
@@ -161,6 +174,7 @@ reborn(void)
 	idle();
 	transact(do_check, 0);
 	transact(do_tick, 0);
+	transact(do_look, 0);
 	idle();
 }
 
@@ -236,7 +250,7 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		&place->parts.stack, &place->parts.utcb, &place->parts.info,
 		&place->parts.trace, &place->parts.arena, &place->parts.clock,
 		&place->parts.death, &place->endpoint, &place->notification,
-		&place->image.segment[0].memory,
+		&place->image.loaded.segment[0].memory,
 	};
 
 	memcpy(place->manifest.name, name, sizeof(name));
@@ -245,8 +259,8 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		world.object[*parts[j]].named = true;
 	}
 	place->parts.arena_size = PAGE_SIZE;
-	place->image.segment_count = 1;
-	place->image.segment[0].flags = MAP_READ | MAP_WRITE;
+	place->image.loaded.segment_count = 1;
+	place->image.loaded.segment[0].flags = MAP_READ | MAP_WRITE;
 	must(supervise_register(&phoenix.supervisor, name, policy,
 	    world.now) == (int)i, "it is registered");
 	phoenix.place_count++;
@@ -299,7 +313,7 @@ random_step(void)
 	unsigned place = (unsigned)chance(FAKE_PLACES);
 	struct object *thread = runner(place);
 
-	switch (chance(12)) {
+	switch (chance(14)) {
 	case 0:
 	case 1:
 	case 2:
@@ -324,6 +338,15 @@ random_step(void)
 		/* A handler does what it is told, and then returns an error. */
 		world.abort = chance(4) == 0;
 		transact(chance(2) == 0 ? do_restart : do_drain, place);
+		idle();
+		break;
+	case 10:
+		world.abort = chance(4) == 0;
+		transact(do_reload, place);
+		idle();
+		break;
+	case 11:
+		transact(do_look, 0);
 		idle();
 		break;
 	default:
@@ -352,6 +375,8 @@ come_to_rest(void)
 		for (unsigned i = 0; i < FAKE_PLACES; i++)
 			become_ready(i);
 		pass(2 * SECOND);
+		transact(do_look, 0);
+		idle();
 		transact(do_tidy, 0);
 	}
 }
@@ -373,6 +398,9 @@ check_rest(void)
 		KTAP_EQUAL(place->life.closed != 0, gone);
 		KTAP_EQUAL(gone || (trace[i].drained != 0) ==
 		    (state == SUPERVISE_DRAINING), true);
+		KTAP_EQUAL(gone || place->reload.state == RELOAD_NONE, true);
+		KTAP_EQUAL(gone ||
+		    place->reload.other.loaded.segment_count == 0, true);
 		spaces += !gone;
 		spaces += place->life.spare.vspace != CAP_NONE;
 	}

@@ -79,7 +79,10 @@ start_thread(struct object *thread)
 {
 	if (thread == NULL || thread->state != STATE_STOPPED)
 		return ERR_STATE;
-	uint64_t cold = phoenix.place[thread->place].life.cold;
+	const struct place *place = &phoenix.place[thread->place];
+	uint64_t cold = place->life.cold;
+	must(thread->image == place->image.loaded.segment[0].memory,
+	    "who starts is of the image that is its place's");
 	must(world.cleared[thread->place] ==
 	    (cold != world.cold[thread->place]),
 	    "who lost its state has another epoch, and nobody else");
@@ -112,6 +115,7 @@ setup_thread_of(struct object *thread)
 	    (const struct thread_setup *)utcb->data;
 
 	thread->place = object_of(setup->death)->place;
+	thread->image = world.cloned;
 	thread->state = STATE_STOPPED;
 }
 
@@ -138,6 +142,8 @@ fake_invoke(long number, uint64_t a, uint64_t b)
 		r.value[1] = STATE_BLOCKED;
 		break;
 	case SYS_MEMORY_CLONE:
+		must(object != NULL, "the image is there");
+		world.cloned = a;
 		r.value[0] = object_add(OBJ_MEMORY, 0, 0);
 		break;
 	case SYS_MEMORY_INFO:
@@ -272,6 +278,19 @@ service_cap_drop(cap_t cap)
 	return OK;
 }
 
+status_t
+service_effect_signal(cap_t notification, uint64_t bits)
+{
+	return fake_signal(notification, bits);
+}
+
+void
+service_crash_point(const char *name)
+{
+	(void)name;
+	step();
+}
+
 void
 service_log(const char *format, ...)
 {
@@ -294,6 +313,34 @@ elf_parse(const void *data, size_t size, struct elf_image *out)
 {
 	(void)data, (void)size, (void)out;
 	abort();
+}
+
+/* Each time another one; some do not load. */
+status_t
+place_load_image(const struct place *place, const char *name,
+    struct image *out_image)
+{
+	(void)place, (void)name;
+	*out_image = (struct image){ 0 };
+	if (chance(8) == 0)
+		return ERR_NOENT;
+	struct place_image *loaded = &out_image->loaded;
+	loaded->segment_count = 1;
+	loaded->segment[0].flags = MAP_READ | MAP_WRITE;
+	fake_create(OBJ_MEMORY, &loaded->segment[0].memory);
+	return service_cap_keep(loaded->segment[0].memory);
+}
+
+void
+place_drop_image(struct image *image)
+{
+	cap_t memory = image->loaded.segment[0].memory;
+
+	if (memory != CAP_NONE) {
+		fake_delete(CAP_NONE, memory);
+		service_cap_drop(memory);
+	}
+	*image = (struct image){ 0 };
 }
 
 struct place_builder

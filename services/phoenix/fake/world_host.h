@@ -19,6 +19,7 @@ struct object {
 	cap_t	 table;			/* of whom; 0: phoenix's */
 	unsigned place;			/* of threads and parts */
 	uint64_t state;			/* STATE_*, of threads */
+	cap_t	 image;			/* of threads: what they will run */
 };
 
 struct world {
@@ -31,6 +32,7 @@ struct world {
 	uint64_t bits[FAKE_PLACES];
 	bool	 cleared[FAKE_PLACES];	/* its arena, since the last start */
 	uint64_t cold[FAKE_PLACES];		/* cold starts, as of the last start */
+	cap_t	 cloned;		/* last; the thread made next is of it */
 	uint64_t now;
 	uint64_t steps_left;		/* of phoenix; 0: it lives */
 	uint64_t crashes;
