@@ -50,8 +50,9 @@ struct trace_page {
 	uint64_t first_answer_tsc;	/* of this incarnation, 0 = none yet */
 	uint64_t poisoned, stale;	/* calls refused as such, since boot */
 	uint64_t drained;		/* 1: takes no calls (LOOP_DRAIN_BIT) */
-	uint64_t ready_tsc;		/* when this incarnation was READY */
+	uint64_t ready_tsc;		/* when it first waited for a call */
 	uint64_t damaged;		/* 1: the arena was found damaged */
+	uint64_t first_cause_tsc;	/* when what was answered first came */
 	struct trace_event event[TRACE_EVENTS];
 };
 

@@ -242,6 +242,49 @@ def script_badrow(guest):
     guest.exit(0)
 
 
+CHAOS_SYSTEM = "phoenix: system: frames 9000 objects 100 slots 200 threads 5\n"
+
+
+def chaos_ends(guest, verdict):
+    """Two faults, a load that says the verdict, and the state at the end."""
+    guest.print_log(CHAOS_SYSTEM)
+    guest.hello()
+    for number in (1, 2):
+        guest.print_log(
+            f"chaos: inject {number} {number}000000 storage kill\n"
+            f"chaos: result {number} activated=1 manifested=killed "
+            f"ready_ns={number}200000 recovery_ns=120000\n")
+    guest.frame("O", f"load files round 1 2500 {verdict}\n".encode())
+    guest.print_log("chaos: done 2\n")
+    # Input before this would make no two runs the same.
+    assert [kind for kind, _ in guest.read_frames()] == ["Z"]
+    guest.acknowledge()
+    guest.frame("O", b"load files end rounds=1 operations=4 lost=0 doubled=0 "
+                b"silent=0 bytes=0\n")
+
+
+def script_chaos(guest):
+    chaos_ends(guest, "ok 4")
+    guest.frame("E", b"SERVICE STATE INCARNATION\nphoenix ready 1\n"
+                b"storage ready 3\n")
+    guest.print_log(CHAOS_SYSTEM)
+    guest.exit(0)
+
+
+def script_chaos_loses(guest):
+    chaos_ends(guest, "lost=1 doubled=0 silent=0 error=5 read")
+    guest.frame("E", b"SERVICE STATE INCARNATION\nphoenix ready 1\n"
+                b"storage delayed 3\n")
+    guest.print_log(CHAOS_SYSTEM)
+    guest.exit(1)
+
+
+def script_chaos_panics(guest):
+    chaos_ends(guest, "ok 4")
+    guest.print_log("kernel panic: table.c:12: broken\n")
+    time.sleep(30)
+
+
 def main():
     guest = FakeGuest(sys.argv)
     name = guest.command[0].decode()

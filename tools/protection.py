@@ -46,6 +46,16 @@ def load_programs():
         return tomllib.load(file)["program"]
 
 
+def load_misses():
+    """{name: what may be beyond ROW_MAX, how far, why, until when}."""
+    with open(PROGRAMS, "rb") as file:
+        misses = {miss["name"]: miss for miss in tomllib.load(file)["miss"]}
+    for miss in misses.values():
+        if not (miss.get("reason") and miss.get("plan")):
+            raise Failed(f"{miss['name']}: a miss needs reason and plan")
+    return misses
+
+
 def script(programs):
     """Each program twice: the first run fills what is filled once."""
     lines = []
@@ -106,16 +116,18 @@ def mean(measured, build, names):
 
 def limit_problems(measured, programs):
     names = [program["name"] for program in programs]
+    misses = load_misses()
     for build in ("keys", "pages"):
         value = mean(measured, build, names)
         if value > PROGRAMS_MEAN_MAX:
             yield f"{build}: programs take {value:.3f} times as many " \
                   f"instructions, {PROGRAMS_MEAN_MAX} allowed"
         for name in list(ROWS) + names:
-            if ratio(measured, build, name) > ROW_MAX:
+            limit = misses[name]["at_most"] if name in misses else ROW_MAX
+            if ratio(measured, build, name) > limit:
                 yield f"{build}: {name} takes " \
                       f"{ratio(measured, build, name):.3f} times as many " \
-                      f"instructions, {ROW_MAX} allowed"
+                      f"instructions, {limit} allowed"
 
 
 def page_part(measured, programs):
@@ -136,6 +148,9 @@ def page_part(measured, programs):
         lines.append(f"| geometric mean of the {text} | | | "
                      f"{mean(measured, 'keys', group):.3f} | | "
                      f"{mean(measured, 'pages', group):.3f} |\n")
+    lines += ["\nWhere a row misses 1.20, and why:\n\n"]
+    lines += [f"- `{miss['name']}`: {miss['reason']}. *Plan:* "
+              f"{miss['plan']}.\n" for miss in load_misses().values()]
     return BEGIN + "".join(lines) + END
 
 

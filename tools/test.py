@@ -33,12 +33,19 @@ SLOW_TOOLS = {"image": 120, "install": 600, "package": 300}
 SHOWN = 6               # of the longest jobs
 CHECKS = ("text", "size", "layering", "headers", "man", "compiled", "budget",
           "vector", "figures", "interfaces", "call_order", "messages",
-          "exports", "layouts")
+          "exports", "layouts", "reliability")
 FUZZ_SECONDS = {"full": 3, "nightly": 120}
 ATTACK_SECONDS = 600    # nightly
 EXCHANGED = {"quick": 1000, "full": 100000, "nightly": 1000000}
 # Wrong messages for a reader, and as many for a builder: (number, seconds).
 WRONG_MESSAGES = {"full": (60000, 900), "nightly": (50000000, 14400)}
+# (faults, options, seconds) of ./bennu chaos.
+CHAOS = {
+    "quick": (12, ["--faults", "kill,exception,panic", "--repeat"], 120),
+    "full": (1000, [], 900),
+    "nightly": (100000, ["--min-manifested", "20"], 43200),
+}
+CHAOS_BASELINE = {"full": (200, 300), "nightly": (5000, 7200)}
 BUILD_TIMEOUT = 900
 MUTATION_TIMEOUT = 1800
 MODEL_TIMEOUT = 600
@@ -328,6 +335,24 @@ def wrong_message_jobs(tier):
                  str(count)], timeout=seconds, tier="full")]
 
 
+def chaos_jobs(tier):
+    """Services broken at random, on a CPU with protection keys or so, and on
+    the least one."""
+    count, options, seconds = CHAOS[tier]
+    jobs = [python_job("chaos", "chaos.py",
+                       ["--quiet", "--count", str(count), *options,
+                        "--logs", os.path.join(LOGS, "chaos")],
+                       ktap=False, timeout=seconds)]
+    if tier in CHAOS_BASELINE:
+        count, seconds = CHAOS_BASELINE[tier]
+        jobs.append(python_job(
+            "chaos/qemu64", "chaos.py",
+            ["--quiet", "--cpu", "qemu64", "--count", str(count), "--seed",
+             "2", "--logs", os.path.join(LOGS, "chaos-qemu64")],
+            ktap=False, timeout=seconds))
+    return jobs
+
+
 def model_jobs():
     """Searches by SPIN, and runs of the service loop replayed in its model."""
     return [python_job(f"model/{name}", "model.py", [name], tier=tier,
@@ -384,7 +409,7 @@ def all_jobs(tier):
                  + wrong_message_jobs(tier))
     return (jobs + scenario_jobs() + terminal_jobs() + applet_jobs()
             + exchange_jobs(tier) + model_jobs() + attack_jobs()
-            + gate_jobs())
+            + chaos_jobs(tier) + gate_jobs())
 
 
 def run_jobs(report, processes, jobs, width):

@@ -599,6 +599,15 @@ start(const struct service *service)
 	    loop.pending);
 }
 
+static void
+between_calls(const struct service *service)
+{
+	if (loop.sweep_next != 0)
+		sweep(SWEEP_STEP);
+	if (service->idle != NULL)
+		service->idle(loop.root);
+}
+
 _Noreturn void
 service_run(const struct service *service)
 {
@@ -606,15 +615,13 @@ service_run(const struct service *service)
 	serve_pending();
 	commit_upgrade();
 	service_ready();
-	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	/* Events of the dead incarnation whose signal it had taken. */
 	drain_events();
+	between_calls(service);
+	loop.trace->ready_tsc = __builtin_ia32_rdtsc();
 	for (;;) {
-		if (loop.sweep_next != 0)
-			sweep(SWEEP_STEP);
-		if (service->idle != NULL)
-			service->idle(loop.root);
 		receive();
+		between_calls(service);
 	}
 }
 

@@ -47,8 +47,11 @@ count_answer(void)
 	struct trace_page *trace = loop.trace;
 
 	trace->answered++;
-	if (__builtin_expect(trace->first_answer_tsc == 0, 0))
+	if (__builtin_expect(trace->first_answer_tsc == 0, 0)) {
 		trace->first_answer_tsc = __builtin_ia32_rdtsc();
+		trace->first_cause_tsc =
+		    trace->event[(trace->next - 1) % TRACE_EVENTS].tsc;
+	}
 }
 
 /* Turns it into what handlers know; false: of a session before a cold start. */

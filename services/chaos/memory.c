@@ -8,7 +8,8 @@
 #include <lib/base/string.h>
 #include <lib/service/service.h>
 
-#define WORDS_TRIED	256u	/* arenas are mostly empty */
+#define WORDS_TRIED	1024u	/* arenas are mostly empty */
+#define SCALES		8u	/* they fill from the beginning */
 #define WAIT_NS		50000ul	/* for a thread that waits for a CPU */
 #define WAITS_MAX	40u
 #define REGISTERS	16u	/* RAX .. R15 in the order of the frame, RSP */
@@ -90,7 +91,10 @@ flip_stack(struct injection *injection)
 	flip_word(injection, frame.rsp + injection->random % words * 8);
 }
 
-/* A word that holds something: nobody looks at the free part of an arena. */
+/*
+ * A word that holds something: nobody looks at the free part of an arena. Each
+ * power of two of the distance from its beginning is as likely.
+ */
 void
 flip_arena(struct injection *injection)
 {
@@ -99,7 +103,9 @@ flip_arena(struct injection *injection)
 	uint64_t random = injection->random, address = 0;
 
 	for (unsigned i = 0; i < WORDS_TRIED && word == 0; i++) {
-		address = PLACE_ARENA_BASE + random_next(&random) % (size / 8) * 8;
+		uint64_t words = size / 8 >> random_next(&random) % SCALES;
+
+		address = PLACE_ARENA_BASE + random_next(&random) % words * 8;
 		if (!victim_read_word(victim, address, &word))
 			word = 0;
 	}

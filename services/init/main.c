@@ -5,7 +5,8 @@
  * It reads phoenix's image from the boot archive, makes table, endpoint, arena
  * and so on, hands all its powers over (idl/powers.h), starts the
  * first incarnation, and from then on waits for phoenix's death to start the
- * next one in the same place. phoenix finds its state in its arena.
+ * next one in the same place. phoenix finds its state in its arena. Once a
+ * second init asks it for a sign of life.
  *
  * Whatever goes wrong here ends init, and with it the kernel in a panic: there
  * is nobody left to recover. So does a phoenix that dies too often.
@@ -15,6 +16,7 @@
 #include <lib/base/string.h>
 #include <lib/cpio/cpio.h>
 #include <lib/place/place.h>
+#include <lib/service/loop.h>
 #include <idl/trace.h>
 #include <idl/powers.h>
 
@@ -25,6 +27,11 @@
 
 #define TRACE_VIEW	0xa00000000ul
 #define DEATHS_MAX	10u	/* in a row, no request answered meanwhile */
+/* phoenix answers in microseconds, or not at all. */
+#define REQUEST_BUDGET_NS	1000000000ul
+#define RESTART_FRAMES	256u
+#define BEAT_NS		1000000000ul
+#define BEATS_MAX	2u	/* owed by one that waits: it hangs */
 
 void init_main(const struct boot_info *boot);
 
@@ -44,8 +51,9 @@ static struct place_builder builder = {
 static struct place_image image;
 static struct place_parts parts;
 static struct place_incarnation incarnation;
-static cap_t death_notification;
+static cap_t death_notification, phoenix_notification;
 static uint64_t poison[PLACE_POISON_MAX], poison_count;	/* orders of calls */
+static bool killed_for_hang;	/* since the last death */
 
 static void
 log_line(const char *format, ...)
@@ -115,6 +123,7 @@ create_parts(void)
 	    "reading the CPU's features");
 	parts.cpu_features = ((struct system_info *)utcb->data)->cpu_features;
 	parts.clock = INIT_CLOCK_PAGE;
+	parts.request_budget_ns = REQUEST_BUDGET_NS;
 	parts.stack_size = PHOENIX_STACK_SIZE;
 	parts.arena_size = PHOENIX_ARENA_SIZE;
 	parts.schedule = CLASS_RECOVERY | WEIGHT_DEFAULT << 8;
@@ -129,10 +138,10 @@ create_parts(void)
 static void
 fill_table(void)
 {
-	cap_t endpoint, notification;
+	cap_t endpoint;
 
 	create(OBJ_ENDPOINT, 0, 0, &endpoint, "endpoint of phoenix");
-	create(OBJ_NOTIFICATION, 0, 0, &notification,
+	create(OBJ_NOTIFICATION, 0, 0, &phoenix_notification,
 	    "notification of phoenix");
 	const struct {
 		cap_t source, there;
@@ -141,7 +150,7 @@ fill_table(void)
 		{ parts.table, PLACE_TABLE, RIGHT_ALL },
 		{ parts.container, PLACE_CONTAINER, RIGHT_ALL },
 		{ endpoint, PLACE_ENDPOINT, RIGHT_ALL },
-		{ notification, PLACE_NOTIFICATION, RIGHT_ALL },
+		{ phoenix_notification, PLACE_NOTIFICATION, RIGHT_ALL },
 		{ parts.container, PLACE_PHOENIX, 0 },
 		{ parts.arena, PLACE_ARENA, RIGHT_ALL },
 		{ INIT_CLOCK_PAGE, PLACE_CLOCK, RIGHT_READ | RIGHT_COPY },
@@ -170,10 +179,11 @@ look_for_poison(const struct death_info *info)
 {
 	static uint64_t last_order, last_cause;
 	uint64_t order = info->request_order;
+	bool told = info->cause == DEATH_KILLED && !killed_for_hang;
 
+	killed_for_hang = false;
 	/* Who was told to die says nothing about the request. */
-	if (info->cause == DEATH_KILLED ||
-	    (info->cause == DEATH_EXIT && info->code == 0))
+	if (told || (info->cause == DEATH_EXIT && info->code == 0))
 		return;
 	if (order != 0 && order == last_order && info->cause == last_cause)
 		poison[poison_count++ % PLACE_POISON_MAX] = order;
@@ -205,14 +215,72 @@ start_phoenix(uint64_t number)
 	    0).status, "starting phoenix");
 }
 
+static uint64_t
+now_ns(void)
+{
+	return sys_invoke(SYS_CLOCK_READ, 0, 0, 0, 0, 0, 0).value[0];
+}
+
+static bool
+is_blocked(void)
+{
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO, incarnation.thread,
+	    0, 0, 0, 0, 0);
+
+	return r.status == OK && (r.value[1] & 0xff) == STATE_BLOCKED;
+}
+
+/*
+ * A phoenix that died because its container was full needs some more until the
+ * sweep of the next one has given back what it took.
+ */
+static void
+set_limit(uint64_t frames)
+{
+	sys_invoke(SYS_CONTAINER_LIMIT, parts.container, frames, ~0ul,
+	    INIT_CONTAINER, 0, 0);
+}
+
+/*
+ * Signals phoenix, which counts what it sees. Who waits and is not woken by
+ * that waits for something else, and phoenix has nobody to wait for. One that
+ * computes is left to the budget of its request.
+ */
+static void
+ask_for_beat(void)
+{
+	static uint64_t seen, owed;
+	const struct trace_page *trace = (const struct trace_page *)TRACE_VIEW;
+
+	if (trace->beat != seen)
+		set_limit(PHOENIX_FRAMES);
+	if (trace->beat != seen || !is_blocked())
+		owed = 0;
+	seen = trace->beat;
+	if (owed++ < BEATS_MAX) {
+		check(sys_signal(phoenix_notification, LOOP_HEARTBEAT_BIT),
+		    "asking phoenix for a beat");
+		return;
+	}
+	owed = 0;
+	killed_for_hang = true;
+	log_line("init: phoenix hangs: %u beats without an answer", BEATS_MAX);
+	sys_invoke(SYS_THREAD_KILL, incarnation.thread, 0, 0, 0, 0, 0);
+}
+
 static void
 wait_for_death(struct death_info *out_info)
 {
 	uint64_t deaths = out_info->count;
+	status_t status;
 
 	do {
-		check(sys_wait(death_notification, WAIT_BITS, 0,
-		    DEADLINE_NEVER, NULL, NULL), "waiting");
+		status = sys_wait(death_notification, WAIT_BITS, 0,
+		    now_ns() + BEAT_NS, NULL, NULL);
+		if (status == ERR_TIMEOUT)
+			ask_for_beat();
+		else
+			check(status, "waiting");
 		check(sys_invoke(SYS_DEATH_READ, parts.death, 0, 0, 0, 0,
 		    0).status, "reading the death record");
 		*out_info = *(const struct death_info *)utcb->data;
@@ -242,6 +310,8 @@ init_main(const struct boot_info *boot)
 		answered = trace->answered;
 		if (++in_a_row > DEATHS_MAX)
 			check(ERR_GONE, "phoenix dies too often");
+		if (info.cause == DEATH_LIMIT)
+			set_limit(PHOENIX_FRAMES + RESTART_FRAMES);
 		place_incarnation_delete(&parts, &incarnation);
 	}
 }

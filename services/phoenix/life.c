@@ -5,9 +5,9 @@
  * what happened, and what it decides is carried out.
  *
  * All of it is inside a transaction, which saves what the policy may change
- * before it is asked. A thread that is killed and a timer that is set before a
- * phoenix dies uncommitted do no harm: the death is counted in the record, and
- * the next incarnation asks the policy again.
+ * before it is asked. A timer that is set before a phoenix dies uncommitted does
+ * no harm. A kill is done after the commit, by idle(): the policy must know then
+ * whose death it is. What a dead phoenix did not do, the policy asks for again.
  */
 #include "phoenix.h"
 
@@ -17,6 +17,8 @@
 #define TICK_NS		1000000000ul	/* between two looks at the policy */
 #define AGAIN_NS	100000000ul	/* after a start that failed */
 #define EVENTS_AT_ONCE	8u		/* that one call of the policy notes */
+
+static bool kill_due[PLACES_MAX];	/* decided in this incarnation */
 
 struct supervised *
 place_policy(struct phoenix *phoenix, const struct place *place)
@@ -175,8 +177,7 @@ place_carry_out(struct phoenix *phoenix, struct place *place,
 		close_place(phoenix, place);
 		break;
 	case SUPERVISE_DO_KILL:
-		sys_invoke(SYS_THREAD_KILL, place->life.now.thread, 0, 0, 0, 0,
-		    0);
+		kill_due[place_index(phoenix, place)] = true;
 		break;
 	}
 }
@@ -250,6 +251,20 @@ place_restart(struct phoenix *phoenix, struct place *place)
 	    &phoenix->supervisor, place_index(phoenix, place),
 	    service_now_ns());
 	carry_out_new(phoenix, place, &decision);
+}
+
+void
+place_kill_due(const struct phoenix *phoenix)
+{
+	for (uint64_t i = 0; i < phoenix->place_count; i++) {
+		if (!kill_due[i])
+			continue;
+		kill_due[i] = false;
+		/* It may have died meanwhile, or the decision was undone. */
+		if (phoenix->supervisor.service[i].kill != SUPERVISE_KILL_NONE)
+			sys_invoke(SYS_THREAD_KILL,
+			    phoenix->place[i].life.now.thread, 0, 0, 0, 0, 0);
+	}
 }
 
 static void

@@ -1,357 +1,32 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The life of places on a model of the kernel: they die, alone and together,
- * are told to restart, to drain and to reload, and phoenix dies between any two of its
+ * are told to restart and to drain, and phoenix dies between any two of its
  * system calls. Whatever happened, in the end each place serves or its callers
  * get ERR_GONE, and nothing is left of those that are gone.
  *
  * A transaction of phoenix is a copy of its state, which comes back when it
- * dies before the end. The kernel keeps what was done to it.
+ * dies before the end. The kernel keeps what was done to it. What phoenix
+ * remembers in its process is lost with it: so its file is a part of this one.
  */
 #include "incarnation.c"
 
-#include <abi/boot.h>
 #include <lib/ktap/ktap.h>
+#include <services/phoenix/fake/world_host.h>
 
-#include <setjmp.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/mman.h>
 
-#define PLACES		4u
-#define OBJECTS		8192u
-#define DROPS		256u
-#define IMAGE		(OBJ_TYPE_COUNT + 1u)	/* type of an image's memory */
 #define SECOND		1000000000ul
 #define WINDOW		(600 * SECOND)	/* of the budgets */
 #define RUNS		3000u
 #define STEPS		60u
 
-struct object {
-	bool	 alive, named;
-	unsigned type;
-	cap_t	 table;			/* of whom; 0: phoenix's */
-	unsigned place;			/* of threads and parts */
-	uint64_t state;			/* STATE_*, of threads */
-	cap_t	 source;		/* of clones */
-};
-
-static struct phoenix phoenix;
-static struct trace_page trace[PLACES];
-static struct place_info own = { .name = "phoenix", .vspace = 1 };
-
-static struct {
-	struct object object[OBJECTS];
-	unsigned count;
-	cap_t	 drop[DROPS];
-	unsigned drops;
-	struct { cap_t target; uint64_t bits; } signal[DROPS];
-	unsigned signals;
-	struct death_info death[PLACES];
-	bool	 fired[PLACES], closed[PLACES];
-	uint64_t bits[PLACES];
-	bool	 cleared[PLACES];	/* its arena, since the last start */
-	uint64_t cold[PLACES];		/* cold starts, as of the last start */
-	uint64_t now;
-	uint64_t steps_left;		/* of phoenix; 0: it lives */
-	uint64_t crashes;
-	uint64_t full_odds;		/* 0: no table is ever full */
-	bool	 abort;			/* the next transaction is undone */
-} world;
-
-static void
-must(bool holds, const char *what)
-{
-	if (holds)
-		return;
-	printf("# not so: %s\n", what);
-	exit(1);
-}
-
-static jmp_buf died;
-static uint64_t random_state = 1;
-
-static uint64_t
-chance(uint64_t of)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state % of;
-}
-
-/* Each system call of phoenix may be its last. */
-static void
-step(void)
-{
-	if (world.steps_left != 0 && --world.steps_left == 0)
-		longjmp(died, 1);
-}
-
-/* --- The kernel. --- */
-
-static struct object *
-object_of(cap_t cap)
-{
-	return cap < OBJECTS && cap < world.count && world.object[cap].alive ?
-	    &world.object[cap] : NULL;
-}
-
-static cap_t
-object_add(unsigned type, cap_t table, unsigned place)
-{
-	if (world.count == OBJECTS)
-		abort();
-	world.object[world.count] = (struct object){ .alive = true,
-	    .type = type, .table = table, .place = place };
-	return world.count++;
-}
-
-static void
-thread_dies(struct object *thread, uint64_t cause)
-{
-	struct death_info *info = &world.death[thread->place];
-
-	thread->state = STATE_DEAD;
-	info->cause = cause;
-	info->count++;
-	info->time_ns = world.now;
-	world.fired[thread->place] = true;
-}
-
-static status_t
-start_thread(struct object *thread)
-{
-	if (thread == NULL || thread->state != STATE_STOPPED)
-		return ERR_STATE;
-	uint64_t cold = phoenix.place[thread->place].life.cold;
-	must(world.cleared[thread->place] ==
-	    (cold != world.cold[thread->place]),
-	    "who lost its state has another epoch, and nobody else");
-	world.cleared[thread->place] = false;
-	world.cold[thread->place] = cold;
-	thread->state = STATE_RUNNING;
-	trace[thread->place].drained = 0;
-	return OK;
-}
-
-/* One that never ran is dead without a word. */
-static status_t
-kill_thread(struct object *thread)
-{
-	if (thread == NULL)
-		return ERR_HANDLE;
-	if (thread->state == STATE_RUNNING)
-		thread_dies(thread, DEATH_KILLED);
-	thread->state = STATE_DEAD;
-	return OK;
-}
-
-static void
-setup_thread_of(struct object *thread)
-{
-	const struct utcb *utcb = (const struct utcb *)PLACE_UTCB;
-	const struct thread_setup *setup =
-	    (const struct thread_setup *)utcb->data;
-
-	thread->place = object_of(setup->death)->place;
-	thread->state = STATE_STOPPED;
-}
-
-struct sys_result
-fake_invoke(long number, uint64_t a, uint64_t b)
-{
-	struct utcb *utcb = (struct utcb *)PLACE_UTCB;
-	struct object *object = object_of(a);
-	struct sys_result r = { .status = OK };
-
-	step();
-	switch (number) {
-	case SYS_THREAD_START:
-		r.status = start_thread(object);
-		break;
-	case SYS_THREAD_KILL:
-		r.status = kill_thread(object);
-		break;
-	case SYS_THREAD_SETUP:
-		setup_thread_of(object);
-		break;
-	case SYS_THREAD_INFO:
-		r.status = object != NULL ? OK : ERR_HANDLE;
-		r.value[1] = STATE_BLOCKED;
-		break;
-	case SYS_MEMORY_CLONE:
-		must(object != NULL, "an image is there while it is used");
-		r.value[0] = object_add(OBJ_MEMORY, 0, 0);
-		world.object[r.value[0]].source = a;
-		break;
-	case SYS_MEMORY_INFO:
-		world.cleared[object->place] = true;
-		r.value[3] = ~0ul;
-		break;
-	case SYS_ENDPOINT_CLOSE:
-		world.closed[object->place] = b == 0;
-		break;
-	case SYS_DEATH_READ:
-		*(struct death_info *)utcb->data = world.death[object->place];
-		break;
-	case SYS_CONTAINER_INFO:
-		r.status = ERR_HANDLE;
-		break;
-	}
-	return r;
-}
-
-/* phoenix signals itself as well. */
-status_t
-fake_signal(cap_t notification, uint64_t bits)
-{
-	struct object *object = object_of(notification);
-
-	step();
-	if (notification != PLACE_NOTIFICATION && object != NULL)
-		world.bits[object->place] |= bits;
-	return OK;
-}
-
-status_t
-fake_create(unsigned type, cap_t *out_cap)
-{
-	step();
-	*out_cap = object_add(type, 0, 0);
-	return OK;
-}
-
-status_t
-fake_map(cap_t vspace, uint64_t address, uint64_t length)
-{
-	step();
-	return vspace != own.vspace || mmap((void *)address, length,
-	    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
-	    -1, 0) == (void *)address ? OK : ERR_NOMEM;
-}
-
-status_t
-fake_copy(cap_t source, cap_t table, cap_t *out_cap)
-{
-	step();
-	*out_cap = CAP_NONE;
-	if (object_of(source) == NULL)
-		return ERR_HANDLE;
-	/* The table of the place is full. */
-	if (world.full_odds != 0 && chance(world.full_odds) == 0)
-		return ERR_LIMIT;
-	*out_cap = object_add(OBJ_TYPE_COUNT, table, 0);
-	return OK;
-}
-
-static void
-delete(cap_t cap)
-{
-	struct object *object = object_of(cap);
-
-	if (object == NULL)
-		return;
-	must(object->type != OBJ_THREAD || object->state != STATE_RUNNING,
-	    "who is deleted does not run");
-	object->alive = false;
-}
-
-status_t
-fake_delete(cap_t table, cap_t cap)
-{
-	(void)table;
-	step();
-	delete(cap);
-	return OK;
-}
-
-/* --- What phoenix stands on. --- */
-
-const struct place_info *
-service_info(void)
-{
-	return &own;
-}
-
-uint64_t
-service_now_ns(void)
-{
-	return world.now;
-}
-
-status_t
-tx_add(struct arena *arena, void *pointer, size_t length)
-{
-	uintptr_t offset = (uintptr_t)pointer - (uintptr_t)&phoenix;
-
-	(void)arena;
-	must(offset <= sizeof(phoenix) && length <= sizeof(phoenix) - offset,
-	    "phoenix saves its own state");
-	return OK;
-}
-
-status_t
-service_cap_keep(cap_t cap)
-{
-	object_of(cap)->named = true;
-	return OK;
-}
-
-status_t
-service_cap_drop(cap_t cap)
-{
-	struct object *object = object_of(cap);
-
-	if (world.drops == DROPS)
-		return ERR_NOMEM;
-	if (object != NULL)
-		object->named = false;
-	world.drop[world.drops++] = cap;
-	return OK;
-}
-
-/* After the commit. */
-status_t
-service_effect_signal(cap_t notification, uint64_t bits)
-{
-	if (world.signals == DROPS)
-		return ERR_NOMEM;
-	world.signal[world.signals].target = notification;
-	world.signal[world.signals++].bits = bits;
-	return OK;
-}
-
-status_t
-place_load_image(const struct place *place, const char *name,
-    struct image *out_image)
-{
-	(void)place, (void)name;
-	*out_image = (struct image){ .loaded.segment_count = 1 };
-	struct place_segment *segment = &out_image->loaded.segment[0];
-	step();
-	segment->memory = object_add(IMAGE, 0, 0);
-	segment->flags = MAP_READ | MAP_WRITE;
-	return service_cap_keep(segment->memory);
-}
-
-const struct trace_page *
-report_trace(const struct phoenix *of, const struct place *place)
-{
-	return &trace[place_index(of, place)];
-}
-
-/* --- phoenix, as main.c drives it. --- */
-
 static void
 do_drops(void)
 {
 	for (unsigned i = 0; i < world.drops; i++)
-		delete(world.drop[i]);
-	for (unsigned i = 0; i < world.signals; i++)
-		world.bits[world.object[world.signal[i].target].place] |=
-		    world.signal[i].bits;
-	world.drops = world.signals = 0;
+		object_delete(world.drop[i]);
+	world.drops = 0;
 }
 
 static void reborn(void);
@@ -362,7 +37,7 @@ forget_named(unsigned first)
 {
 	for (unsigned i = first; i < world.count; i++) {
 		if (world.object[i].named)
-			delete(i);
+			object_delete(i);
 		world.object[i].named = false;
 	}
 }
@@ -372,20 +47,22 @@ static bool
 transact(void (*body)(unsigned place), unsigned place)
 {
 	static struct phoenix before;
-	static bool named[OBJECTS];
+	static bool named[FAKE_OBJECTS];
 	volatile bool lived = false;
 
 	before = phoenix;
 	for (unsigned i = 0; i < world.count; i++)
 		named[i] = world.object[i].named;
 	unsigned count = world.count;
+	world.in_transaction = true;
 	if (setjmp(died) == 0) {
 		body(place);
 		lived = true;
 	}
+	world.in_transaction = false;
 	if (!lived || world.abort) {
 		phoenix = before;
-		world.drops = world.signals = 0;
+		world.drops = 0;
 		for (unsigned i = 0; i < count; i++)
 			world.object[i].named = named[i];
 		forget_named(count);
@@ -400,10 +77,12 @@ transact(void (*body)(unsigned place), unsigned place)
 static void
 idle(void)
 {
-	if (setjmp(died) == 0)
+	if (setjmp(died) == 0) {
 		incarnation_start(&phoenix);
-	else
+		place_kill_due(&phoenix);
+	} else {
 		reborn();
+	}
 }
 
 static void
@@ -467,7 +146,7 @@ do_drain(unsigned place)
 static void
 do_reload(unsigned place)
 {
-	reload_begin(&phoenix, &phoenix.place[place], "image");
+	reload_begin(&phoenix, &phoenix.place[place], "other");
 }
 
 static void
@@ -491,10 +170,11 @@ reborn(void)
 	spare_timer_set = false;
 	for (unsigned i = 2; i < world.count; i++)
 		if (world.object[i].table == 0 && !world.object[i].named)
-			delete(i);
+			object_delete(i);
 	idle();
 	transact(do_check, 0);
 	transact(do_tick, 0);
+	transact(do_look, 0);
 	idle();
 }
 
@@ -502,7 +182,7 @@ reborn(void)
 static void
 take_events(void)
 {
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		if (!world.fired[i])
 			continue;
 		world.fired[i] = false;
@@ -570,6 +250,7 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		&place->parts.stack, &place->parts.utcb, &place->parts.info,
 		&place->parts.trace, &place->parts.arena, &place->parts.clock,
 		&place->parts.death, &place->endpoint, &place->notification,
+		&place->image.loaded.segment[0].memory,
 	};
 
 	memcpy(place->manifest.name, name, sizeof(name));
@@ -578,7 +259,8 @@ make_place(unsigned i, const struct supervise_policy *policy)
 		world.object[*parts[j]].named = true;
 	}
 	place->parts.arena_size = PAGE_SIZE;
-	place_load_image(place, name, &place->image);
+	place->image.loaded.segment_count = 1;
+	place->image.loaded.segment[0].flags = MAP_READ | MAP_WRITE;
 	must(supervise_register(&phoenix.supervisor, name, policy,
 	    world.now) == (int)i, "it is registered");
 	phoenix.place_count++;
@@ -603,13 +285,13 @@ make_world(uint64_t seed)
 	world.now = SECOND;
 	world.count = 2;	/* no handle; phoenix's own vspace */
 	supervise_create(&phoenix.supervisor, seed + 1);
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		policy.cold = chance(2);
 		make_place(i, &policy);
 	}
-	for (unsigned i = 0; i + 1 < PLACES; i++)
+	for (unsigned i = 0; i + 1 < FAKE_PLACES; i++)
 		supervise_depend(&phoenix.supervisor, i, i + 1);
-	for (unsigned i = 0; i < PLACES; i++)
+	for (unsigned i = 0; i < FAKE_PLACES; i++)
 		transact(do_start, i);
 	idle();
 }
@@ -618,19 +300,17 @@ static void
 pass(uint64_t ns)
 {
 	world.now += ns;
-	for (unsigned i = 0; i < PLACES; i++)
+	for (unsigned i = 0; i < FAKE_PLACES; i++)
 		if (runner(i) != NULL)
 			take_bits(i);
 	transact(do_tick, 0);
-	idle();
-	transact(do_look, 0);
 	idle();
 }
 
 static void
 random_step(void)
 {
-	unsigned place = (unsigned)chance(PLACES);
+	unsigned place = (unsigned)chance(FAKE_PLACES);
 	struct object *thread = runner(place);
 
 	switch (chance(14)) {
@@ -661,24 +341,18 @@ random_step(void)
 		idle();
 		break;
 	case 10:
-	case 11:
 		world.abort = chance(4) == 0;
-		transact(chance(2) == 0 ? do_reload : do_look, place);
+		transact(do_reload, place);
+		idle();
+		break;
+	case 11:
+		transact(do_look, 0);
 		idle();
 		break;
 	default:
 		take_events();
 		break;
 	}
-}
-
-/* Of the image that the place has now; or none. */
-static bool
-is_of_image(const struct place *place, const struct place_incarnation *now)
-{
-	return now->vspace == CAP_NONE ||
-	    world.object[now->data[0]].source ==
-	    place->image.loaded.segment[0].memory;
 }
 
 static unsigned
@@ -698,9 +372,11 @@ come_to_rest(void)
 	world.full_odds = 0;
 	for (unsigned round = 0; round < 40; round++) {
 		take_events();
-		for (unsigned i = 0; i < PLACES; i++)
+		for (unsigned i = 0; i < FAKE_PLACES; i++)
 			become_ready(i);
 		pass(2 * SECOND);
+		transact(do_look, 0);
+		idle();
 		transact(do_tidy, 0);
 	}
 }
@@ -708,9 +384,9 @@ come_to_rest(void)
 static void
 check_rest(void)
 {
-	unsigned spaces = 0, images = PLACES;
+	unsigned spaces = 0;
 
-	for (unsigned i = 0; i < PLACES; i++) {
+	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		const struct place *place = &phoenix.place[i];
 		uint64_t state = place_state(&phoenix, place);
 		bool gone = state == SUPERVISE_GIVEN_UP;
@@ -723,15 +399,13 @@ check_rest(void)
 		KTAP_EQUAL(gone || (trace[i].drained != 0) ==
 		    (state == SUPERVISE_DRAINING), true);
 		KTAP_EQUAL(gone || place->reload.state == RELOAD_NONE, true);
-		KTAP_EQUAL(is_of_image(place, &place->life.now), true);
-		KTAP_EQUAL(is_of_image(place, &place->life.spare), true);
-		images += place->reload.other.loaded.segment_count != 0;
+		KTAP_EQUAL(gone ||
+		    place->reload.other.loaded.segment_count == 0, true);
 		spaces += !gone;
 		spaces += place->life.spare.vspace != CAP_NONE;
 	}
 	KTAP_EQUAL(living(OBJ_VSPACE), spaces);
 	KTAP_EQUAL(living(OBJ_THREAD), spaces);
-	KTAP_EQUAL(living(IMAGE), images);
 }
 
 static void
@@ -743,7 +417,7 @@ live(uint64_t seed, bool crashes, uint64_t full_odds)
 		if (crashes && world.steps_left == 0 && chance(3) == 0)
 			world.steps_left = 1 + chance(80);
 		random_step();
-		for (unsigned j = 0; j < PLACES; j++)
+		for (unsigned j = 0; j < FAKE_PLACES; j++)
 			runner(j);
 	}
 	come_to_rest();

@@ -208,6 +208,7 @@ static void
 idle(void *root)
 {
 	incarnation_start(root);
+	place_kill_due(root);
 }
 
 static const struct service phoenix_service = {

@@ -199,6 +199,8 @@ void place_drain(struct phoenix *phoenix, const struct place *place, bool on);
 bool place_set_policy(struct phoenix *phoenix, const struct place *place,
     const struct supervise_policy *policy);
 void place_tick(struct phoenix *phoenix);
+/* Outside a transaction: kills whom the policy wants dead. */
+void place_kill_due(const struct phoenix *phoenix);
 void place_set_timer(const struct phoenix *phoenix);
 void place_check_deaths(struct phoenix *phoenix);
 

@@ -102,7 +102,7 @@ runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 	    PROTECT_NOTHING : (info->cpu_features & CPU_FEATURE_PKU) != 0 ?
 	    PROTECT_KEYS : PROTECT_PAGES, &environment);
 	environment.fail = arena_failed;
-	environment.sums = true;
+	environment.sums = info->unprotected == 0;
 	status_t status = info->arena_size == 0 ? ERR_RANGE :
 	    arena_open((void *)PLACE_ARENA_BASE, info->arena_size,
 	    layout_version, &environment, &arena);
