@@ -88,8 +88,10 @@ def make_base():
                           "answer")
     shutil.rmtree(BASE, ignore_errors=True)
     os.makedirs(FOLDER, exist_ok=True)
+    # What it mounts goes with it, also if it is killed.
     subprocess.run(
-        ["debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES),
+        ["unshare", "--mount", "--propagation", "private",
+         "debootstrap", "--variant=minbase", "--include=" + ",".join(PACKAGES),
          SUITE, BASE, address], check=True, stdin=subprocess.DEVNULL)
     for path in glob.glob(BASE + "/var/cache/apt/archives/*.deb"):
         os.unlink(path)
