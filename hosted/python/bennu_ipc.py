@@ -116,7 +116,8 @@ class _Options(ctypes.Structure):
     _fields_ = [
         ("domain", ctypes.c_void_p), ("role", ctypes.c_uint),
         ("serializer", ctypes.c_uint), ("schema", ctypes.c_uint64),
-        ("groups", ctypes.c_uint64)]
+        ("groups", ctypes.c_uint64),
+        ("keeper", ctypes.c_void_p)]    # none: members are not kept
 
 
 class _View(ctypes.Structure):
