@@ -405,4 +405,41 @@ TEST(test_registers_of_a_running_thread_are_left_alone)
 	end();
 }
 
+static status_t
+schedule(cap_t thread, unsigned class)
+{
+	return call_with3(SYS_THREAD_SCHEDULE, thread,
+	    class | WEIGHT_DEFAULT << 8, 0);
+}
+
+TEST(test_a_thread_takes_back_the_class_that_it_gave_up_itself)
+{
+	begin(0, 1);
+	cap_t own = add_cap(&client->object, OBJ_THREAD);
+	EXPECT_EQ(schedule(own, CLASS_LOW), OK);
+	EXPECT_EQ(client->base_class, CLASS_LOW);
+	EXPECT_EQ(schedule(own, CLASS_NORMAL), OK);
+	EXPECT_EQ(client->base_class, CLASS_NORMAL);
+	EXPECT_EQ(schedule(own, CLASS_HIGH), ERR_RIGHT);
+	EXPECT_EQ(table_delete(table, own), OK);
+	end();
+}
+
+TEST(test_a_class_that_another_took_is_gone)
+{
+	begin(0, 0);
+	struct thread *other = start_thread(0, CLASS_NORMAL);
+	cap_t cap = add_cap(&other->object, OBJ_THREAD);
+	cap_t own = add_cap(&client->object, OBJ_THREAD);
+	EXPECT_EQ(schedule(cap, CLASS_LOW), OK);
+	EXPECT_EQ(other->base_class, CLASS_LOW);
+	EXPECT_EQ(other->highest_class, CLASS_LOW);
+	EXPECT_EQ(client->highest_class, CLASS_NORMAL);
+	EXPECT_EQ(call_with(SYS_THREAD_KILL, cap), OK);
+	EXPECT_EQ(table_delete(table, cap), OK);
+	EXPECT_EQ(table_delete(table, own), OK);
+	object_release(&other->object);
+	end();
+}
+
 TEST_MAIN(setup())

@@ -28,7 +28,7 @@ call_thread_setup(struct thread *thread, void *object)
 	if (status != OK)
 		return status;
 	/* Nobody hands out a class above the one it has been given itself. */
-	if ((setup.schedule & 0xff) > thread->base_class)
+	if ((setup.schedule & 0xff) > thread->highest_class)
 		return ERR_RIGHT;
 	return thread_setup(object, table, vspace, utcb, death, &setup);
 }
@@ -162,15 +162,19 @@ status_t
 call_thread_schedule(struct thread *thread, void *object)
 {
 	struct user_frame *f = &thread->frame;
+	struct thread *target = object;
+	uint8_t class = (uint8_t)f->rsi;
 
-	if ((f->rsi & 0xff) >= CLASS_COUNT)
+	if (class >= CLASS_COUNT)
 		return ERR_RANGE;
-	if ((f->rsi & 0xff) > thread->base_class)
+	if (class > thread->highest_class)
 		return ERR_RIGHT;
 	if (f->rdx != 0 && (f->rdx & cpu_online_mask) == 0)
 		return ERR_ARG;
-	sched_change(object, (unsigned)(f->rsi & 0xff),
-	    (unsigned)(f->rsi >> 8 & 0xffff), f->rdx);
+	/* What it took from itself it may take back. */
+	if (target != thread)
+		target->highest_class = class;
+	sched_change(target, class, (unsigned)(f->rsi >> 8 & 0xffff), f->rdx);
 	return OK;
 }
 

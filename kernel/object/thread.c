@@ -73,6 +73,7 @@ thread_create(struct container *container, struct thread **out_thread)
 	list_init(&thread->link);
 	list_init(&thread->by_id);
 	thread->affinity = ~0ul;
+	thread->highest_class = CLASS_NORMAL;
 	thread->base_class = thread->class = CLASS_NORMAL;
 	thread->base_weight = thread->weight = WEIGHT_DEFAULT;
 	status = arch_thread_init(thread);
@@ -138,7 +139,8 @@ thread_setup(struct thread *thread, struct table *table, struct vspace *vspace,
 	thread->window_low = setup->window_low;
 	thread->window_high = setup->window_high;
 	thread->affinity = setup->affinity != 0 ? setup->affinity : ~0ul;
-	sched_set(thread, (unsigned)(setup->schedule & 0xff),
+	thread->highest_class = (uint32_t)(setup->schedule & 0xff);
+	sched_set(thread, thread->highest_class,
 	    (unsigned)(setup->schedule >> 8));
 	arch_thread_set_personality(thread, setup);
 	lock_release(&thread->lock);

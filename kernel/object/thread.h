@@ -56,6 +56,7 @@ struct thread {
 
 	/* Scheduling: base values, and those in effect (donated by a caller). */
 	uint32_t	base_class, base_weight;
+	uint32_t	highest_class;	/* it may have, or give to others */
 	uint32_t	class, weight;
 	uint64_t	virtual_deadline;	/* order inside CLASS_NORMAL */
 	uint64_t	runtime_ns;		/* atomic */

@@ -167,6 +167,34 @@ handle(void *root, struct service_call *call)
 	return phoenix_dispatch(&of_places, &context, call);
 }
 
+/*
+ * What keeps the house in order is not recovery: threads of class realtime need
+ * not wait for it. A death that comes meanwhile waits for the rest of it.
+ */
+static void
+set_class(unsigned class)
+{
+	sys_invoke(SYS_THREAD_SCHEDULE, service_info()->thread,
+	    class | WEIGHT_DEFAULT << 8, 0, 0, 0, 0);
+}
+
+static void
+keep_house(struct phoenix *phoenix, uint64_t bits)
+{
+	if ((bits & (BIT_POLICY | BIT_REPORT | BIT_SPARE | BIT_RECORD)) == 0)
+		return;
+	set_class(CLASS_HIGH);
+	if ((bits & BIT_POLICY) != 0)
+		place_tick(phoenix);
+	if ((bits & BIT_REPORT) != 0)
+		report_due(phoenix);
+	if ((bits & BIT_SPARE) != 0)
+		incarnation_tidy(phoenix);
+	if ((bits & BIT_RECORD) != 0)
+		record_drain(phoenix);
+	set_class(CLASS_RECOVERY);
+}
+
 static void
 notified(void *root, uint64_t bits)
 {
@@ -178,16 +206,9 @@ notified(void *root, uint64_t bits)
 		sys_signal(PLACE_NOTIFICATION, BIT_POLICY);
 		bits &= ~BIT_POLICY;
 	}
-	if ((bits & BIT_POLICY) != 0)
-		place_tick(phoenix);
+	keep_house(phoenix, bits);
 	if ((bits & BIT_CHAOS) != 0)
 		chaos_due(phoenix);
-	if ((bits & BIT_REPORT) != 0)
-		report_due(phoenix);
-	if ((bits & BIT_SPARE) != 0)
-		incarnation_tidy(phoenix);
-	if ((bits & BIT_RECORD) != 0)
-		record_drain(phoenix);
 	if ((bits & BIT_RELOAD) != 0)
 		reload_look(phoenix);
 	place_next_group_if_up(phoenix);
