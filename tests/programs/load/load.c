@@ -38,6 +38,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define BAD_MAX		100u
+#define BAD_PAUSE_US	10000u	/* more after each round in a row */
 #define LOADS_MAX	16
 /* After the end, longer than any recovery: who is not done never will be. */
 #define STUCK_US	30000000ul
@@ -255,7 +257,8 @@ leave_folder(struct run *run)
 		load_failed(run, "rmdir of the folder");
 }
 
-static void
+/* False if it found something. */
+static bool
 run_round(struct run *run, void (*round)(struct run *), struct verdict *total)
 {
 	run->round++;
@@ -263,7 +266,21 @@ run_round(struct run *run, void (*round)(struct run *), struct verdict *total)
 		round(run);
 	print_round(run);
 	add(total, &run->verdict);
+	bool clean = run->verdict.lost + run->verdict.doubled +
+	    run->verdict.silent == 0;
 	run->verdict = (struct verdict){ 0 };
+	return clean;
+}
+
+/*
+ * Where every call fails a round takes no time: who complains round after round
+ * does it ever more slowly.
+ */
+static useconds_t
+pause_after(bool clean, unsigned *bad_in_a_row)
+{
+	*bad_in_a_row = clean ? 0 : *bad_in_a_row + (*bad_in_a_row < BAD_MAX);
+	return (useconds_t)options.pause_us + *bad_in_a_row * BAD_PAUSE_US;
 }
 
 static bool
@@ -286,6 +303,7 @@ run_load(const struct load *load, uint64_t start_us)
 		    strlen(load->name)),
 	};
 	struct verdict total = { 0 };
+	unsigned bad_in_a_row = 0;
 
 	if (enter_folder(load->name) < 0)
 		return 2;
@@ -294,8 +312,8 @@ run_load(const struct load *load, uint64_t start_us)
 	/* A whole round after the end was announced: it verifies all. */
 	for (bool over = false; !over;) {
 		over = is_over(&run, start_us);
-		run_round(&run, load->round, &total);
-		usleep((useconds_t)options.pause_us);
+		bool clean = run_round(&run, load->round, &total);
+		usleep(pause_after(clean, &bad_in_a_row));
 	}
 	run_round(&run, load->end, &total);
 	leave_folder(&run);
