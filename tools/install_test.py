@@ -231,7 +231,7 @@ class InstallTest(unittest.TestCase):
             "--quiet", "--seconds", "600")
         tasks = self.begin(
             "demo-distributed-compute", "--broker", SOCKET, "--quiet",
-            "--workers", "2", "--size", "6000000", "primes")
+            "--workers", "2", "--size", "15000000", "primes")
         self.await_shown({"demo.parcels", "demo.tasks"})
         parcels.kill()
         self.await_shown({"demo.tasks"})
