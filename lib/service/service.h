@@ -115,6 +115,9 @@ struct arena *service_arena(void);
 const struct place_info *service_info(void);
 uint64_t service_now_ns(void);		/* since boot, from the clock page */
 uint64_t service_wall_ns(void);		/* since 1970 */
+uint64_t service_ticks_ns(uint64_t ticks);	/* of the time stamp counter */
+/* Since boot, from a time stamp; 0 if that lies before the boot or ahead. */
+uint64_t service_stamp_ns(uint64_t tsc);
 
 /* All inside a transaction; ERR_NOMEM when the effect list or log is full. */
 status_t service_cap_keep(cap_t cap);

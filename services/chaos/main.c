@@ -16,7 +16,6 @@
  */
 #include "chaos.h"
 
-#include <abi/boot.h>
 #include <lib/service/service.h>
 
 #define LOOKS		16u			/* at each injection */
@@ -33,23 +32,10 @@ chaos_sleep(uint64_t ns)
 	sys_wait(bell, WAIT_BITS, 0, service_now_ns() + ns, NULL, NULL);
 }
 
-/* Since boot; a stamp that is not set is now, or nearly. */
-static uint64_t
-ns_of(uint64_t tsc)
-{
-	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
-	uint64_t ago = (uint64_t)(((unsigned __int128)(now - tsc) *
-	    page->mult) >> 32);
-
-	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
-}
-
 static uint64_t
 since(uint64_t tsc, uint64_t start_ns)
 {
-	uint64_t ns = tsc != 0 ? ns_of(tsc) : 0;
+	uint64_t ns = tsc != 0 ? service_stamp_ns(tsc) : 0;
 
 	return ns > start_ns ? ns - start_ns : 0;
 }
@@ -173,13 +159,11 @@ latency_of(const struct victim *victim)
 static bool
 was_slowed(const struct injection *injection)
 {
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
 	uint64_t more = latency_of(injection->victim) - injection->latency_tsc;
 
 	return injection->kind == FAULT_SLOW && injection->activated &&
 	    !injection->died &&
-	    (uint64_t)(((unsigned __int128)more * page->mult) >> 32) >=
+	    service_ticks_ns(more) >=
 	    injection->victim->info->fault.argument;
 }
 

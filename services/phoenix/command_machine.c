@@ -239,7 +239,7 @@ run_trace(struct phoenix *phoenix, const struct command_words *words)
 		const struct trace_event *event =
 		    &trace->event[i % TRACE_EVENTS];
 		say("%10lu us %-8s %4lx badge %lx order %lu %s %s\n",
-		    report_ns(event->tsc) / 1000, report_kind(event),
+		    service_stamp_ns(event->tsc) / 1000, report_kind(event),
 		    event->a, event->b, event->order, report_outcome(event),
 		    report_name(event));
 	}

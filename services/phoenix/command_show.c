@@ -152,7 +152,7 @@ mean_ns(const struct trace_page *trace)
 {
 	uint64_t calls = __atomic_load_n(&trace->calls, __ATOMIC_RELAXED);
 
-	return calls != 0 ? report_ticks_ns(trace->latency_tsc) / calls : 0;
+	return calls != 0 ? service_ticks_ns(trace->latency_tsc) / calls : 0;
 }
 
 /* Calls that wait at the endpoint, being not received, are the kernel's. */

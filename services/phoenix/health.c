@@ -165,7 +165,7 @@ sample(struct phoenix *phoenix, struct place *place,
 	uint64_t calls = growth(trace->calls, watch->calls);
 	uint64_t run_ns = run_time_ns(place);
 	struct predict_sample sample = {
-		.latency_ns = calls == 0 ? 0 : report_ticks_ns(growth(
+		.latency_ns = calls == 0 ? 0 : service_ticks_ns(growth(
 		    trace->latency_tsc, watch->latency_tsc)) / calls,
 		.queue = !health_is_quiet(phoenix, place),
 		.memory = frames_of(place),
@@ -173,7 +173,7 @@ sample(struct phoenix *phoenix, struct place *place,
 		.cpu_permille = passed == 0 ? 0 :
 		    growth(run_ns, watch->run_ns) / (passed / 1000 + 1),
 		.restarts = growth(place->life.deaths, watch->deaths),
-		.jitter_ns = report_ticks_ns(growth(trace->beat_tsc,
+		.jitter_ns = service_ticks_ns(growth(trace->beat_tsc,
 		    watch->asked_tsc)),
 	};
 

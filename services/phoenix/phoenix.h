@@ -276,10 +276,6 @@ void report_ready(const struct phoenix *phoenix, const struct place *place);
 void report_due(const struct phoenix *phoenix);
 const struct trace_page *report_trace(const struct phoenix *phoenix,
     const struct place *place);
-/* From a time stamp, by the clock page; 0 if that lies before the boot. */
-uint64_t report_ns(uint64_t tsc);
-/* A length of time. */
-uint64_t report_ticks_ns(uint64_t ticks);
 const char *report_kind(const struct trace_event *event);
 const char *report_outcome(const struct trace_event *event);
 /* Of a call, as the schemas have it: "storage.seek"; "" if there is none. */

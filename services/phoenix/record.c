@@ -14,7 +14,6 @@
  */
 #include "phoenix.h"
 
-#include <abi/boot.h>
 #include <lib/base/format.h>
 
 #define RECORD_VIEW	(PLACE_HEAP_BASE + 0xc00000000ul)
@@ -152,12 +151,8 @@ record_stop(struct phoenix *phoenix)
 static uint64_t
 time_ns(const struct record *record, uint64_t tsc)
 {
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
-	uint64_t since = tsc - record->base_tsc;
-
 	return tsc < record->base_tsc ? 0 : record->base_ns +
-	    (uint64_t)(((unsigned __int128)since * page->mult) >> 32);
+	    service_ticks_ns(tsc - record->base_tsc);
 }
 
 static const char *

@@ -10,7 +10,6 @@
  */
 #include "phoenix.h"
 
-#include <abi/boot.h>
 #include <idl/names.h>
 #include <lib/base/format.h>
 
@@ -100,24 +99,6 @@ report_name(const struct trace_event *event)
 {
 	return event->kind_outcome >> 8 == TRACE_CALL ?
 	    report_request(event->a) : "";
-}
-
-uint64_t
-report_ticks_ns(uint64_t ticks)
-{
-	const volatile struct clock_page *page =
-	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
-
-	return (uint64_t)(((unsigned __int128)ticks * page->mult) >> 32);
-}
-
-uint64_t
-report_ns(uint64_t tsc)
-{
-	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
-	uint64_t ago = report_ticks_ns(now - tsc);
-
-	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
 }
 
 /* Maps memory of a place once; false if it cannot be. */
@@ -284,7 +265,7 @@ write_details(const char *name, const struct details *from)
 		const struct trace_event *event = &from->event[i];
 		service_log("%s %lu event: %lu us %s %lx badge %lx order %lu "
 		    "%s %s", name, from->incarnation,
-		    report_ns(event->tsc) / 1000, report_kind(event), event->a,
+		    service_stamp_ns(event->tsc) / 1000, report_kind(event), event->a,
 		    event->b, event->order, report_outcome(event),
 		    report_name(event));
 	}

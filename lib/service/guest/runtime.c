@@ -194,6 +194,24 @@ read_clock(bool wall)
 }
 
 uint64_t
+service_ticks_ns(uint64_t ticks)
+{
+	const volatile struct clock_page *page =
+	    (const volatile struct clock_page *)PLACE_CLOCK_PAGE;
+
+	return (uint64_t)(((unsigned __int128)ticks * page->mult) >> 32);
+}
+
+uint64_t
+service_stamp_ns(uint64_t tsc)
+{
+	uint64_t now = __builtin_ia32_rdtsc(), now_ns = service_now_ns();
+	uint64_t ago = service_ticks_ns(now - tsc);
+
+	return tsc > now || ago > now_ns ? 0 : now_ns - ago;
+}
+
+uint64_t
 service_now_ns(void)
 {
 	return read_clock(false);

@@ -388,7 +388,7 @@ report_trace(const struct phoenix *of, const struct place *place)
 }
 
 uint64_t
-report_ticks_ns(uint64_t ticks)
+service_ticks_ns(uint64_t ticks)
 {
 	return ticks;
 }
