@@ -29,6 +29,14 @@ begin(void)
 	setenv("FOLDER", harness.folder, 1);
 }
 
+/* Everybody stops when asked to. */
+static void
+end(void)
+{
+	KTAP_EQUAL(harness_stop(&harness), 0);
+	harness_destroy(&harness);
+}
+
 static pid_t
 pid_of(const char *service)
 {
@@ -70,8 +78,7 @@ test_dead_service_is_back(void)
 	KTAP_EQUAL(harness_count(&harness, "a", "own"), 4);
 	KTAP_EQUAL(harness_count(&harness, "a", "restarts"), 4);
 	KTAP_EQUAL(count_descriptors(harness.pid), before);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -109,8 +116,7 @@ test_groups_start_one_after_the_other(void)
 	KTAP_CHECK(harness_await_life(&harness, "a", 1));
 	KTAP_CHECK(harness_await_file(&harness, "notes",
 	    "start b\nready b\nstart a\nready a\n"));
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -130,8 +136,7 @@ test_restarts_are_put_off_longer_each_time(void)
 	KTAP_EQUAL(harness_count(&harness, "a", "given_up"), 1);
 	harness_pause_ms(300);
 	KTAP_EQUAL(harness_count(&harness, "a", "deaths"), 5);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -145,8 +150,7 @@ test_given_up_is_not_final_by_default(void)
 	    harness_count(&harness, "a", "given_up") < 3; i++)
 		harness_pause_ms(10);
 	KTAP_CHECK(harness_count(&harness, "a", "given_up") >= 3);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -160,8 +164,7 @@ test_who_left_well_stays_away_on_failure_policy(void)
 	KTAP_EQUAL(harness_number(&harness, "a", "incarnation"), 1);
 	KTAP_CHECK(harness_command(&harness, "start a"));
 	KTAP_CHECK(harness_await(&harness, "a", "incarnation", "2"));
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -176,8 +179,7 @@ test_program_that_is_not_there_is_a_death(void)
 	KTAP_CHECK(harness_command(&harness, "logs a"));
 	KTAP_CHECK(strstr(harness.text, "/nowhere/program: No such file") !=
 	    NULL);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -192,8 +194,7 @@ test_who_misses_the_watchdog_is_killed(void)
 	KTAP_CHECK(harness_await_life(&harness, "a", 2));
 	KTAP_CHECK(harness_count(&harness, "a", "hangs") >= 1);
 	KTAP_EQUAL(harness_count(&harness, "b", "deaths"), 0);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -206,8 +207,7 @@ test_who_is_not_ready_in_time_is_killed(void)
 	harness_start(&harness, NULL);
 	KTAP_CHECK(harness_await(&harness, "a", "state", "given-up"));
 	KTAP_EQUAL(harness_count(&harness, "a", "deaths"), 2);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -225,8 +225,7 @@ test_who_ignores_the_signal_is_killed(void)
 	KTAP_CHECK(harness_await(&harness, "a", "pid", "0"));
 	harness_pause_ms(100);
 	KTAP_EQUAL(harness_number(&harness, "a", "incarnation"), 1);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -251,8 +250,7 @@ test_spare_takes_over_with_the_arena(void)
 		/* It was there before the other died. */
 		KTAP_CHECK(pid_of("a") > old);
 	}
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -267,8 +265,7 @@ test_cold_start_empties_the_arena(void)
 	KTAP_CHECK(harness_await(&harness, "a", "text", "2 of 2 cold 0"));
 	kill(pid_of("a"), SIGKILL);
 	KTAP_CHECK(harness_await(&harness, "a", "text", "1 of 3 cold 1"));
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -281,8 +278,7 @@ test_request_that_kills_twice_is_refused(void)
 	KTAP_CHECK(harness_await(&harness, "a", "text", "refused"));
 	KTAP_EQUAL(harness_count(&harness, "a", "deaths"), 2);
 	KTAP_EQUAL(harness_count(&harness, "a", "poisoned"), 1);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -299,8 +295,7 @@ test_stored_descriptors_come_back(void)
 	KTAP_CHECK(harness_await_file(&harness, "names", "note"));
 	KTAP_CHECK(harness_await_file(&harness, "kept", "from the first"));
 	KTAP_EQUAL(harness_number(&harness, "a", "stored"), 0);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -312,8 +307,7 @@ test_descriptors_beyond_the_limit_are_refused(void)
 	KTAP_CHECK(harness_await_life(&harness, "a", 1));
 	KTAP_EQUAL(harness_number(&harness, "a", "stored"), 0);
 	KTAP_EQUAL(harness_count(&harness, "a", "stored_refused"), 1);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -335,8 +329,7 @@ test_only_the_main_process_is_believed(void)
 	KTAP_CHECK(strcmp(harness_ask(&harness, "a", "state"), "starting") ==
 	    0);
 	KTAP_EQUAL(harness_count(&harness, "a", "messages_refused"), 3);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -349,8 +342,7 @@ test_ready_by_a_line_on_a_descriptor(void)
 	harness_start(&harness, NULL);
 	KTAP_CHECK(harness_await(&harness, "a", "state", "starting"));
 	KTAP_CHECK(harness_await_life(&harness, "a", 1));
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static int
@@ -384,8 +376,7 @@ test_who_connects_in_between_is_served_by_the_next(void)
 	KTAP_CHECK(read(fd, text, sizeof(text)) == 5);
 	KTAP_CHECK(strcmp(text, "hello") == 0);
 	close(fd);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -397,8 +388,7 @@ test_what_was_said_before_death_counts(void)
 	harness_start(&harness, NULL);
 	KTAP_CHECK(harness_await(&harness, "a", "text", "has them"));
 	KTAP_EQUAL(harness_number(&harness, "a", "incarnation"), 2);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -416,8 +406,7 @@ test_death_by_command_is_nobodys_fault(void)
 	KTAP_CHECK(harness_await_life(&harness, "a", 4));
 	KTAP_EQUAL(harness_count(&harness, "a", "own"), 0);
 	KTAP_EQUAL(harness_count(&harness, "a", "commanded"), 3);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -437,8 +426,7 @@ test_who_leaks_is_renewed_before_it_fails(void)
 	KTAP_EQUAL(harness_count(&harness, "a", "predicted"), 1);
 	KTAP_EQUAL(harness_count(&harness, "a", "own"), 0);
 	KTAP_EQUAL(harness_count(&harness, "b", "deaths"), 0);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 static void
@@ -456,8 +444,7 @@ test_commands_name_what_is_wrong(void)
 	KTAP_CHECK(!harness_command(&harness, "policy a delay_ms x"));
 	KTAP_CHECK(harness_command(&harness, "policy a delay_ms 7"));
 	KTAP_CHECK(strstr(harness.text, "\ndelay_ms 7\n") != NULL);
-	KTAP_EQUAL(harness_stop(&harness), 0);
-	harness_destroy(&harness);
+	end();
 }
 
 /* --- Process 1 -------------------------------------------------------------------- */
