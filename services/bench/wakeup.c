@@ -14,7 +14,8 @@
 #include <lib/base/format.h>
 #include <lib/service/service.h>
 
-#define WAKEUPS		2048u		/* for each kind of work */
+#define WAKEUPS		512u		/* in a round, for each kind of work */
+#define ROUNDS		4u
 #define GAP_NS		15000u		/* at least, at most three times as long */
 #define BIG_PAGES	4096u
 #define BIG_SIZE	(BIG_PAGES * PAGE_SIZE)
@@ -162,7 +163,8 @@ static const struct {
 
 #define WORKS		(sizeof(works) / sizeof(works[0]))
 
-static uint64_t waits[WORKS * WAKEUPS];
+/* By work, then by round. */
+static uint64_t waits[WORKS][ROUNDS][WAKEUPS];
 
 static void
 worker_main(void)
@@ -212,42 +214,61 @@ wake_up(void)
 }
 
 static void
-measure_work(uint64_t work)
+measure_work(uint64_t work, unsigned round)
 {
 	struct order *order = (struct order *)ORDER_PAGE;
-	uint64_t *values = &waits[work * WAKEUPS];
 
 	order->wanted = work;
 	while (order->current != work)
 		wake_up();
 	for (unsigned i = 0; i < WAKEUPS; i++)
-		values[i] = wake_up();
+		waits[work][round][i] = wake_up();
 }
 
 static uint64_t
-worst_of(uint64_t work)
+worst_of(const uint64_t *values)
 {
 	uint64_t worst = 0;
 
 	for (unsigned i = 0; i < WAKEUPS; i++)
-		if (waits[work * WAKEUPS + i] > worst)
-			worst = waits[work * WAKEUPS + i];
+		if (values[i] > worst)
+			worst = values[i];
 	return worst;
+}
+
+/*
+ * What the work itself costs a wake-up: the worst of its calmest round. Now and
+ * then phoenix looks after its house as well, in some of the rounds.
+ */
+static uint64_t
+worst_of_calmest(uint64_t work)
+{
+	uint64_t calmest = ~0ul;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint64_t worst = worst_of(waits[work][round]);
+
+		if (worst < calmest)
+			calmest = worst;
+	}
+	return calmest;
 }
 
 static void
 report_waits(void)
 {
+	uint64_t *all = &waits[0][0][0];
+	uint64_t count = sizeof(waits) / sizeof(waits[0][0][0]);
 	char ledger[256];
 	size_t length = 0;
 
 	for (unsigned work = 0; work < WORKS; work++)
 		length += format_text(ledger + length, sizeof(ledger) - length,
-		    " %s=%lu", works[work].name, worst_of(work));
-	sort(waits, WORKS * WAKEUPS);
+		    " %s=%lu", works[work].name, worst_of_calmest(work));
+	sort(all, count);
 	service_log("row realtime_wakeup %lu %lu 0 wakeups=%lu worst=%lu%s",
-	    waits[WORKS * WAKEUPS / 2], waits[WORKS * WAKEUPS * 99 / 100],
-	    WORKS * WAKEUPS, waits[WORKS * WAKEUPS - 1], ledger);
+	    all[count / 2], all[count * 99 / 100], count, all[count - 1],
+	    ledger);
 }
 
 /* Everything the works use; made before the clones that use it. */
@@ -283,8 +304,9 @@ measure_wakeups(cap_t vspace)
 		service_panic("no peer");
 	sys3(SYS_THREAD_SCHEDULE, worker.thread, CLASS_NORMAL |
 	    WORKER_WEIGHT << 8, 0);
-	for (uint64_t work = 0; work < WORKS; work++)
-		measure_work(work);
+	for (unsigned round = 0; round < ROUNDS; round++)
+		for (uint64_t work = 0; work < WORKS; work++)
+			measure_work(work, round);
 	report_waits();
 	peer_stop(&worker);
 	peer_stop(&client);
