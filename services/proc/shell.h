@@ -3,7 +3,8 @@
  * Parts of the proc service: main.c is its life, requests.c serves processes,
  * objects.c owns the kernel objects of a process, first.c makes the first
  * process, terminals.c joins lib/terminal to sessions, line.c serves open
- * terminals, pump.c joins terminal 0 to the console. /proc is names.c (paths),
+ * terminals, pump.c joins terminal 0 to the console, watches.c serves those who
+ * wait for many things. /proc is names.c (paths),
  * files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
@@ -54,9 +55,15 @@ struct terminals {
 };
 _Static_assert(TERMINAL_PTY_MAX <= 64, "bits of nodes_gone");
 
+struct watches {
+	uint64_t next_badge;
+	uint64_t console[2];	/* key of the console; 0: nobody watches it */
+};
+
 /* Root of the arena. */
 struct root {
 	struct terminals terminals;
+	struct watches watches;
 	struct proc_table table;
 	struct libos_header libos;	/* as the image has it */
 	uint64_t started;		/* the first process exists */
@@ -160,6 +167,22 @@ int nodes_make(uint32_t number);
 void nodes_gone(uint32_t number);
 void nodes_serve(void);
 cap_t attach_root(void);
+
+/* watches.c */
+#define PROC_BADGE_WATCHER	(1ul << 34)
+
+void watches_start(struct watches *in);
+/* First thing in an incarnation, in a transaction. */
+void watches_resume(struct watches *in);
+/* Requests through the session of a process, and through a watcher. */
+service_outcome watches_session(struct service_call *call,
+    struct process *process);
+service_outcome watches_request(struct service_call *call);
+/* Nobody has end A any more. */
+void watches_closed(uint64_t badge);
+void watches_console_changed(void);
+/* For the core. */
+void watches_signal(void *context, uint64_t notification, uint64_t bits);
 
 /* Terminal 0 and the console. First thing in an incarnation, a transaction. */
 void pump_resume(void);
