@@ -336,6 +336,10 @@ load_program(const struct program *p, struct places *out_places)
 	*out_places = (struct places){ .bias = bias };
 	crash_load_bias = bias;
 	must(image_load(&p->main, bias, &end));
+	/* What has its place may lie where the heap would. */
+	if (p->interpreter.file != CAP_NONE &&
+	    !p->interpreter.elf.relocatable && p->interpreter.elf.high > end)
+		end = (p->interpreter.elf.high + PAGE_MASK) & ~PAGE_MASK;
 	memory_set_heap(end + ((random_word() & HEAP_RANDOM) << PAGE_SHIFT));
 	out_places->vdso = map_vdso();
 	if (p->interpreter.file != CAP_NONE)

@@ -34,6 +34,9 @@ BASH = "/bin/bash-static"
 ZSH = "/bin/zsh-static"
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
 GROUP = b"root:x:0:\n"
+# Interpreters of dynamic programs and the C libraries, as this host has them.
+LIBRARIES = ("lib/ld-musl-x86_64.so.1", "lib64/ld-linux-x86-64.so.2",
+             "lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libm.so.6")
 DEFAULT_ENVIRONMENT = {
     "PATH": "/bin:/sbin:/usr/bin:/usr/sbin",
     "HOME": "/root",
@@ -123,12 +126,17 @@ def applets():
     return sorted(names | {"sh"})
 
 
+def libraries():
+    return [name for name in LIBRARIES if os.path.isfile("/" + name)]
+
+
 # Programs of ours that are for use; the others are for tests.
 COMMANDS = ("ctl",)
 
 
 def pack_default_root(writer):
-    for name in ("bin", "bin/tests", "dev", "etc", "proc", "root"):
+    for name in ("bin", "bin/tests", "dev", "etc", "lib",
+                 "lib/x86_64-linux-gnu", "lib64", "proc", "root"):
         writer.folder(name)
     writer.folder("tmp", 0o1777)
     writer.file("etc/passwd", PASSWD)
@@ -136,6 +144,8 @@ def pack_default_root(writer):
     writer.file("bin/busybox", read(BUSYBOX), 0o755)
     writer.file("bin/bash", read(BASH), 0o755)
     writer.file("bin/zsh", read(ZSH), 0o755)
+    for name in libraries():
+        writer.file(name, read("/" + name), 0o755)
     for name in applets():
         writer.link("bin/" + name, "busybox")
     for path in programs():
@@ -196,7 +206,8 @@ def fingerprint(paths):
 def default_root():
     """The default root archive, packed again only when a part changed."""
     cache = os.path.join(ROOT, "build", "root.cpio")
-    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()).encode()
+    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()
+                       + ["/" + name for name in libraries()]).encode()
     try:
         data = read(cache)
         if data.endswith(mark):
