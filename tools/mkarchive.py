@@ -45,25 +45,33 @@ DEFAULT_ENVIRONMENT = {
 
 
 class CpioWriter:
-    """Builds one archive in memory."""
+    """Builds one archive, in memory or in a file that is open."""
 
-    def __init__(self):
+    def __init__(self, file=None):
         self.parts = []
+        self.out = file
         self.size = 0
         self.inode = 0
 
     def append(self, data):
-        self.parts.append(data)
+        if self.out:
+            self.out.write(data)
+        else:
+            self.parts.append(data)
         self.size += len(data)
 
     def align(self, unit):
         self.append(bytes(-self.size % unit))
 
-    def entry(self, name, mode, data=b"", mtime=0, device=(0, 0)):
+    def entry(self, name, mode, data=b"", mtime=0, device=(0, 0),
+              owner=(0, 0), links=1, inode=None):
+        """Files of several links share an `inode` that is given; the last of
+        them brings the data."""
         name = os.fsencode(name)
         self.inode += 1
-        fields = (self.inode, mode, 0, 0, 1, mtime, len(data), 0, 0,
-                  device[0], device[1], len(name) + 1, 0)
+        fields = (self.inode if inode is None else inode, mode, *owner, links,
+                  mtime, len(data), 0, 0, device[0], device[1], len(name) + 1,
+                  0)
         header = b"070701" + b"".join(b"%08X" % field for field in fields)
         self.append(header + name + b"\0")
         self.align(4)
