@@ -202,6 +202,7 @@ struct process {
 	uint32_t stop_fetched;		/* it may ask to be stopped */
 	uint32_t queued;		/* signals in the queue */
 	uint32_t watchers;
+	uint32_t left;			/* it asked to end: it owes no wake */
 	int32_t	 nice;
 	uint64_t affinity;		/* mask of CPUs; 0: all */
 	uint64_t pending, ignored;	/* SIGNAL_BIT */

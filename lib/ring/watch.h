@@ -23,8 +23,23 @@
  */
 #pragma once
 
-#include <lib/ring/atomic.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+/* Of their own, for who has rings of another kind includes this, too. */
+#ifdef RING_EXPLORED
+#include <lib/test/interleave_atomic.h>
+#define WATCH_LOAD(address, order)	ring_load(address, order)
+#define WATCH_SWAP_IF(address, expected, value) \
+	ring_swap_if(address, expected, value, __ATOMIC_SEQ_CST)
+#define WATCH_FENCE()			ring_fence(__ATOMIC_SEQ_CST)
+#else
+#define WATCH_LOAD(address, order)	__atomic_load_n(address, order)
+#define WATCH_SWAP_IF(address, expected, value) \
+	__atomic_compare_exchange_n(address, expected, value, false, \
+	    __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)
+#define WATCH_FENCE()			__atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
 
 #define WATCH_ARMED	1ul
 
@@ -38,13 +53,12 @@ struct watch {
 static inline uint64_t
 watch_arm(struct watch *watch)
 {
-	uint64_t seen = ring_load(&watch->armed, RING_RELAXED);
+	uint64_t seen = WATCH_LOAD(&watch->armed, __ATOMIC_RELAXED);
 
-	while (!ring_swap_if(&watch->armed, &seen, (seen | WATCH_ARMED) + 2,
-	    RING_FULL))
+	while (!WATCH_SWAP_IF(&watch->armed, &seen, (seen | WATCH_ARMED) + 2))
 		;
-	ring_fence(RING_FULL);
-	return ring_load(&watch->wakes, RING_ACQUIRE);
+	WATCH_FENCE();
+	return WATCH_LOAD(&watch->wakes, __ATOMIC_ACQUIRE);
 }
 
 /*
@@ -54,7 +68,7 @@ watch_arm(struct watch *watch)
 static inline uint64_t
 watch_is_armed(const struct watch *watch)
 {
-	uint64_t armed = ring_load(&watch->armed, RING_FULL);
+	uint64_t armed = WATCH_LOAD(&watch->armed, __ATOMIC_SEQ_CST);
 
 	return (armed & WATCH_ARMED) != 0 ? armed : 0;
 }
@@ -63,9 +77,9 @@ watch_is_armed(const struct watch *watch)
 static inline void
 watch_count(struct watch *watch)
 {
-	uint64_t wakes = ring_load(&watch->wakes, RING_RELAXED);
+	uint64_t wakes = WATCH_LOAD(&watch->wakes, __ATOMIC_RELAXED);
 
-	while (!ring_swap_if(&watch->wakes, &wakes, wakes + 1, RING_FULL))
+	while (!WATCH_SWAP_IF(&watch->wakes, &wakes, wakes + 1))
 		;
 }
 
@@ -73,5 +87,5 @@ watch_count(struct watch *watch)
 static inline void
 watch_disarm(struct watch *watch, uint64_t armed)
 {
-	ring_swap_if(&watch->armed, &armed, armed & ~WATCH_ARMED, RING_FULL);
+	WATCH_SWAP_IF(&watch->armed, &armed, armed & ~WATCH_ARMED);
 }

@@ -6,6 +6,7 @@
  *
  * With BENNU_TEST_MORE in the environment there are more changes.
  */
+#include <lib/ring/atomic.h>
 #include <lib/ring/watch.h>
 
 #include <lib/test/interleave.h>

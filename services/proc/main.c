@@ -98,8 +98,12 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY)
+	if (work & PROC_WORK_DESTROY) {
 		must(proc_spent(&proc, process, objects_destroy(process)));
+		/* What it had open is gone only now. */
+		if (!process->left)
+			proc_wake_all(&proc);
+	}
 	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
@@ -168,6 +172,7 @@ notified(void *arena_root, uint64_t bits)
 		work_on(process);
 	}
 	terminals_serve();
+	terminals_wake();
 	ask_for_work();
 }
 

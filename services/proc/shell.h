@@ -45,9 +45,18 @@ struct open_terminal {
 	uint32_t epoch;		/* of the terminal; another: hung up */
 };
 
+/* Of one side of a terminal: who polls it. */
+struct terminal_watch {
+	uint64_t key[2];	/* 0: nobody ever did */
+	uint32_t armed;
+	struct terminal_state state;	/* as POLL told it when armed */
+};
+
 struct terminals {
 	struct arena_map *open;	/* struct open_terminal by badge */
 	struct terminal *terminal[TERMINAL_COUNT];
+	struct terminal_watch watch[TERMINAL_COUNT][2];	/* slave, master */
+	uint32_t watched;	/* how many are armed */
 	uint64_t next_badge;
 	uint64_t typed;		/* bytes taken from the console */
 	cap_t	 directory;	/* session at storage's root, for nodes */
@@ -152,6 +161,11 @@ service_outcome line_request(struct service_call *call);
 /* Nobody has end A any more. */
 void terminals_closed(uint64_t badge);
 bool terminals_cancel(struct parked_call id);
+/* linewatch.c: who polls a side of a terminal that has changed is woken. */
+unsigned terminals_watch(const struct open_terminal *open, uint64_t out_key[2]);
+void terminals_wake(void);
+/* Whatever POLL says: its descriptions are of no use any more. */
+void terminals_wake_all_of(const struct terminal *terminal);
 /* Answers whose time is up, or who did not fit into the last transaction. */
 void terminals_serve(void);
 uint64_t terminals_due(void);	/* 0: never */
