@@ -27,6 +27,7 @@
 #define E_ISDIR		21
 #define E_INVAL		22
 #define E_NFILE		23
+#define E_CANCELED		125
 #define E_MFILE		24
 #define E_NOTTY		25
 #define E_TXTBSY	26

@@ -49,6 +49,24 @@ long linux_pwritev(unsigned fd, const struct linux_iovec *vector, size_t count,
 long linux_lseek(unsigned fd, int64_t offset, unsigned whence);
 long linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count);
 
+/* eventfd.c, timerfd.c, signalfd.c, epoll.c, epollwait.c */
+long linux_eventfd(unsigned count);
+long linux_eventfd2(unsigned count, unsigned flags);
+long linux_timerfd_create(int clock, unsigned flags);
+long linux_timerfd_settime(int fd, unsigned flags, const void *from, void *old);
+long linux_timerfd_gettime(int fd, void *out);
+long linux_signalfd(int fd, const uint64_t *mask, size_t size);
+long linux_signalfd4(int fd, const uint64_t *mask, size_t size,
+    unsigned flags);
+long linux_epoll_create(int size);
+long linux_epoll_create1(unsigned flags);
+long linux_epoll_ctl(int instance, int operation, int fd, const void *from);
+long linux_epoll_wait(int fd, void *events, int room, int timeout_ms);
+long linux_epoll_pwait(int fd, void *events, int room, int timeout_ms,
+    const uint64_t *mask, size_t size);
+long linux_epoll_pwait2(int fd, void *events, int room,
+    const struct linux_timespec *timeout, const uint64_t *mask, size_t size);
+
 /* poll.c */
 long linux_poll(struct linux_pollfd *fds, unsigned count, int timeout_ms);
 long linux_ppoll(struct linux_pollfd *fds, unsigned count,

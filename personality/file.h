@@ -32,6 +32,10 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_EVENT,		/* eventfd.c */
+	FILE_TIMER,		/* timerfd.c */
+	FILE_SIGNAL,		/* signalfd.c */
+	FILE_EPOLL,		/* epoll.c */
 	FILE_KINDS
 };
 
@@ -59,6 +63,9 @@ struct file {
 	uint8_t	 window;	/* window.c: index + 1 */
 	uint8_t	 small_reads;	/* without a window */
 	uint8_t	 place;		/* enum path_place */
+	uint16_t cell;		/* cell.h: FILE_EVENT ... */
+	uint64_t identity;	/* of the description, since fd_install */
+	uint32_t epolls;	/* not 0: it was added to one */
 	uint8_t	 watched;	/* watch.c: registered for in 1, out 2 */
 };
 
@@ -91,6 +98,13 @@ bool file_is_own(const struct file *file);
 uint32_t file_lineage(void);
 /* Position of any file of storage; 0 or -E_*. */
 long file_position(const struct file *file, uint64_t *out_position);
+/* For epoll.c. */
+uint16_t file_index(const struct file *file);
+/* NULL: what was there is gone. */
+struct file *file_find(unsigned index, uint64_t identity);
+/* The next open one of that kind; after NULL: the first. */
+struct file *file_next(const struct file *after, enum file_kind kind);
+void epoll_file_closed(struct file *file);
 /* watch.c: none is registered any more. */
 void fd_forget_watches(void);
 /* Before a fork: from now on all files are shared. */

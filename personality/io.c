@@ -291,7 +291,7 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	const struct file_ops *ops = file_ops(file);
 
-	return ops->read == NULL ? -E_BADF :
+	return ops->read == NULL ? (ops->anonymous ? -E_INVAL : -E_BADF) :
 	    ops->read(file, buffer, size, offset);
 }
 
@@ -301,7 +301,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 {
 	const struct file_ops *ops = file_ops(file);
 
-	return ops->write == NULL ? -E_BADF :
+	return ops->write == NULL ? (ops->anonymous ? -E_INVAL : -E_BADF) :
 	    ops->write(file, buffer, size, offset);
 }
 
@@ -319,9 +319,10 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 		return -E_FAULT;
 	if (size > COUNT_MAX)
 		size = COUNT_MAX;
-	if (size == 0 && file->kind != FILE_STORAGE)
+	if (size == 0 && file->kind != FILE_STORAGE &&
+	    !file_ops(file)->anonymous)
 		return 0;
-	if (size == 0)
+	if (size == 0 && file->kind == FILE_STORAGE)
 		return file->node == KIND_DIRECTORY ? -E_ISDIR : 0;
 	return write ? file_write(file, buffer, size, offset) :
 	    file_read(file, buffer, size, offset);
@@ -505,7 +506,7 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;
-	if (file->kind == FILE_DEVICE)
+	if (file->kind == FILE_DEVICE || file_ops(file)->anonymous)
 		return 0;
 	if (whence < 2 && file_is_own(file))
 		return seek_here(file, offset, whence);

@@ -385,7 +385,7 @@ const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
 	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
-	.own_cap = true, .streams = true,
+	.own_cap = true, .streams = true, .close_wakes = true,
 };
 
 /* Creation */
