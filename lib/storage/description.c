@@ -109,10 +109,9 @@ storage_close(struct storage *storage, struct description *description)
 	unsigned error;
 
 	if (SAVE(storage, &root->places) != 0 ||
-	    SAVE(storage, description) != 0)
+	    SAVE_FIELDS(storage, description, generation, used) != 0)
 		return E_NOSPC;
 	description->used = false;
-	description->inode = description->top = description->base = NULL;
 	description->generation = next_generation(description->generation, 1);
 	description->next_free = root->places.free;
 	root->places.free = description->index + 1;
@@ -130,7 +129,7 @@ storage_retire(struct storage *storage, struct description *description)
 
 	if (description->retired)
 		return 0;
-	if (SAVE(storage, description) != 0)
+	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = true;
 	description->inode = description->base;
@@ -142,7 +141,7 @@ unsigned
 description_rebind(struct storage *storage, struct description *description,
     struct inode *inode, unsigned flags)
 {
-	if (SAVE(storage, description) != 0)
+	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = false;
 	description->inode = inode;
@@ -185,7 +184,7 @@ unsigned
 storage_set_session(struct storage *storage, struct description *description,
     uint64_t session)
 {
-	if (SAVE(storage, description) != 0)
+	if (SAVE(storage, &description->session) != 0)
 		return E_NOSPC;
 	description->session = session;
 	return 0;

@@ -46,29 +46,31 @@ struct entry {
 
 struct inode {
 	uint64_t number;
-	uint32_t mode;		/* kind and permissions */
-	uint32_t links;
-	uint32_t uid, gid;
 	uint64_t device;
-	uint64_t size;
-	uint64_t atime_ns, mtime_ns, ctime_ns;
-	uint32_t references;
+	uint32_t uid, gid;
+	uint32_t mode;		/* kind and permissions */
 	uint32_t target_length;	/* of a symbolic link */
-	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
-	/* Of a directory: its only name. Of a file: one of its names or none. */
-	struct inode *parent;
-	struct entry *entry;
+	uint64_t atime_ns;
+	/* What changes together lies together: see SAVE_FIELDS. */
+	uint64_t mtime_ns, ctime_ns;
+	uint64_t size;
 	union {
 		struct {	/* KIND_REGULAR */
-			uint64_t file;	/* page object, 0 = none */
 			uint64_t clean;	/* epoch, see storage.h */
+			uint64_t file;	/* page object, 0 = none */
 		};
 		struct {	/* KIND_DIRECTORY */
-			struct entry *names;
 			uint64_t count;
+			struct entry *names;
 		};
 		char	*target;	/* KIND_SYMLINK */
 	};
+	uint32_t links;
+	uint32_t references;
+	/* Of a directory: its only name. Of a file: one of its names or none. */
+	struct inode *parent;
+	struct entry *entry;
+	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 };
 
 #define DESCRIPTIONS_PER_CHUNK	64u
@@ -77,16 +79,17 @@ struct inode {
 struct description {
 	uint32_t index;
 	uint32_t generation;	/* never 0 */
+	uint32_t next_free;	/* index + 1, of a free one */
 	bool	 used;
 	bool	 retired;	/* inode is base, and counted once */
 	uint32_t flags;		/* OPEN_* */
 	uint32_t uid, gid;
+	uint64_t session;
+	uint64_t position;
+	/* These do not hold what is not used. */
 	struct inode *inode;
 	struct inode *top;	/* of the attachment */
 	struct inode *base;	/* directory it was opened from */
-	uint64_t position;
-	uint64_t session;
-	uint32_t next_free;	/* index + 1, of a free one */
 };
 
 struct chunk {
@@ -131,6 +134,11 @@ is_directory(const struct inode *inode)
 /* Saves a structure before it is changed: 0 or E_NOSPC. */
 unsigned save(struct storage *storage, void *pointer, size_t length);
 #define SAVE(storage, pointer) save((storage), (pointer), sizeof(*(pointer)))
+/* From one field to another of a structure: words that are not changed cost. */
+#define SAVE_FIELDS(storage, pointer, first, last) \
+	save((storage), &(pointer)->first, \
+	    (size_t)((char *)(&(pointer)->last + 1) - \
+	    (char *)&(pointer)->first))
 
 uint64_t now(const struct storage *storage);
 unsigned from_status(status_t status);
@@ -141,7 +149,12 @@ unsigned inode_reference(struct storage *storage, struct inode *inode);
 /* Both free it with its last link and reference. */
 unsigned inode_unreference(struct storage *storage, struct inode *inode);
 unsigned inode_unlink(struct storage *storage, struct inode *inode);
-/* mtime and ctime; saves. */
+/* A file that is gone with its next link? */
+bool inode_is_last(const struct inode *inode);
+/* A file loses this name; inode_unlink follows. */
+unsigned inode_forget(struct storage *storage, struct inode *inode,
+    const struct entry *entry);
+/* Sets mtime and ctime, or ctime; saves these. */
 unsigned inode_modified(struct storage *storage, struct inode *inode);
 unsigned inode_changed(struct storage *storage, struct inode *inode);
 /* May it? want: WANT_*. */
@@ -225,7 +238,7 @@ void watch_touch(const struct storage *storage, const struct inode *inode);
 /* file.c */
 /* Would a read of data now note its time? */
 bool file_wants_atime(const struct inode *inode, uint64_t time);
-/* Everything beyond the size is zero after that. Inode is saved. */
+/* Everything beyond the size is zero after that. `clean` is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
 /* Sets the size, with page object, for someone who may. Saves. */
 unsigned file_set_size(struct storage *storage, const struct description *who,

@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		2u
+#define LAYOUT		3u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	64u
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
