@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening files, and what changes the tree of names. */
-#include "file.h"
+#include "fileops.h"
 
 #include "calls.h"
 #include "service.h"
@@ -434,7 +434,7 @@ linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
 		return -E_OPNOTSUPP;
 	if (!file->can_write)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE)
+	if (file_ops(file)->streams)
 		return -E_SPIPE;
 	if (file->kind != FILE_STORAGE)
 		return -E_NODEV;
@@ -495,7 +495,7 @@ linux_fadvise64(unsigned fd, int64_t offset, size_t length, int advice)
 	(void)offset;
 	if (file == NULL)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE)
+	if (file_ops(file)->streams)
 		return -E_SPIPE;
 	return (int64_t)length < 0 || advice < 0 || advice > 5 ? -E_INVAL : 0;
 }

@@ -32,6 +32,7 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_KINDS
 };
 
 /* What a path relative to a directory needs to know of that. */
