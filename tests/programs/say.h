@@ -51,7 +51,11 @@ error_name(int error)
 		{ ERANGE, "ERANGE" }, { ENAMETOOLONG, "ENAMETOOLONG" },
 		{ ENOSYS, "ENOSYS" }, { ENOTEMPTY, "ENOTEMPTY" },
 		{ ELOOP, "ELOOP" }, { EOVERFLOW, "EOVERFLOW" },
-		{ ETIMEDOUT, "ETIMEDOUT" },
+		{ ETIMEDOUT, "ETIMEDOUT" }, { EDEADLK, "EDEADLK" },
+		{ ENOLCK, "ENOLCK" }, { ENXIO, "ENXIO" },
+		{ EOPNOTSUPP, "EOPNOTSUPP" }, { EBUSY, "EBUSY" },
+		{ EFBIG, "EFBIG" }, { ENODATA, "ENODATA" },
+		{ ETXTBSY, "ETXTBSY" }, { EROFS, "EROFS" },
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
