@@ -7,9 +7,7 @@
  * those of open files, and whole-file locks, to the file's own. Records and
  * whole files do not know of each other: two trees for each file.
  *
- * A tree is a treap ordered by first byte, then owner. Each node knows how far
- * the locks below it reach, and how far those for writing: so whoever is in
- * the way is found in O(log n). Locks of one owner in one tree never overlap,
+ * A tree is that of lock_tree.c. Locks of one owner in one tree never overlap,
  * and those of one kind never touch.
  *
  * Who waits is asked again, in order, whenever something is unlocked. An answer
@@ -21,206 +19,16 @@
  */
 #include <lib/storage/state.h>
 
-#include <lib/base/hash.h>
-
 #define GRANTS_AT_ONCE	32u
 #define OWNERS_SEEN	64u	/* in a search for a deadlock */
-
-static uint64_t
-priority(const struct storage *storage, const struct lock *lock)
-{
-	return hash_mix(lock->first ^
-	    hash_mix(storage->root->seed + lock->owner->index));
-}
-
-static bool
-before(const struct lock *one, const struct lock *other)
-{
-	return one->first != other->first ? one->first < other->first :
-	    one->owner->index < other->owner->index;
-}
-
-static uint64_t
-further(uint64_t one, uint64_t other)
-{
-	return one > other ? one : other;
-}
-
-/* Both are the byte behind the last, so that 0 is none. */
-static struct lock_reach
-reach_of(const struct lock *lock)
-{
-	struct lock_reach reach = { lock->last + 1,
-		lock->write ? lock->last + 1 : 0 };
-
-	for (unsigned i = 0; i < 2; i++) {
-		const struct lock *below = i == 0 ? lock->left : lock->right;
-
-		if (below == NULL)
-			continue;
-		reach.any = further(reach.any, below->reach.any);
-		reach.write = further(reach.write, below->reach.write);
-	}
-	return reach;
-}
-
-static unsigned
-pull(struct storage *storage, struct lock *lock)
-{
-	struct lock_reach reach = reach_of(lock);
-
-	if (reach.any == lock->reach.any && reach.write == lock->reach.write)
-		return 0;
-	if (SAVE(storage, &lock->reach) != 0)
-		return E_NOSPC;
-	lock->reach = reach;
-	return 0;
-}
 
 static unsigned
 set(struct storage *storage, struct lock **link, struct lock *lock)
 {
-	if (*link == lock)
-		return 0;
 	if (SAVE(storage, link) != 0)
 		return E_NOSPC;
 	*link = lock;
 	return 0;
-}
-
-/* Parts the tree into what lies before and after a lock. */
-static unsigned
-split(struct storage *storage, struct lock *tree, const struct lock *at,
-    struct lock **left, struct lock **right)
-{
-	struct lock *rest;
-	unsigned error;
-
-	if (tree == NULL) {
-		error = set(storage, left, NULL);
-		return error != 0 ? error : set(storage, right, NULL);
-	}
-	if (before(tree, at)) {
-		rest = tree->right;
-		error = set(storage, left, tree);
-		if (error == 0)
-			error = split(storage, rest, at, &tree->right, right);
-	} else {
-		rest = tree->left;
-		error = set(storage, right, tree);
-		if (error == 0)
-			error = split(storage, rest, at, left, &tree->left);
-	}
-	return error != 0 ? error : pull(storage, tree);
-}
-
-static unsigned
-tree_insert(struct storage *storage, struct lock **link, struct lock *lock)
-{
-	struct lock *tree = *link;
-	unsigned error;
-
-	if (tree == NULL ||
-	    priority(storage, tree) < priority(storage, lock)) {
-		error = split(storage, tree, lock, &lock->left, &lock->right);
-		if (error == 0)
-			error = set(storage, link, lock);
-		return error != 0 ? error : pull(storage, lock);
-	}
-	error = tree_insert(storage, before(lock, tree) ? &tree->left :
-	    &tree->right, lock);
-	return error != 0 ? error : pull(storage, tree);
-}
-
-static unsigned
-merge(struct storage *storage, struct lock **link, struct lock *left,
-    struct lock *right)
-{
-	struct lock *top = left;
-	unsigned error;
-
-	if (left == NULL || right == NULL)
-		return set(storage, link, left != NULL ? left : right);
-	if (priority(storage, left) >= priority(storage, right)) {
-		error = merge(storage, &left->right, left->right, right);
-	} else {
-		top = right;
-		error = merge(storage, &right->left, left, right->left);
-	}
-	if (error == 0)
-		error = set(storage, link, top);
-	return error != 0 ? error : pull(storage, top);
-}
-
-static unsigned
-tree_remove(struct storage *storage, struct lock **link, struct lock *lock)
-{
-	struct lock *tree = *link;
-	unsigned error;
-
-	if (tree == lock)
-		return merge(storage, link, lock->left, lock->right);
-	error = tree_remove(storage, before(lock, tree) ? &tree->left :
-	    &tree->right, lock);
-	return error != 0 ? error : pull(storage, tree);
-}
-
-/* --- Looking for locks that overlap a range. --- */
-
-struct query {
-	uint64_t first, last;
-	uint64_t from;		/* locks before this place are not wanted: */
-	uint32_t from_owner;	/* of the first byte, of its owner */
-	const struct description *owner;
-	bool	 others;	/* of others than the owner, else of the owner */
-	bool	 write_only;	/* others that write */
-};
-
-static bool
-is_wanted(const struct lock *lock, const struct query *query)
-{
-	return lock->first > query->from || (lock->first == query->from &&
-	    lock->owner->index >= query->from_owner);
-}
-
-static void
-go_on_after(struct query *query, const struct lock *lock)
-{
-	query->from = lock->first;
-	query->from_owner = lock->owner->index + 1;
-}
-
-static bool
-matches(const struct lock *lock, const struct query *query)
-{
-	return lock->first <= query->last && lock->last >= query->first &&
-	    is_wanted(lock, query) &&
-	    (lock->owner != query->owner) == query->others &&
-	    (lock->write || !query->write_only);
-}
-
-static struct lock *
-find(struct lock *tree, const struct query *query)
-{
-	while (tree != NULL) {
-		uint64_t reach = query->write_only ? tree->reach.write :
-		    tree->reach.any;
-		struct lock *found;
-
-		if (reach <= query->first)
-			return NULL;
-		if (is_wanted(tree, query)) {
-			found = find(tree->left, query);
-			if (found != NULL)
-				return found;
-		}
-		if (matches(tree, query))
-			return tree;
-		if (tree->first > query->last)
-			return NULL;
-		tree = tree->right;
-	}
-	return NULL;
 }
 
 static struct lock **
@@ -230,10 +38,10 @@ tree_of(struct file_locks *file, const struct lock_range *range)
 }
 
 /* For who is in the way of that range. */
-static struct query
+static struct lock_query
 query_conflicts(const struct lock_range *range)
 {
-	return (struct query){
+	return (struct lock_query){
 		.first = range->first, .last = range->last,
 		.owner = range->owner, .others = true,
 		.write_only = !range->write,
@@ -243,9 +51,9 @@ query_conflicts(const struct lock_range *range)
 static struct lock *
 conflict(struct file_locks *file, const struct lock_range *range)
 {
-	const struct query query = query_conflicts(range);
+	const struct lock_query query = query_conflicts(range);
 
-	return file == NULL ? NULL : find(*tree_of(file, range), &query);
+	return file == NULL ? NULL : lock_find(*tree_of(file, range), &query);
 }
 
 /* --- Locks come and go. --- */
@@ -309,7 +117,7 @@ add(struct storage *storage, struct file_locks *file,
 	owner->locks = lock;
 	owner->lock_count++;
 	root->locks++;
-	return tree_insert(storage, tree_of(file, range), lock);
+	return lock_tree_insert(storage, tree_of(file, range), lock);
 }
 
 static unsigned
@@ -319,7 +127,7 @@ drop(struct storage *storage, struct lock *lock)
 	struct lock *next = lock->owner_next, *prev = lock->owner_prev;
 	struct file_locks *file = lock->file;
 	struct lock **link = prev != NULL ? &prev->owner_next : &owner->locks;
-	unsigned error = tree_remove(storage, lock->whole ? &file->whole :
+	unsigned error = lock_tree_remove(storage, lock->whole ? &file->whole :
 	    &file->records, lock);
 
 	if (error == 0)
@@ -369,7 +177,7 @@ apply(struct storage *storage, struct file_locks *file,
     const struct lock_range *range, bool unlock)
 {
 	struct lock_range whole = *range;
-	struct query query = {
+	struct lock_query query = {
 		.first = range->first - (range->first > 0),
 		.last = range->last + 1, .owner = range->owner,
 	};
@@ -377,8 +185,8 @@ apply(struct storage *storage, struct file_locks *file,
 	unsigned error = 0;
 
 	while (error == 0 &&
-	    (lock = find(*tree_of(file, range), &query)) != NULL) {
-		go_on_after(&query, lock);
+	    (lock = lock_find(*tree_of(file, range), &query)) != NULL) {
+		lock_query_after(&query, lock);
 		if (!unlock && lock->write == range->write) {
 			if (lock->first < whole.first)
 				whole.first = lock->first;
@@ -549,14 +357,14 @@ static bool
 search_blockers(struct search *search, struct file_locks *file,
     const struct lock_range *range)
 {
-	struct query query = query_conflicts(range);
+	struct lock_query query = query_conflicts(range);
 	const struct lock *lock;
 
-	while ((lock = find(*tree_of(file, range), &query)) != NULL) {
+	while ((lock = lock_find(*tree_of(file, range), &query)) != NULL) {
 		if (lock->owner == search->asker)
 			return true;
 		search_note(search, lock->owner);
-		go_on_after(&query, lock);
+		lock_query_after(&query, lock);
 	}
 	return false;
 }
@@ -767,13 +575,13 @@ tree_ok(const struct file_locks *file, const struct lock *lock, bool whole,
 
 	if (lock == NULL)
 		return true;
-	reach = reach_of(lock);
+	reach = lock_reach_of(lock);
 	++*count;
 	return lock->file == file && lock->whole == whole &&
 	    lock->first <= lock->last &&
 	    reach.any == lock->reach.any && reach.write == lock->reach.write &&
-	    (lock->left == NULL || before(lock->left, lock)) &&
-	    (lock->right == NULL || before(lock, lock->right)) &&
+	    (lock->left == NULL || lock_before(lock->left, lock)) &&
+	    (lock->right == NULL || lock_before(lock, lock->right)) &&
 	    tree_ok(file, lock->left, whole, count) &&
 	    tree_ok(file, lock->right, whole, count);
 }

@@ -284,6 +284,27 @@ unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
 
+/* lock_tree.c */
+struct lock_query {
+	uint64_t first, last;
+	uint64_t from;		/* locks before this place are not wanted: */
+	uint32_t from_owner;	/* of the first byte, of its owner */
+	const struct description *owner;
+	bool	 others;	/* of others than the owner, else of the owner */
+	bool	 write_only;	/* others that write */
+};
+
+bool lock_before(const struct lock *one, const struct lock *other);
+struct lock_reach lock_reach_of(const struct lock *lock);
+unsigned lock_tree_insert(struct storage *storage, struct lock **link,
+    struct lock *lock);
+unsigned lock_tree_remove(struct storage *storage, struct lock **link,
+    struct lock *lock);
+/* The first that the query wants, in order; NULL: none. */
+struct lock *lock_find(struct lock *tree, const struct lock_query *query);
+/* From now on those behind this one. */
+void lock_query_after(struct lock_query *query, const struct lock *lock);
+
 /* lock.c */
 /* An owner goes: its locks and waits do. */
 unsigned locks_release(struct storage *storage, struct description *owner);
