@@ -32,6 +32,7 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_FIFO,		/* a named pipe: pipe.h */
 	FILE_KINDS
 };
 
@@ -47,7 +48,7 @@ struct file {
 	uint8_t	 node;		/* KIND_* */
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
-	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t pipe;		/* FILE_PIPE, _FIFO: index */
 	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */

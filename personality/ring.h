@@ -18,7 +18,9 @@
  */
 #pragma once
 
+#include <idl/storage.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RING_SIZE	65536u
@@ -34,11 +36,15 @@ struct ring {
 	uint64_t taken;			/* readers, under read_lock */
 	uint64_t read_lock;
 	uint32_t readers_asleep;
-	uint8_t	 pad2[RING_HEADER - 128 - 20];
+	uint8_t	 pad2[FIFO_COUNTS - 128 - 20];
+	struct storage_fifo_counts named;	/* storage's, if it has a name */
+	uint8_t	 pad3[RING_HEADER - FIFO_COUNTS - 16];
 	uint8_t	 data[RING_SIZE];
 };
 
-_Static_assert(sizeof(struct ring) == RING_HEADER + RING_SIZE, "ring");
+_Static_assert(sizeof(struct ring) == RING_HEADER + RING_SIZE &&
+    sizeof(struct ring) == FIFO_SIZE &&
+    offsetof(struct ring, named) == FIFO_COUNTS, "ring");
 
 /* A stretch of the ring: two pieces when it wraps. */
 struct ring_span {
