@@ -25,6 +25,7 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "watch.h"
 
 #include <idl/storage_client.h>
 #include <lib/sys/sys.h>
@@ -196,8 +197,10 @@ pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	for (;;) {
 		long done = take_some(ring, buffer, size);
 		if (done != 0) {
-			if (done > 0)
+			if (done > 0) {
 				wake(&ring->writers_asleep, pipe->space);
+				watch_wake(&ring->writable);
+			}
 			return done;
 		}
 		if (pipe->named && (file->flags & L_O_NONBLOCK) != 0)
@@ -324,6 +327,7 @@ pipe_write(struct file *file, const void *buffer, uint64_t size,
 		if (step > 0) {
 			done += (uint64_t)step;
 			wake(&ring->readers_asleep, pipe->data);
+			watch_wake(&ring->readable);
 			continue;
 		}
 		if (step == 0)
@@ -383,6 +387,17 @@ pipe_announce(struct file *file, uint64_t *out_seen)
 	return pipe->space;
 }
 
+static struct watch *
+pipe_watch(struct file *file, bool out)
+{
+	struct ring *ring = ring_of(file->pipe);
+
+	/* One end can become ready in one way only. */
+	if (file->can_read && file->can_write)
+		return out ? &ring->writable : &ring->readable;
+	return file->can_read ? &ring->readable : &ring->writable;
+}
+
 static void
 pipe_close(struct file *file)
 {
@@ -395,6 +410,9 @@ pipe_close(struct file *file)
 		settle();
 	if (file->can_read)
 		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
+	watch_wake(file->can_read ? &ring->writable : &ring->readable);
+	if (file->can_read && file->can_write)
+		watch_wake(&ring->readable);
 	if (--pipe->ends != 0)
 		return;
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
@@ -423,7 +441,7 @@ pipe_status(const struct file *file, struct storage_stat *out)
 
 const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
-	.announce = pipe_announce, .waiting = pipe_waiting,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
 	.own_cap = true, .streams = true,
 };
@@ -431,7 +449,7 @@ const struct file_ops pipe_file_ops = {
 /* Its status and the like are those of the name. */
 const struct file_ops fifo_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
-	.announce = pipe_announce, .waiting = pipe_waiting,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.close = pipe_close, .streams = true,
 };
 
@@ -653,7 +671,10 @@ pipe_open_named(struct file *file)
 	};
 	file->kind = FILE_FIFO;
 	file->pipe = (uint16_t)index;
-	const struct storage_fifo_counts *counts = &ring_of(index)->named;
+	struct ring *ring = ring_of(index);
+	const struct storage_fifo_counts *counts = &ring->named;
+	watch_wake(&ring->readable);
+	watch_wake(&ring->writable);
 	if (nowait || (file->can_read ? got.writers : got.readers) != 0)
 		return 0;
 	return file->can_read ?
