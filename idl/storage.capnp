@@ -48,6 +48,9 @@ const atHandle :UInt32 = 0x2 $hex;          # path may be empty: the handle itse
 const renameNoreplace :UInt32 = 0x1 $hex;
 const renameExchange :UInt32 = 0x2 $hex;
 
+const fifoCounts :UInt32 = 2048;            # offset of StorageFifoCounts
+const fifoSize :UInt32 = 69632;             # bytes of the memory of a named pipe
+
 # Types and flags of LOCK.
 const lockRead :UInt32 = 0;
 const lockWrite :UInt32 = 1;
@@ -81,6 +84,14 @@ struct StorageEntry $layout(fixed) $size(24) {
   length @2 :UInt16;        # of this record
   kind @3 :UInt8;           # KIND_*
   name @4 :Text $count(0);  # NUL terminated
+}
+
+struct StorageFifoCounts $layout(fixed) $size(16) {
+  # In the memory of a named pipe, at FIFO_COUNTS.
+  readers @0 :UInt32;
+  writers @1 :UInt32;
+  readerOpenings @2 :UInt32;    # so far
+  writerOpenings @3 :UInt32;
 }
 
 interface Storage @0xbe44000000003002 $place("storage") {
@@ -257,6 +268,16 @@ interface Storage @0xbe44000000003002 $place("storage") {
           pid :UInt32 $half, first :UInt64, last :UInt64)
       $tag(0x001f) $replay(any)
       $errors("E_BADF: not open; E_INVAL: no such range or type");
+
+  fifo @30 (nowait :Bool $doc("a writer without readers is refused"))
+       -> (readers :UInt32, writers :UInt32 $half,
+           readerOpenings :UInt32, writerOpenings :UInt32 $half,
+           memory :Capability,
+           moved :Capability $doc("notification: readers and writers wait"))
+      $tag(0x0021) $replay(any)
+      $errors("E_BADF: not open; E_INVAL: no named pipe; E_NXIO: nobody reads; E_NOSPC: no room");
+  # Joins its readers, writers or both until it is closed, and tells how many. The memory tells how
+  # many there are; the notification moves whenever that changes.
 
   attach @27 (uid :UInt32, gid :UInt32) -> (root :Capability)
       $tag(0x0020) $trust(0xe) $replay(never)

@@ -376,7 +376,8 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_SETFL:
 		return set_flags(file, (uint32_t)argument);
 	case L_F_GETPIPE_SZ:
-		return file->kind == FILE_PIPE ? 65536 : -E_BADF;
+		return file->kind == FILE_PIPE || file->kind == FILE_FIFO ?
+		    65536 : -E_BADF;
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:

@@ -3,6 +3,7 @@
 #include "fileops.h"
 
 #include "calls.h"
+#include "pipe.h"
 #include "service.h"
 #include "spare.h"
 #include "terminal.h"
@@ -105,8 +106,9 @@ install_opened(unsigned flags, const struct storage_open_results *opened,
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
 		error = open_device(file, (uint32_t)opened->device, flags);
-	else if (!path_only && (file->node == KIND_FIFO ||
-	    file->node == KIND_SOCKET))
+	else if (!path_only && file->node == KIND_FIFO)
+		error = pipe_open_named(file);
+	else if (!path_only && file->node == KIND_SOCKET)
 		error = -E_NXIO;
 	if (error != 0) {
 		file_drop(file);

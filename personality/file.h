@@ -36,6 +36,7 @@ enum file_kind {
 	FILE_TIMER,		/* timerfd.c */
 	FILE_SIGNAL,		/* signalfd.c */
 	FILE_EPOLL,		/* epoll.c */
+	FILE_FIFO,		/* a named pipe: pipe.h */
 	FILE_KINDS
 };
 
@@ -51,7 +52,7 @@ struct file {
 	uint8_t	 node;		/* KIND_* */
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
-	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t pipe;		/* FILE_PIPE, _FIFO: index */
 	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */

@@ -74,6 +74,7 @@ extern const struct file_ops storage_file_ops;	/* io.c */
 extern const struct file_ops console_file_ops;
 extern const struct file_ops device_file_ops;
 extern const struct file_ops pipe_file_ops;	/* pipe.c */
+extern const struct file_ops fifo_file_ops;
 extern const struct file_ops terminal_file_ops;	/* terminal.c */
 extern const struct file_ops event_file_ops;	/* eventfd.c */
 extern const struct file_ops timer_file_ops;	/* timerfd.c */

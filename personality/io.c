@@ -501,8 +501,7 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
-	    file->kind == FILE_TERMINAL)
+	if (!file_ops(file)->seeks)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;

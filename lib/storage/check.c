@@ -134,6 +134,9 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		    lock = lock->owner_next)
 			*out_unlinked += lock->file->inode->links == 0;
 		*out_unlinked += d->inode->links == 0 || d->base->links == 0;
+		if (d->joined && (inode_kind(d->inode) != KIND_FIFO ||
+		    d->inode->fifo == NULL))
+			return false;
 		used++;
 	}
 	return used == storage->root->places.descriptions &&
@@ -146,7 +149,7 @@ storage_ok(const struct storage *storage)
 	struct totals totals = { .names = 1 };
 	uint64_t unlinked = 0;
 
-	if (!tree_ok(storage, &totals) ||
+	if (!tree_ok(storage, &totals) || !fifos_ok(storage) ||
 	    !descriptions_ok(storage, &unlinked))
 		return false;
 	/* Each linked file adds about one; rounding loses less than a half. */

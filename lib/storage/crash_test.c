@@ -24,13 +24,13 @@
 #include <sys/mman.h>
 
 #define ARENA_SIZE	(128ul << 10)
-#define FILES		6u
+#define FILES		8u
 #define PAGES		2u
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		7u
+#define BASES		9u
 
 static struct fake fake;
-/* Root, user, open file, open folder, retired, two that lock the file. */
+/* Root, user, open file, open folder, retired, two that lock, two of a pipe. */
 static uint64_t badge[BASES];
 
 static struct description *
@@ -381,6 +381,42 @@ run_retire_owner(void)
 	return storage_retire(core(), base(5));
 }
 
+/* 7 reads a pipe that 8 has joined not yet. */
+static unsigned
+run_fifo(void)
+{
+	struct storage_fifo_counts counts;
+	struct storage_fifo fifo;
+
+	return storage_fifo(core(), base(8), true, &fifo, &counts);
+}
+
+static unsigned
+run_fifo_first(void)
+{
+	struct storage_fifo_counts counts;
+	struct storage_opened opened;
+	struct storage_fifo fifo;
+	struct description *d;
+	unsigned error = storage_open(core(), base(0), PATH("fifo2"),
+	    OPEN_READ, 0, &d, &opened);
+
+	return error != 0 ? error : storage_fifo(core(), d, true, &fifo,
+	    &counts);
+}
+
+static unsigned
+run_close_fifo(void)
+{
+	return storage_close(core(), base(7));
+}
+
+static unsigned
+run_retire_fifo(void)
+{
+	return storage_retire(core(), base(7));
+}
+
 static const struct operation {
 	uint64_t method;	/* 0: the end of a session */
 	const char *name;
@@ -421,6 +457,10 @@ static const struct operation {
 	{ STORAGE_LOCK, "unlock_some", run_unlock_some },
 	{ STORAGE_LOCK, "unlock_grants", run_unlock_grants },
 	{ STORAGE_RETIRE, "retire_owner", run_retire_owner },
+	{ STORAGE_FIFO, "fifo", run_fifo },
+	{ STORAGE_FIFO, "fifo_first", run_fifo_first },
+	{ STORAGE_RETIRE, "retire_fifo", run_retire_fifo },
+	{ 0, "close_fifo", run_close_fifo },
 	{ 0, "cancel", run_cancel },
 	{ 0, "close_owner", run_close_owner },
 	{ 0, "close_waiter", run_close_waiter },
@@ -456,6 +496,24 @@ open_badge(const char *path, unsigned flags)
 	must(storage_open(core(), base(0), PATH(path), flags, 0644, &d,
 	    &opened));
 	return storage_badge(d);
+}
+
+static void
+make_fifos(void)
+{
+	static const char *const names[] = { "fifo", "fifo2" };
+	struct storage_fifo_counts counts;
+	struct storage_fifo fifo;
+
+	for (unsigned i = 0; i < 2; i++) {
+		fake_begin(&fake);
+		must(storage_mknod(core(), base(0), PATH(names[i]),
+		    KIND_FIFO << MODE_KIND_SHIFT | 0600, 0));
+	}
+	badge[7] = open_badge("fifo", OPEN_READ);
+	badge[8] = open_badge("fifo", OPEN_READ | OPEN_WRITE);
+	fake_begin(&fake);
+	must(storage_fifo(core(), base(7), false, &fifo, &counts));
 }
 
 static void
@@ -503,6 +561,7 @@ make_tree(void)
 		    199 + 200 * i, 0) :
 		    lock_with(6, LOCK_WRITE, 150, 349, 3));
 	}
+	make_fifos();
 }
 
 static bool

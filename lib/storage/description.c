@@ -78,6 +78,7 @@ description_create(struct storage *storage, const struct description *base,
 	d->retired = false;
 	d->position = 0;
 	d->session = 0;
+	d->joined = false;
 	d->locks = NULL;
 	d->lock_count = 0;
 	d->waits = NULL;
@@ -111,6 +112,8 @@ storage_close(struct storage *storage, struct description *description)
 	bool retired = description->retired;
 	unsigned error = locks_release(storage, description);
 
+	if (error == 0)
+		error = fifo_leave(storage, description);
 	if (error != 0)
 		return error;
 	if (SAVE(storage, &root->places) != 0 ||
@@ -136,6 +139,8 @@ storage_retire(struct storage *storage, struct description *description)
 	if (description->retired)
 		return 0;
 	error = locks_release(storage, description);
+	if (error == 0)
+		error = fifo_leave(storage, description);
 	if (error != 0)
 		return error;
 	if (SAVE_FIELDS(storage, description, retired, inode) != 0)

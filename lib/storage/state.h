@@ -64,6 +64,7 @@ struct inode {
 			struct entry *names;
 		};
 		char	*target;	/* KIND_SYMLINK */
+		struct fifo *fifo;	/* KIND_FIFO; NULL: nobody has it open */
 	};
 	uint32_t links;
 	uint32_t references;
@@ -72,6 +73,12 @@ struct inode {
 	struct entry *entry;
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	struct file_locks *locks;	/* NULL: none, see lock.c */
+};
+
+struct fifo {
+	struct fifo *next, *prev;	/* of root->fifos */
+	struct storage_fifo objects;
+	struct storage_fifo_counts counts;
 };
 
 /* Byte behind the last that is locked below a node; 0 = none. */
@@ -125,6 +132,7 @@ struct description {
 	uint32_t next_free;	/* index + 1, of a free one */
 	bool	 used;
 	bool	 retired;	/* inode is base, and counted once */
+	bool	 joined;	/* counted in the pipe */
 	uint32_t flags;		/* OPEN_* */
 	uint32_t uid, gid;
 	uint64_t session;
@@ -161,6 +169,7 @@ struct storage_root {
 	uint32_t watch_ready;	/* watches above were never taken */
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
+	struct fifo *fifos;	/* that somebody has open */
 	uint64_t locks;		/* of all files */
 	struct file_locks *again;	/* where waits are to be looked at */
 	struct lock_wait *waiting[STORAGE_WAITS_MAX];	/* by reply object */
@@ -283,6 +292,11 @@ unsigned watch_take(struct storage *storage, struct inode *inode);
 unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
+
+/* fifo.c */
+/* Counted no more. */
+unsigned fifo_leave(struct storage *storage, struct description *description);
+bool fifos_ok(const struct storage *storage);
 
 /* lock_tree.c */
 struct lock_query {

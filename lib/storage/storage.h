@@ -40,6 +40,12 @@ struct storage_call {
 	uint64_t order;
 };
 
+/* Handles of a named pipe; 0 = none. */
+struct storage_fifo {
+	uint64_t memory;
+	uint64_t moved;		/* notification: readers and writers wait */
+};
+
 struct storage_environment {
 	void *context;
 	/* Nanoseconds since 1970. */
@@ -61,6 +67,14 @@ struct storage_environment {
 	/* Effects, done after the commit. */
 	status_t (*file_shrink)(void *context, uint64_t file, uint64_t size);
 	status_t (*file_destroy)(void *context, uint64_t file);
+	/* A preparation, an effect, an effect; tell() writes at once. */
+	status_t (*fifo_create)(void *context, struct storage_fifo *out_fifo);
+	status_t (*fifo_destroy)(void *context,
+	    const struct storage_fifo *fifo);
+	status_t (*fifo_signal)(void *context,
+	    const struct storage_fifo *fifo);
+	void (*fifo_tell)(void *context, uint64_t memory,
+	    const struct storage_fifo_counts *counts);
 	/* An effect: the call that waited is over; 0 or E_*. */
 	status_t (*answer)(void *context, struct storage_call call,
 	    unsigned error);
@@ -203,6 +217,16 @@ uint64_t storage_size(const struct description *description);
 /* The memory of the watches, kept for the caller. */
 uint64_t storage_watch_memory(const struct storage *storage);
 unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
+
+/*
+ * Named pipes: joins the readers, writers or both, until it is closed. nowait:
+ * not as a writer without readers.
+ */
+unsigned storage_fifo(struct storage *storage, struct description *description,
+    bool nowait, struct storage_fifo *out_fifo,
+    struct storage_fifo_counts *out_counts);
+/* After a crash: tells what may have been told wrong. */
+void storage_resume(struct storage *storage);
 
 /*
  * Locks (lock.c). owner: the description that a process keeps for its record

@@ -349,6 +349,7 @@ fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 	switch (file.kind) {
 	case LIBOS_FILE_STORAGE:
 	case LIBOS_FILE_PATH:
+	case LIBOS_FILE_FIFO:
 		return handle_path(process, file.cap, out, size);
 	case LIBOS_FILE_CONSOLE:
 		return format_text(out, size, "/dev/console");

@@ -165,6 +165,7 @@ static const struct storage_operations of_descriptions = {
 	.window = handle_window,
 	.retire = handle_retire,
 	.reopen = handle_reopen,
+	.fifo = handle_fifo,
 	.lock = handle_lock,
 	.lock_test = handle_lock_test,
 };

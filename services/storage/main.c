@@ -122,6 +122,7 @@ resume(void *root, bool first)
 		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
+	storage_resume(&storage);
 	/* The signal may have been taken by the one before. */
 	if (storage_has_work(&storage))
 		sys_signal(PLACE_NOTIFICATION, BIT_WORK);
