@@ -69,8 +69,7 @@ description_create(struct storage *storage, const struct description *base,
 	d->used = true;
 	d->generation = next_generation(d->generation, storage->attempt);
 	d->flags = flags;
-	d->uid = base->uid;
-	d->gid = base->gid;
+	d->subject = base->subject;
 	d->inode = inode;
 	d->top = base->top;
 	d->base = base->inode != NULL && is_directory(base->inode) ?
@@ -85,18 +84,6 @@ description_create(struct storage *storage, const struct description *base,
 		error = inode_reference(storage, d->base);
 	*out_description = d;
 	return error;
-}
-
-unsigned
-storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
-    struct description **out_description)
-{
-	struct description base = {
-		.uid = uid, .gid = gid, .top = storage->root->top,
-	};
-
-	return description_create(storage, &base, base.top,
-	    OPEN_READ | OPEN_DIRECTORY, out_description);
 }
 
 unsigned
@@ -129,6 +116,9 @@ storage_retire(struct storage *storage, struct description *description)
 
 	if (description->retired)
 		return 0;
+	/* It would be opened again for nobody. */
+	if (description->subject == NULL)
+		return E_BADF;
 	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = true;

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define SLOTS		10u
+#define SLOTS		14u
 #define USER		1000u
 #define OPERATIONS	250000u
 #define DATA_MAX	16384u
@@ -40,12 +41,32 @@ struct pair {
 	bool	 data;		/* a regular file, not only a path */
 };
 
+/* Who asks: root, and users with and without groups and privileges. */
+static const struct identity {
+	uint32_t id;		/* of user and group */
+	uint64_t privileges;
+	uint32_t group_count;
+	uint32_t groups[2];	/* ascending */
+} identities[] = {
+	{ 0, PRIVILEGES_ALL, 0, { 0 } },
+	{ USER, 0, 0, { 0 } },
+	{ USER + 1, 0, 2, { USER - 1, USER } },
+	{ USER + 2, PRIVILEGE_BIT(PRIVILEGE_FOWNER) |
+	    PRIVILEGE_BIT(PRIVILEGE_DAC_READ_SEARCH), 1, { USER } },
+	{ USER + 3, PRIVILEGE_BIT(PRIVILEGE_CHOWN) |
+	    PRIVILEGE_BIT(PRIVILEGE_FSETID) |
+	    PRIVILEGE_BIT(PRIVILEGE_MKNOD), 0, { 0 } },
+	{ USER + 4, PRIVILEGE_BIT(PRIVILEGE_DAC_OVERRIDE), 0, { 0 } },
+};
+
+#define IDENTITIES	(sizeof(identities) / sizeof(identities[0]))
+
 static struct fake fake;
 static struct pair slot[SLOTS];
 static uint64_t random_state = 0x9e3779b97f4a7c15ul;
 static char path_text[2][2048];
 static const char *what;	/* operation of the current step */
-static bool host_links_of_others;
+static bool host_protects_links, host_protects_symlinks;
 static unsigned outcomes[256];	/* by error number */
 
 /* The leak checker looks for /proc, which this root does not have. */
@@ -112,10 +133,16 @@ random_path(unsigned which)
 }
 
 static uint32_t
+random_id(void)
+{
+	return below(8) == 0 ? USER - 1 : identities[below(IDENTITIES)].id;
+}
+
+static uint32_t
 random_mode(void)
 {
 	static const uint32_t modes[] = { 0777, 0777, 0755, 0755, 0700, 0644,
-		0666, 0000, 01777, 02775, 04755, 06711, 0500, 0070, 0007 };
+		0666, 0000, 01777, 02775, 04755, 06711, 02666, 06744, 0500, 0070, 0007 };
 
 	return modes[below(sizeof(modes) / sizeof(modes[0]))];
 }
@@ -123,10 +150,34 @@ random_mode(void)
 /* --- Frame of an operation. --- */
 
 static void
-become(uint32_t uid)
+set_privileges(uint64_t of_files)
 {
-	setfsgid(uid);
-	setfsuid(uid);
+	uint64_t all = (PRIVILEGES_ALL & ~PRIVILEGES_FILES) |
+	    (of_files & PRIVILEGES_FILES);
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		abort();
+	data[0].effective = data[0].permitted & (uint32_t)all;
+	data[1].effective = data[1].permitted & (uint32_t)(all >> 32);
+	if (syscall(SYS_capset, &header, data) != 0)
+		abort();
+}
+
+/* On the host. */
+static void
+become(uint32_t id)
+{
+	const struct identity *who = &identities[id == 0 ? 0 : id - USER + 1];
+
+	if (who->id != id || setgroups(who->group_count, who->groups) != 0)
+		abort();
+	setfsgid(id);
+	setfsuid(id);
+	set_privileges(who->privileges);
 }
 
 static unsigned
@@ -177,7 +228,8 @@ same_stat(const struct storage_stat *own, const struct stat *host)
 static unsigned
 random_base(void)
 {
-	return (unsigned)(below(3) == 0 ? below(SLOTS) : below(2));
+	return (unsigned)(below(3) == 0 ? below(SLOTS) :
+	    below(IDENTITIES));
 }
 
 static void
@@ -244,7 +296,7 @@ static void
 op_open(struct pair *base)
 {
 	struct storage_path path = random_path(0);
-	unsigned flags = random_flags(), to = 2 + (unsigned)below(SLOTS - 2);
+	unsigned flags = random_flags(), to = IDENTITIES + (unsigned)below(SLOTS - IDENTITIES);
 	uint32_t mode = random_mode();
 	struct storage_opened opened;
 	struct description *d;
@@ -325,12 +377,11 @@ static void
 op_link(struct pair *base)
 {
 	struct storage_place from = { base->own, random_path(0) };
-	struct pair *other = &slot[below(2)];
+	struct pair *other = &slot[below(IDENTITIES)];
 	struct storage_place to = { other->own, random_path(1) };
 	bool follow = below(2) == 0;
 
-	if (base->uid != other->uid ||
-	    (base->uid != 0 && !host_links_of_others))
+	if (base->uid != other->uid)
 		return;
 	become(base->uid);
 	fake_begin(&fake);
@@ -343,7 +394,7 @@ static void
 op_rename(struct pair *base)
 {
 	struct storage_place from = { base->own, random_path(0) };
-	struct pair *other = &slot[below(2)];
+	struct pair *other = &slot[below(IDENTITIES)];
 	struct storage_place to = { other->own, random_path(1) };
 	unsigned flags = below(3) == 0 ? (unsigned)below(4) : 0;
 
@@ -396,8 +447,8 @@ op_owner(struct pair *base)
 {
 	struct storage_path path = random_path(0);
 	struct storage_owner owner = {
-		below(2) == 0 ? UINT32_MAX : (uint32_t)below(2) * USER,
-		below(2) == 0 ? UINT32_MAX : (uint32_t)below(2) * USER };
+		below(2) == 0 ? UINT32_MAX : random_id(),
+		below(2) == 0 ? UINT32_MAX : random_id() };
 	uint32_t mode = random_mode();
 
 	become(base->uid);
@@ -663,7 +714,7 @@ step(void)
 	/* Data go through files, more often than through paths. */
 	if (operations[at].run == op_write || operations[at].run == op_read ||
 	    operations[at].run == op_size) {
-		base = 2 + (unsigned)below(SLOTS - 2);
+		base = IDENTITIES + (unsigned)below(SLOTS - IDENTITIES);
 		if (slot[base].own == NULL)
 			return;
 	}
@@ -692,8 +743,10 @@ read_number(const char *path)
 static bool
 enter_root(void)
 {
-	host_links_of_others =
-	    !read_number("/proc/sys/fs/protected_hardlinks");
+	host_protects_links =
+	    read_number("/proc/sys/fs/protected_hardlinks");
+	host_protects_symlinks =
+	    read_number("/proc/sys/fs/protected_symlinks");
 	return geteuid() == 0 && setgroups(0, NULL) == 0 &&
 	    unshare(CLONE_NEWNS) == 0 &&
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -705,12 +758,22 @@ static void
 prepare(void)
 {
 	fake_create(&fake, 8ul << 20, 2048, 16);
-	for (unsigned i = 0; i < 2; i++) {
-		slot[i].uid = i * USER;
+	core()->protects_links = host_protects_links;
+	core()->protects_symlinks = host_protects_symlinks;
+	for (unsigned i = 0; i < IDENTITIES; i++) {
+		const struct identity *is = &identities[i];
+		const struct storage_who who = {
+			.ids = { .uid = is->id, .gid = is->id,
+			    .privileges = is->privileges },
+			.group_count = is->group_count,
+			.groups = is->groups,
+		};
+
+		slot[i].uid = is->id;
 		slot[i].host = open("/", O_RDONLY | O_DIRECTORY);
 		fake_begin(&fake);
-		EXPECT_EQ(fake_end(&fake, storage_attach(core(), slot[i].uid,
-		    slot[i].uid, &slot[i].own)), 0);
+		EXPECT_EQ(fake_end(&fake, storage_attach(core(), &who,
+		    &slot[i].own)), 0);
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",

@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		3u
+#define LAYOUT		4u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	64u
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
@@ -30,6 +30,7 @@ prepare(void *root)
 	storage.root = root;
 	files_environment(&storage.environment);
 	storage_start(&storage, service_info()->incarnation);
+	storage.protects_symlinks = storage.protects_links = true;
 }
 
 static uint64_t

@@ -43,6 +43,9 @@ unsigned handle_window(struct storage_context *context,
 /* names.c */
 /* The kernel's number of the object, and the badge if not NULL; 0: none. */
 uint64_t object_id(cap_t cap, uint64_t *out_badge);
+/* What a capability of a call names; taken for this call only. 0 or E_BADF. */
+unsigned take_description(const struct storage_context *context,
+    cap_t take_cap, struct description **out_description);
 unsigned handle_open(struct storage_context *context,
     struct service_call *call, const struct storage_open_args *in,
     struct storage_open_results *out);
