@@ -45,6 +45,7 @@
 #define E_LOOP		40
 #define E_REMOTE	66	/* the path goes on in another server */
 #define E_OVERFLOW	75
+#define E_LIBBAD	80
 #define E_NOTSUP	95
 #define E_AFNOSUPPORT	97
 #define E_TIMEDOUT	110
