@@ -258,7 +258,7 @@ interface Storage @0xbe44000000003002 $place("storage") {
   # The root directory as that subject sees it. Groups are UInt32s.
 
   renounce @28 () -> ()
-      $tag(0x001e) $replay(any) $errors("");
+      $tag(0x001e) $replay(any) $errors("E_PERM: it came from ATTACH");
   # From now on this description has no subject, whoever holds it: it reads
   # and writes as it was opened, but paths below it and changes of attributes
   # are E_KEYREVOKED. The answer to that is ADOPT (docs/design/credentials.md).
@@ -269,7 +269,8 @@ interface Storage @0xbe44000000003002 $place("storage") {
   # What place is of, opened with OPEN_PATH for the own subject.
 
   renounceAll @30 (descriptions :Data $max(.Storage.renounceBytes))
-      -> (changed :UInt64)
+      -> (changed :UInt64 $doc("how many"),
+          attached :UInt64 $doc("bit n: entry n came from ATTACH, and stays"))
       $tag(0x0021) $trust(0xe) $replay(any)
       $errors("E_INVAL: no whole entries; E_NOSPC: no room");
   # RENOUNCE of all that these StorageNames name; others are left out.

@@ -6,6 +6,7 @@
 #include "service.h"
 #include "spare.h"
 #include "terminal.h"
+#include "thread.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -313,6 +314,21 @@ two_paths_get(struct two_paths *paths, int bases[2], const char *texts[2],
 	return 0;
 }
 
+/* Again, with bases that are of use to who the process is now. */
+static bool
+two_paths_go_on(struct two_paths *paths, long *error)
+{
+	if (*error != -E_KEYREVOKED)
+		return false;
+	long from = path_adopt(&paths->from.base);
+	long to = path_adopt(&paths->to.base);
+
+	/* The root directory is never among those. */
+	if (from != 0 && to != 0)
+		*error = from;
+	return from == 0 || to == 0;
+}
+
 long
 linux_renameat2(int old_base, const char *old, int new_base, const char *new,
     unsigned flags)
@@ -325,13 +341,16 @@ linux_renameat2(int old_base, const char *old, int new_base, const char *new,
 	    (const char *[]){ old, new }, false);
 	if (error != 0)
 		return error;
-	return storage_rename_at(paths.from.base,
-	    &(const struct storage_rename_at_args){
-		.flags = flags,
-		.old = { paths.from.text, paths.from.length, 0 },
-		.new = { paths.to.text, paths.to.length, 0 },
-		.new_base = paths.to.base,
-	    });
+	do
+		error = storage_rename_at(paths.from.base,
+		    &(const struct storage_rename_at_args){
+			.flags = flags,
+			.old = { paths.from.text, paths.from.length, 0 },
+			.new = { paths.to.text, paths.to.length, 0 },
+			.new_base = paths.to.base,
+		    });
+	while (two_paths_go_on(&paths, &error));
+	return error;
 }
 
 long
@@ -360,13 +379,17 @@ linux_linkat(int old_base, const char *old, int new_base, const char *new,
 	    (const char *[]){ old, new }, empty);
 	if (error != 0)
 		return error;
-	return storage_link_at(paths.from.base,
-	    &(const struct storage_link_at_args){
-		.flags = (follow ? 0 : AT_NOFOLLOW) | (empty ? AT_HANDLE : 0),
-		.old = { paths.from.text, paths.from.length, 0 },
-		.new = { paths.to.text, paths.to.length, 0 },
-		.new_base = paths.to.base,
-	    });
+	do
+		error = storage_link_at(paths.from.base,
+		    &(const struct storage_link_at_args){
+			.flags = (follow ? 0 : AT_NOFOLLOW) |
+			    (empty ? AT_HANDLE : 0),
+			.old = { paths.from.text, paths.from.length, 0 },
+			.new = { paths.to.text, paths.to.length, 0 },
+			.new_base = paths.to.base,
+		    });
+	while (two_paths_go_on(&paths, &error));
+	return error;
 }
 
 long
@@ -390,8 +413,11 @@ linux_symlinkat(const char *target, int base, const char *text)
 		error = path_leave_proc(&path);
 	if (error != 0)
 		return error;
-	return storage_symlink_at(path.base, path_b, (uint64_t)length,
-	    path.text, path.length);
+	do
+		error = storage_symlink_at(path.base, path_b,
+		    (uint64_t)length, path.text, path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -483,7 +509,7 @@ linux_fsync(unsigned fd)
 long
 linux_sync(void)
 {
-	return storage_sync(PROCESS_ROOT);
+	return storage_sync(ROOT_DIRECTORY);
 }
 
 /* Advice, and there is nothing to prefetch: storage is in memory. */

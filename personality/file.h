@@ -53,6 +53,7 @@ struct file {
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
+	cap_t	 adopted;	/* for paths, since cap was renounced */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
 	bool	 moved;		/* storage has another position */
@@ -79,6 +80,8 @@ void fd_close_on_exec(void);
 bool fd_may_open(void);
 /* Where the tables are, for /proc. */
 void fd_show(struct libos_view *view);
+/* The file that has this capability or adopted it; NULL: none. */
+struct file *file_of_cap(cap_t cap);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 /*
@@ -130,6 +133,13 @@ enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const struct path *path);
 cap_t path_working_directory(void);
+/*
+ * Another process that shared this handle has other ids now, or this one has:
+ * it opens nothing any more. What takes its place in *cap; 0 or -E_*.
+ */
+long path_adopt(cap_t *cap);
+/* After a change of the own ids. */
+void path_renew(void);
 
 /* procpath.c */
 

@@ -409,6 +409,21 @@ identity_may_signal(const struct proc_identity *who,
 }
 
 bool
+identity_may_look(const struct proc_identity *who,
+    const struct proc_identity *other)
+{
+	if (identity_may(who, PRIVILEGE_SYS_PTRACE))
+		return true;
+	for (unsigned i = 0; i < FILES; i++) {
+		if (other->users[i] != who->fsuid ||
+		    other->group_ids[i] != who->fsgid)
+			return false;
+	}
+	return other->dumpable &&
+	    is_within(other->may.permitted, who->may.permitted);
+}
+
+bool
 identity_same(const struct proc_identity *who,
     const struct proc_identity *other)
 {

@@ -95,7 +95,10 @@ bool identity_gains(const struct proc_identity *who,
 /* May `who` send signals to the other? */
 bool identity_may_signal(const struct proc_identity *who,
     const struct proc_identity *other);
-/* Look into it, or change its limits. */
+/* Look into its memory and its files? */
+bool identity_may_look(const struct proc_identity *who,
+    const struct proc_identity *other);
+/* Change its limits? */
 bool identity_same(const struct proc_identity *who,
     const struct proc_identity *other);
 bool identity_ok(const struct proc_identity *who);

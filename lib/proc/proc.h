@@ -177,6 +177,8 @@ struct process {
 	/* Set in the transaction that makes the process, then constant. */
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
+	/* Where they are in its table; a child inherits them. */
+	uint64_t root, control;
 
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
 	struct proc_identity who;

@@ -98,6 +98,8 @@ process_inherit(struct process *process, const struct process *parent)
 {
 	process->terminal = parent->terminal;
 	process->who = parent->who;
+	process->root = parent->root;
+	process->control = parent->control;
 	process->ignored = parent->ignored;
 	process->no_zombies = parent->no_zombies;
 	process->no_stops = parent->no_stops;

@@ -74,7 +74,7 @@ description_create(struct storage *storage, const struct description *base,
 	d->top = base->top;
 	d->base = base->inode != NULL && is_directory(base->inode) ?
 	    base->inode : base->top;
-	d->retired = false;
+	d->retired = d->attached = false;
 	d->position = 0;
 	d->session = 0;
 	error = inode_reference(storage, d->inode);

@@ -82,6 +82,7 @@ struct description {
 	uint32_t next_free;	/* index + 1, of a free one */
 	bool	 used;
 	bool	 retired;	/* inode is base, and counted once */
+	bool	 attached;	/* by ATTACH; never renounced */
 	uint32_t flags;		/* OPEN_* */
 	const struct subject *subject;	/* NULL: renounced */
 	uint64_t session;

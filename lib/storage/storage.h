@@ -127,7 +127,10 @@ struct storage_who {
 /* The root directory as that subject sees it. */
 unsigned storage_attach(struct storage *storage,
     const struct storage_who *in, struct description **out_description);
-/* From now on it is no base of paths, and changes no attributes. */
+/*
+ * From now on it is no base of paths, and changes no attributes. E_PERM: it is
+ * an attachment, by which a process finds what it renounced.
+ */
 unsigned storage_renounce(struct storage *storage,
     struct description *description);
 bool storage_is_renounced(const struct description *description);

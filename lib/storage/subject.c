@@ -248,13 +248,20 @@ storage_attach(struct storage *storage, const struct storage_who *in,
 	struct description base = { .top = storage->root->top };
 	unsigned error = subject_take(storage, in, &base.subject);
 
-	return error != 0 ? error : description_create(storage, &base,
-	    base.top, OPEN_READ | OPEN_DIRECTORY, out_description);
+	if (error == 0)
+		error = description_create(storage, &base, base.top,
+		    OPEN_READ | OPEN_DIRECTORY, out_description);
+	/* It was saved whole. */
+	if (error == 0)
+		(*out_description)->attached = true;
+	return error;
 }
 
 unsigned
 storage_renounce(struct storage *storage, struct description *description)
 {
+	if (description->attached)
+		return E_PERM;
 	if (description->subject == NULL)
 		return 0;
 	if (SAVE(storage, &description->subject) != 0)

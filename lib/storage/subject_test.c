@@ -113,6 +113,7 @@ TEST(test_what_was_renounced_is_no_base_and_changes_no_attributes)
 	    OPEN_READ | OPEN_WRITE, 0666, &file, &opened)), 0);
 	EXPECT_EQ(DO(storage_renounce(core(), d)), 0);
 	EXPECT_EQ(DO(storage_renounce(core(), file)), 0);
+	EXPECT_EQ(DO(storage_renounce(core(), top)), E_PERM);
 	EXPECT_EQ(DO(storage_open(core(), d, PATH("x"), OPEN_CREATE, 0666,
 	    &d, &opened)), E_KEYREVOKED);
 	EXPECT_EQ(DO(storage_stat_at(core(), d, PATH("."), 0, &stat)),

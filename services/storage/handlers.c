@@ -93,6 +93,11 @@ handle_renounce_all(struct storage_context *context, struct service_call *call,
 		if (description == NULL || storage_is_renounced(description))
 			continue;
 		error = storage_renounce(context->storage, description);
+		if (error == E_PERM) {
+			out->attached |= 1ul << i;
+			error = 0;
+			continue;
+		}
 		out->changed++;
 	}
 	return error;
