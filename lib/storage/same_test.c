@@ -9,6 +9,7 @@
  * (chroot, other users) the test is skipped.
  */
 #include "fake_host.h"
+#include "same_identity.h"
 
 #include <lib/test/ktap.h>
 
@@ -16,11 +17,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -28,7 +27,6 @@
 #include <unistd.h>
 
 #define SLOTS		14u
-#define USER		1000u
 #define OPERATIONS	250000u
 #define DATA_MAX	16384u
 #define SIZE_MAX_FILE	40000u
@@ -40,26 +38,6 @@ struct pair {
 	uint32_t uid;
 	bool	 data;		/* a regular file, not only a path */
 };
-
-/* Who asks: root, and users with and without groups and privileges. */
-static const struct identity {
-	uint32_t id;		/* of user and group */
-	uint64_t privileges;
-	uint32_t group_count;
-	uint32_t groups[2];	/* ascending */
-} identities[] = {
-	{ 0, PRIVILEGES_ALL, 0, { 0 } },
-	{ USER, 0, 0, { 0 } },
-	{ USER + 1, 0, 2, { USER - 1, USER } },
-	{ USER + 2, PRIVILEGE_BIT(PRIVILEGE_FOWNER) |
-	    PRIVILEGE_BIT(PRIVILEGE_DAC_READ_SEARCH), 1, { USER } },
-	{ USER + 3, PRIVILEGE_BIT(PRIVILEGE_CHOWN) |
-	    PRIVILEGE_BIT(PRIVILEGE_FSETID) |
-	    PRIVILEGE_BIT(PRIVILEGE_MKNOD), 0, { 0 } },
-	{ USER + 4, PRIVILEGE_BIT(PRIVILEGE_DAC_OVERRIDE), 0, { 0 } },
-};
-
-#define IDENTITIES	(sizeof(identities) / sizeof(identities[0]))
 
 static struct fake fake;
 static struct pair slot[SLOTS];
@@ -148,37 +126,6 @@ random_mode(void)
 }
 
 /* --- Frame of an operation. --- */
-
-static void
-set_privileges(uint64_t of_files)
-{
-	uint64_t all = (PRIVILEGES_ALL & ~PRIVILEGES_FILES) |
-	    (of_files & PRIVILEGES_FILES);
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data) != 0)
-		abort();
-	data[0].effective = data[0].permitted & (uint32_t)all;
-	data[1].effective = data[1].permitted & (uint32_t)(all >> 32);
-	if (syscall(SYS_capset, &header, data) != 0)
-		abort();
-}
-
-/* On the host. */
-static void
-become(uint32_t id)
-{
-	const struct identity *who = &identities[id == 0 ? 0 : id - USER + 1];
-
-	if (who->id != id || setgroups(who->group_count, who->groups) != 0)
-		abort();
-	setfsgid(id);
-	setfsuid(id);
-	set_privileges(who->privileges);
-}
 
 static unsigned
 host_result(long result)
