@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "limit.h"
+#include "lock.h"
 #include "process.h"
 #include "service.h"
 #include "spare.h"
@@ -147,6 +148,8 @@ file_drop(struct file *file)
 	if (file->references != 0)
 		return;
 	window_drop(file);
+	if (file->watched != 0)
+		watch_file_closed(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE)
@@ -165,6 +168,25 @@ file_of_cap(cap_t cap)
 			return &files[i];
 	}
 	return NULL;
+}
+
+void
+fd_forget_watches(void)
+{
+	for (unsigned i = 0; i < files_end; i++)
+		files[i].watched = 0;
+}
+
+/* Their peers are not asked again: who polls them has to be woken. */
+void
+watch_before_exit(void)
+{
+	for (unsigned i = 0; i < files_end; i++) {
+		if (files[i].kind != FILE_FREE &&
+		    file_ops(&files[i])->watch != NULL &&
+		    file_ops(&files[i])->close != NULL)
+			file_ops(&files[i])->close(&files[i]);
+	}
 }
 
 static unsigned
@@ -214,6 +236,7 @@ fd_close(unsigned fd)
 {
 	struct file *file = fd_file(fd);
 
+	lock_close(file);
 	fds[fd] = (struct libos_fd){ 0, 0 };
 	if (fd < fd_lowest_free)
 		fd_lowest_free = fd;
@@ -316,11 +339,6 @@ set_flags(struct file *file, uint32_t flags)
 	return error;
 }
 
-/*
- * Record locks are not kept anywhere yet. F_GETLK with nobody to conflict is
- * the one answer that would be true; it is refused like the others, so that
- * no program relies on a lock that does not exist.
- */
 long
 linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 {
@@ -347,7 +365,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:
-		return -E_NOSYS;
+	case L_F_OFD_GETLK:
+	case L_F_OFD_SETLK:
+	case L_F_OFD_SETLKW:
+		return lock_control(file, command, (void *)argument);
 	default:
 		return -E_INVAL;
 	}

@@ -77,6 +77,9 @@ description_create(struct storage *storage, const struct description *base,
 	d->retired = d->attached = false;
 	d->position = 0;
 	d->session = 0;
+	d->locks = NULL;
+	d->lock_count = 0;
+	d->waits = NULL;
 	error = inode_reference(storage, d->inode);
 	if (error == 0)
 		error = inode_reference(storage, d->top);
@@ -93,8 +96,10 @@ storage_close(struct storage *storage, struct description *description)
 	struct inode *inode = description->inode, *top = description->top;
 	struct inode *base = description->base;
 	bool retired = description->retired;
-	unsigned error;
+	unsigned error = locks_release(storage, description);
 
+	if (error != 0)
+		return error;
 	if (SAVE(storage, &root->places) != 0 ||
 	    SAVE_FIELDS(storage, description, generation, used) != 0)
 		return E_NOSPC;
@@ -113,12 +118,16 @@ unsigned
 storage_retire(struct storage *storage, struct description *description)
 {
 	struct inode *inode = description->inode;
+	unsigned error;
 
 	if (description->retired)
 		return 0;
 	/* It would be opened again for nobody. */
 	if (description->subject == NULL)
 		return E_BADF;
+	error = locks_release(storage, description);
+	if (error != 0)
+		return error;
 	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = true;

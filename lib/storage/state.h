@@ -71,6 +71,49 @@ struct inode {
 	struct inode *parent;
 	struct entry *entry;
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
+	struct file_locks *locks;	/* NULL: none, see lock.c */
+};
+
+/* Byte behind the last that is locked below a node; 0 = none. */
+struct lock_reach {
+	uint64_t any, write;
+};
+
+struct lock {
+	struct lock *left, *right;
+	struct lock_reach reach;	/* of this one and those below */
+	uint64_t first, last;
+	struct file_locks *file;
+	struct description *owner;
+	struct lock *owner_next, *owner_prev;	/* of the same owner */
+	uint32_t pid;		/* 0: of an open file */
+	bool	 write;
+	bool	 whole;		/* in the tree of whole locks */
+};
+
+/* What is asked for. */
+struct lock_range {
+	struct description *owner;
+	uint64_t first, last;
+	uint32_t pid;
+	bool	 write;
+	bool	 whole;
+};
+
+struct lock_wait {
+	struct lock_wait *next, *prev;	/* of the file, in order of asking */
+	struct lock_wait *owner_next;
+	struct file_locks *file;
+	struct lock_range range;
+	struct storage_call call;
+};
+
+struct file_locks {
+	struct inode *inode;
+	struct lock *records, *whole;
+	struct lock_wait *first_wait, *last_wait;
+	struct file_locks *next_again;
+	bool	 listed;	/* in the list of root->again */
 };
 
 #define DESCRIPTIONS_PER_CHUNK	64u
@@ -91,6 +134,9 @@ struct description {
 	struct inode *inode;
 	struct inode *top;	/* of the attachment */
 	struct inode *base;	/* directory it was opened from */
+	struct lock *locks;	/* that it owns */
+	uint32_t lock_count;
+	struct lock_wait *waits;	/* for locks of its own */
 };
 
 #define SUBJECTS_MAX	1024u	/* different ones */
@@ -132,6 +178,9 @@ struct storage_root {
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
 	struct subjects subjects;
+	uint64_t locks;		/* of all files */
+	struct file_locks *again;	/* where waits are to be looked at */
+	struct lock_wait *waiting[STORAGE_WAITS_MAX];	/* by reply object */
 };
 
 static inline unsigned
@@ -271,6 +320,34 @@ unsigned watch_take(struct storage *storage, struct inode *inode);
 unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
+
+/* lock_tree.c */
+struct lock_query {
+	uint64_t first, last;
+	uint64_t from;		/* locks before this place are not wanted: */
+	uint32_t from_owner;	/* of the first byte, of its owner */
+	const struct description *owner;
+	bool	 others;	/* of others than the owner, else of the owner */
+	bool	 write_only;	/* others that write */
+};
+
+bool lock_before(const struct lock *one, const struct lock *other);
+struct lock_reach lock_reach_of(const struct lock *lock);
+unsigned lock_tree_insert(struct storage *storage, struct lock **link,
+    struct lock *lock);
+unsigned lock_tree_remove(struct storage *storage, struct lock **link,
+    struct lock *lock);
+/* The first that the query wants, in order; NULL: none. */
+struct lock *lock_find(struct lock *tree, const struct lock_query *query);
+/* From now on those behind this one. */
+void lock_query_after(struct lock_query *query, const struct lock *lock);
+
+/* lock.c */
+/* An owner goes: its locks and waits do. */
+unsigned locks_release(struct storage *storage, struct description *owner);
+/* Its locks, and all of the files they are in; counts its own. */
+bool locks_ok(const struct storage *storage, const struct description *owner,
+    uint64_t *count);
 
 /* file.c */
 /* Would a read of data now note its time? */

@@ -56,7 +56,7 @@ handle_adopt(struct storage_context *context, struct service_call *call,
     const struct storage_adopt_args *in)
 {
 	struct description *place, *description;
-	unsigned error = take_description(context, in->place, &place);
+	unsigned error = find_given(context, in->place, &place);
 
 	if (error == 0)
 		error = storage_adopt(context->storage, context->self, place,
@@ -235,6 +235,8 @@ static const struct storage_operations of_descriptions = {
 	.reopen = handle_reopen,
 	.renounce = handle_renounce,
 	.adopt = handle_adopt,
+	.lock = handle_lock,
+	.lock_test = handle_lock_test,
 };
 
 /* End A of a description has full trust, whoever holds it: not for those. */

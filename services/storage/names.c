@@ -105,34 +105,24 @@ object_id(cap_t cap, uint64_t *out_badge)
 	return r.status == OK ? r.value[2] : 0;
 }
 
-/*
- * It must be the event pair of the description it claims to be, not just any
- * with that badge: object numbers are the kernel's.
- */
 unsigned
-take_description(const struct storage_context *context, cap_t take_cap,
-    struct description **out_description)
-{
-	struct description *description;
-	uint64_t badge, id = object_id(take_cap, &badge);
-
-	sys_cap_delete(CAP_NONE, take_cap);
-	description = storage_find(context->storage, badge);
-	if (id == 0 || description == NULL ||
-	    object_id(storage_session(description), NULL) != id)
-		return E_BADF;
-	*out_description = description;
-	return 0;
-}
-
-/* The base of the second path: a capability, or the same as the first. */
-static unsigned
-second_base(const struct storage_context *context, cap_t take_cap,
+find_given(const struct storage_context *context, cap_t take_cap,
     struct description **out_base)
 {
+	struct description *base;
+	uint64_t badge, id;
+
 	*out_base = context->self;
-	return take_cap == CAP_NONE ? 0 :
-	    take_description(context, take_cap, out_base);
+	if (take_cap == CAP_NONE)
+		return 0;
+	id = object_id(take_cap, &badge);
+	sys_cap_delete(CAP_NONE, take_cap);
+	base = storage_find(context->storage, badge);
+	if (id == 0 || base == NULL ||
+	    object_id(storage_session(base), NULL) != id)
+		return E_BADF;
+	*out_base = base;
+	return 0;
 }
 
 /* Two paths of a request, each below a base. */
@@ -146,7 +136,7 @@ take_places(const struct storage_context *context,
     const struct service_call *call, const struct two_paths *paths,
     struct storage_place *out_from, struct storage_place *out_to)
 {
-	unsigned error = second_base(context, paths->new_base, &out_to->base);
+	unsigned error = find_given(context, paths->new_base, &out_to->base);
 
 	out_from->base = context->self;
 	if (error == 0)
