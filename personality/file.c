@@ -3,6 +3,7 @@
 #include "fileops.h"
 
 #include "calls.h"
+#include "limit.h"
 #include "service.h"
 #include "spare.h"
 #include "terminal.h"
@@ -429,6 +430,22 @@ linux_symlink(const char *target, const char *path)
 
 /* Sizes and durability */
 
+/* Only what grows has to keep to RLIMIT_FSIZE. */
+static long
+set_size(cap_t file, uint64_t size)
+{
+	struct storage_stat_at_results now;
+
+	if (limit_of(LIMIT_FILE_SIZE) != LIMIT_NONE) {
+		long error = storage_stat_at(file, AT_HANDLE, path_b, 0, &now);
+		if (error == 0 && size > now.size_or_device)
+			error = limit_grow(size);
+		if (error != 0)
+			return error;
+	}
+	return storage_truncate(file, size);
+}
+
 long
 linux_ftruncate(unsigned fd, int64_t size)
 {
@@ -438,7 +455,7 @@ linux_ftruncate(unsigned fd, int64_t size)
 		return -E_BADF;
 	if (size < 0 || file->kind != FILE_STORAGE || !file->can_write)
 		return -E_INVAL;
-	return storage_truncate(file->cap, (uint64_t)size);
+	return set_size(file->cap, (uint64_t)size);
 }
 
 #define FALLOCATE_KEEP_SIZE	1u
@@ -490,7 +507,7 @@ linux_truncate(const char *text, int64_t size)
 	if (error != 0)
 		return error;
 	error = opened.kind == KIND_REGULAR ?
-	    storage_truncate(cap, (uint64_t)size) : -E_INVAL;
+	    set_size(cap, (uint64_t)size) : -E_INVAL;
 	sys_cap_delete(0, cap);
 	return error;
 }

@@ -9,7 +9,7 @@
  * (chroot, other users) the test is skipped.
  */
 #include "fake_host.h"
-#include "same_identity.h"
+#include "identity_host.h"
 
 #include <lib/test/ktap.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "same_identity.h"
+#include "identity_host.h"
 
 #include <grp.h>
 #include <linux/capability.h>
