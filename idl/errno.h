@@ -52,3 +52,4 @@
 #define E_AFNOSUPPORT	97
 #define E_TIMEDOUT	110
 #define E_STALE		116
+#define E_KEYREVOKED	128	/* renounced: adopt it first (idl/storage.capnp) */

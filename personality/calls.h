@@ -166,9 +166,6 @@ long linux_getpgid(int pid);
 long linux_getsid(int pid);
 long linux_setpgid(int pid, int group);
 long linux_setsid(void);
-long linux_getgroups(int size, uint32_t *list);
-long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
-long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 
 /* control.c */
 long linux_syslog(int action, char *buffer, int size);
@@ -193,6 +190,10 @@ long linux_getcpu(unsigned *cpu, unsigned *node);
 long linux_futex(uint32_t *word, int operation, uint32_t value,
     const struct linux_timespec *timeout);
 
+/* privilege.c */
+long linux_capget(uint32_t *header, uint32_t *data);
+long linux_capset(uint32_t *header, const uint32_t *data);
+
 /* identity.c */
 long linux_setuid(uint32_t id);
 long linux_setgid(uint32_t id);
@@ -200,8 +201,12 @@ long linux_setreuid(uint32_t real, uint32_t effective);
 long linux_setregid(uint32_t real, uint32_t effective);
 long linux_setresuid(uint32_t real, uint32_t effective, uint32_t saved);
 long linux_setresgid(uint32_t real, uint32_t effective, uint32_t saved);
+long linux_setfsuid(uint32_t id);
+long linux_setfsgid(uint32_t id);
+long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
+long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
+long linux_getgroups(int size, uint32_t *list);
 long linux_setgroups(unsigned count, const uint32_t *list);
-long linux_capget(uint32_t *header, uint32_t *data);
 long linux_getpriority(int kind, int id);
 long linux_setpriority(int kind, int id, int nice);
 long linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask);

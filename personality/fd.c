@@ -157,7 +157,20 @@ file_drop(struct file *file)
 		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE)
 		spare_close(file->cap, file->base, file->lineage != lineage);
+	if (file->adopted != CAP_NONE)
+		sys_cap_delete(0, file->adopted);
 	*file = (struct file){ .kind = FILE_FREE };
+}
+
+struct file *
+file_of_cap(cap_t cap)
+{
+	for (unsigned i = 0; i < FILE_MAX; i++) {
+		if (files[i].kind != FILE_FREE && (files[i].cap == cap ||
+		    files[i].adopted == cap))
+			return &files[i];
+	}
+	return NULL;
 }
 
 void

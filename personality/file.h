@@ -32,11 +32,11 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_FIFO,		/* a named pipe: pipe.h */
 	FILE_EVENT,		/* eventfd.c */
 	FILE_TIMER,		/* timerfd.c */
 	FILE_SIGNAL,		/* signalfd.c */
 	FILE_EPOLL,		/* epoll.c */
-	FILE_FIFO,		/* a named pipe: pipe.h */
 	FILE_KINDS
 };
 
@@ -58,6 +58,7 @@ struct file {
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
+	cap_t	 adopted;	/* for paths, since cap was renounced */
 	uint64_t inode;		/* of storage; 0 = not known */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
@@ -89,6 +90,8 @@ void fd_close_on_exec(void);
 bool fd_may_open(void);
 /* Where the tables are, for /proc. */
 void fd_show(struct libos_view *view);
+/* The file that has this capability or adopted it; NULL: none. */
+struct file *file_of_cap(cap_t cap);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 /*
@@ -149,6 +152,13 @@ enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const struct path *path);
 cap_t path_working_directory(void);
+/*
+ * Another process that shared this handle has other ids now, or this one has:
+ * it opens nothing any more. What takes its place in *cap; 0 or -E_*.
+ */
+long path_adopt(cap_t *cap);
+/* After a change of the own ids. */
+void path_renew(void);
 
 /* procpath.c */
 

@@ -7,6 +7,7 @@
  */
 #include "calls.h"
 #include "fileops.h"
+#include "limit.h"
 #include "service.h"
 #include "user.h"
 #include "watch.h"
@@ -103,12 +104,37 @@ write_parts(const struct file *file, const void *buffer, uint64_t size,
 	return (long)done;
 }
 
+/* RLIMIT_FSIZE, which is rarely set, for a write of these bytes. */
+static long
+check_limit(const struct file *file, uint64_t offset, uint64_t *size)
+{
+	uint64_t position = offset;
+	struct storage_stat stat;
+	long error = 0;
+
+	if (file->node != KIND_REGULAR || *size == 0)
+		return 0;
+	if ((file->flags & L_O_APPEND) != 0) {
+		error = file_status(file, &stat);
+		position = stat.size;
+	} else if (offset == STORAGE_AT_POSITION) {
+		error = file_position(file, &position);
+	}
+	return error != 0 ? error : limit_write(position, size);
+}
+
 static long
 write_storage(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset)
 {
 	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
 	uint64_t position = 0;
+
+	if (limit_of(LIMIT_FILE_SIZE) != LIMIT_NONE) {
+		long error = check_limit(file, offset, &size);
+		if (error != 0)
+			return error;
+	}
 	long done = write_parts(file, buffer, size,
 	    moves ? file->position : offset, &position);
 

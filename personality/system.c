@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "file.h"
+#include "privilege.h"
 #include "process.h"
 #include "service.h"
 #include "signals.h"
@@ -96,16 +97,7 @@ linux_getrandom(void *buffer, size_t size, unsigned flags)
 
 #define PR_SET_NAME	15
 #define PR_GET_NAME	16
-#define PR_BOUND_READ	23
-#define PR_GET_SECURE	27
-#define PR_SET_NO_NEW	38
-#define PR_GET_NO_NEW	39
-#define PR_AMBIENT	47
-#define PR_AMBIENT_IS	1
-#define CAPABILITIES	41u
 #define NAME_SIZE	LIBOS_NAME_SIZE
-
-static bool no_new_privileges;
 
 void
 process_set_name(const char *name)
@@ -137,22 +129,9 @@ linux_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 		return set_name((const char *)a);
 	case PR_GET_NAME:
 		return user_write((void *)a, libos_view.name, NAME_SIZE);
-	case PR_BOUND_READ:
-		return a < CAPABILITIES ? 1 : -E_INVAL;
-	case PR_GET_SECURE:
-		return 0;
-	case PR_SET_NO_NEW:
-		if (a != 1 || b != 0 || c != 0 || d != 0)
-			return -E_INVAL;
-		/* A file that gives privileges is not served anyway. */
-		no_new_privileges = true;
-		return 0;
-	case PR_GET_NO_NEW:
-		return (a | b | c | d) != 0 ? -E_INVAL : no_new_privileges;
-	case PR_AMBIENT:
-		return a == PR_AMBIENT_IS && b < CAPABILITIES ? 0 : -E_INVAL;
 	default:
-		return -E_INVAL;
+		return privilege_is_option(option) ? privilege_prctl(option,
+		    (uint64_t[]){ a, b, c, d }) : -E_INVAL;
 	}
 }
 

@@ -38,6 +38,7 @@
 #include <idl/proc.h>
 #include <idl/watch.h>
 #include <lib/arena/arena.h>
+#include <lib/proc/identity.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -191,7 +192,6 @@ struct process {
 
 	uint32_t pid, pgid, sid;
 	uint32_t terminal;		/* controlling one + 1; 0: none */
-	uint32_t uid, euid, gid, egid;
 	uint32_t state;			/* PROCESS_*, PROC_DYING */
 	uint32_t status;		/* wait status, from DYING on */
 	uint32_t work;			/* PROC_WORK_* */
@@ -220,8 +220,11 @@ struct process {
 	/* Set in the transaction that makes the process, then constant. */
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
+	/* Where they are in its table; a child inherits them. */
+	uint64_t root, control;
 
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
+	struct proc_identity who;
 	/* Name, path and arguments of its program, each with a NUL. */
 	char	*names;			/* NULL: not told yet */
 	uint64_t names_length;		/* at most NAMES_MAX */
@@ -368,6 +371,16 @@ int proc_alarm_set(struct proc *proc, struct process *process, uint64_t due_ns,
 int proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most);
 int proc_nice(struct proc *proc, const struct process *caller,
     const struct proc_nice *request, int32_t *out_nice);
+
+/*
+ * Makes `who` the identity of the process, with work INFO; the groups stay.
+ * 0 or E_NOMEM.
+ */
+int proc_identity_set(struct proc *proc, struct process *process,
+    const struct proc_identity *who);
+/* Takes ids in any order and sorts them. 0 or E_*. */
+int proc_groups_set(struct proc *proc, struct process *process, uint32_t *gid,
+    uint32_t count);
 
 /* May it have one more child? 0 or E_AGAIN; root always may. */
 int proc_may_fork(const struct proc *proc, const struct process *process);

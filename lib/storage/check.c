@@ -126,7 +126,9 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		if (d->inode == NULL || d->top == NULL ||
 		    d->base == NULL || d->inode->references == 0 ||
 		    d->top->references == 0 || d->base->references == 0 ||
-		    (d->retired && d->inode != d->base))
+		    (d->retired && d->inode != d->base) ||
+		    (d->subject != NULL && storage->root->subjects.at[
+		    d->subject->number] != d->subject))
 			return false;
 		if (!locks_ok(storage, d, &locks))
 			return false;
@@ -143,6 +145,22 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 	    locks == storage->root->locks;
 }
 
+static bool
+subjects_ok(const struct subjects *subjects)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SUBJECTS_MAX; i++) {
+		if (subjects->at[i] == NULL)
+			continue;
+		if (subjects->at[i]->number != i ||
+		    subjects->at[i]->group_count > STORAGE_GROUPS_MAX)
+			return false;
+		count++;
+	}
+	return count == subjects->count;
+}
+
 bool
 storage_ok(const struct storage *storage)
 {
@@ -150,6 +168,7 @@ storage_ok(const struct storage *storage)
 	uint64_t unlinked = 0;
 
 	if (!tree_ok(storage, &totals) || !fifos_ok(storage) ||
+	    !subjects_ok(&storage->root->subjects) ||
 	    !descriptions_ok(storage, &unlinked))
 		return false;
 	/* Each linked file adds about one; rounding loses less than a half. */

@@ -203,9 +203,43 @@ run_readdir(void)
 static unsigned
 run_attach(void)
 {
+	const uint32_t groups[] = { 3, 4, 4, 9 };
+	const struct storage_who who = {
+		.ids = { .uid = 5, .gid = 6 }, .group_count = 4,
+		.groups = groups,
+	};
 	struct description *d;
 
-	return storage_attach(core(), 5, 6, &d);
+	return storage_attach(core(), &who, &d);
+}
+
+/* The 33rd different one, when 31 are of no use any more. */
+static unsigned
+run_attach_sweep(void)
+{
+	struct description *d;
+	unsigned error = 0;
+
+	for (uint32_t i = 100; i < 131 && error == 0; i++) {
+		error = fake_attach(&fake, i, &d);
+		if (error == 0)
+			error = storage_close(core(), d);
+	}
+	return error != 0 ? error : run_attach();
+}
+
+static unsigned
+run_renounce(void)
+{
+	return storage_renounce(core(), base(3));
+}
+
+static unsigned
+run_adopt(void)
+{
+	struct description *d;
+
+	return storage_adopt(core(), base(1), base(3), &d);
 }
 
 static unsigned
@@ -451,6 +485,10 @@ static const struct operation {
 	{ STORAGE_REOPEN, "reopen", run_reopen },
 	{ STORAGE_REOPEN, "reopen_new", run_reopen_new },
 	{ STORAGE_ATTACH, "attach", run_attach },
+	{ STORAGE_RENOUNCE, "renounce", run_renounce },
+	{ STORAGE_RENOUNCE_ALL, "renounce_all", run_renounce },
+	{ STORAGE_ADOPT, "adopt", run_adopt },
+	{ STORAGE_ATTACH, "attach_sweep", run_attach_sweep },
 	{ STORAGE_LOCK, "lock", run_lock },
 	{ STORAGE_LOCK, "lock_first", run_lock_first },
 	{ STORAGE_LOCK, "lock_waits", run_lock_waits },
@@ -525,7 +563,7 @@ make_tree(void)
 	fake_create(&fake, ARENA_SIZE, FILES, PAGES);
 	for (unsigned i = 0; i < 2; i++) {
 		fake_begin(&fake);
-		must(storage_attach(core(), i, i, &d));
+		must(fake_attach(&fake, i, &d));
 		badge[i] = storage_badge(d);
 	}
 	fake_begin(&fake);

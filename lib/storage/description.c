@@ -69,13 +69,12 @@ description_create(struct storage *storage, const struct description *base,
 	d->used = true;
 	d->generation = next_generation(d->generation, storage->attempt);
 	d->flags = flags;
-	d->uid = base->uid;
-	d->gid = base->gid;
+	d->subject = base->subject;
 	d->inode = inode;
 	d->top = base->top;
 	d->base = base->inode != NULL && is_directory(base->inode) ?
 	    base->inode : base->top;
-	d->retired = false;
+	d->retired = d->attached = false;
 	d->position = 0;
 	d->session = 0;
 	d->joined = false;
@@ -89,18 +88,6 @@ description_create(struct storage *storage, const struct description *base,
 		error = inode_reference(storage, d->base);
 	*out_description = d;
 	return error;
-}
-
-unsigned
-storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
-    struct description **out_description)
-{
-	struct description base = {
-		.uid = uid, .gid = gid, .top = storage->root->top,
-	};
-
-	return description_create(storage, &base, base.top,
-	    OPEN_READ | OPEN_DIRECTORY, out_description);
 }
 
 unsigned
@@ -138,6 +125,9 @@ storage_retire(struct storage *storage, struct description *description)
 
 	if (description->retired)
 		return 0;
+	/* It would be opened again for nobody. */
+	if (description->subject == NULL)
+		return E_BADF;
 	error = locks_release(storage, description);
 	if (error == 0)
 		error = fifo_leave(storage, description);

@@ -501,11 +501,25 @@ fake_digest(const struct fake *fake)
 	while ((d = storage_next(&fake->storage, &index)) != NULL) {
 		/* The generation depends on the incarnation. */
 		uint64_t fields[] = { d->index, d->flags, d->position,
-			d->uid, d->session };
+			d->subject == NULL ? UINT64_MAX :
+			    d->subject->number, d->session };
 
 		hash = hash_bytes(hash, fields, sizeof(fields));
 		hash = digest_inode(fake, d->inode, hash);
 		hash = digest_locks(fake, d, hash);
 	}
 	return hash;
+}
+
+unsigned
+fake_attach(struct fake *fake, uint32_t id,
+    struct description **out_description)
+{
+	uint64_t privileges = id == 0 ? PRIVILEGES_ALL : 0;
+	const struct storage_who who = { .ids = {
+		.uid = id, .gid = id, .real_uid = id, .real_gid = id,
+		.privileges = privileges, .real_privileges = privileges,
+	} };
+
+	return storage_attach(&fake->storage, &who, out_description);
 }

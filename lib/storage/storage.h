@@ -22,6 +22,7 @@
 #include <abi/status.h>
 #include <idl/errno.h>
 #include <idl/file.h>
+#include <idl/privilege.h>
 #include <lib/arena/arena.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -100,6 +101,8 @@ struct storage {
 	uint32_t attempt;	/* part of new badges: the incarnation */
 	bool	 growing;	/* the last transaction grew a file, */
 	uint64_t growing_commits;	/* begun at this number of commits */
+	bool	 protects_symlinks;	/* subject_follows() */
+	bool	 protects_links;	/* subject_may_link() */
 	unsigned grants;	/* of locks, in this transaction */
 };
 
@@ -139,8 +142,28 @@ bool storage_is_badge(uint64_t badge);
 uint64_t storage_session(const struct description *description);
 unsigned storage_set_session(struct storage *storage,
     struct description *description, uint64_t session);
-unsigned storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
-    struct description **out_description);
+/*
+ * Who asks: ids and privileges that count for files, the real ones for
+ * access(). Groups ascend.
+ */
+struct storage_who {
+	struct storage_subject ids;
+	uint32_t group_count;
+	const uint32_t *groups;
+};
+/* The root directory as that subject sees it. */
+unsigned storage_attach(struct storage *storage,
+    const struct storage_who *in, struct description **out_description);
+/*
+ * From now on it is no base of paths, and changes no attributes. E_PERM: it is
+ * an attachment, by which a process finds what it renounced.
+ */
+unsigned storage_renounce(struct storage *storage,
+    struct description *description);
+bool storage_is_renounced(const struct description *description);
+/* What place is of, for the subject of base; as with OPEN_PATH. */
+unsigned storage_adopt(struct storage *storage, struct description *base,
+    const struct description *place, struct description **out_description);
 unsigned storage_close(struct storage *storage,
     struct description *description);
 /* The description at or after *index; NULL at the end. */

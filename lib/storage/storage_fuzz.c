@@ -188,7 +188,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(slot, 0, sizeof(slot));
 	for (unsigned i = 0; i < 2; i++) {
 		fake_begin(&fake);
-		if (fake_end(&fake, storage_attach(&fake.storage, i, i,
+		if (fake_end(&fake, fake_attach(&fake, i,
 		    &slot[i])) != 0)
 			abort();
 	}

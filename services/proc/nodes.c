@@ -12,6 +12,7 @@
 #include "shell.h"
 
 #include <idl/errno.h>
+#include <idl/privilege.h>
 #include <idl/storage_client.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
@@ -23,8 +24,12 @@
 cap_t
 attach_root(void)
 {
+	const struct storage_subject root = {
+		.privileges = PRIVILEGES_ALL,
+		.real_privileges = PRIVILEGES_ALL,
+	};
 	cap_t directory = CAP_NONE;
-	long error = storage_attach(granted.storage, 0, 0, &directory);
+	long error = storage_attach(granted.storage, &root, NULL, 0, &directory);
 
 	if (error != 0 || directory == CAP_NONE)
 		service_panic("no root directory: error %ld", -error);
