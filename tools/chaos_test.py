@@ -19,6 +19,7 @@ import chaos
 import chaos_log
 import chaos_page
 import chaos_plan
+import chaos_store
 import ktap
 from mkarchive import GUEST
 
@@ -33,7 +34,7 @@ SABOTAGES = {
                 "counter-down": "lost"},
     "pipes": {"word-bytes": "silent", "word-missing": "lost",
               "word-again": "doubled"},
-    "processes": {"exit-code": "silent", "child-fewer": "lost",
+    "processes": {"exit-code": "silent", "no-program": "lost", "child-fewer": "lost",
                   "child-more": "doubled"},
     "signals": {"signal-more": "doubled"},
     "lines": {"line-missing": "lost", "line-bytes": "silent",
@@ -280,6 +281,35 @@ class PlanTest(unittest.TestCase):
         self.assertNotIn(more[0].seed, [boot.seed for boot in boots])
         self.assertEqual(chaos_plan.again(boots, [16, 4], 1), [])
 
+    def test_slow_faults_of_a_large_run_are_enough_and_no_more(self):
+        counts = {}
+        for boot in self.plan(count=100000):
+            counts[boot.kinds] = counts.get(boot.kinds, 0) + boot.count
+        for group in chaos_plan.GROUPS:
+            found = sum(count for kinds, count in counts.items()
+                        if set(kinds) == set(group.kinds))
+            if group.enough:
+                self.assertEqual(found, group.enough * len(group.kinds) * 4)
+            else:
+                self.assertGreater(found, 30000)
+
+    def test_cells_of_which_too_little_came_are_gone_on_with(self):
+        cells = [{"fault": "leak", "service": "proc", "injected": 50,
+                  "manifested": 10},
+                 {"fault": "kill", "service": "proc", "injected": 50,
+                  "manifested": 20},
+                 {"fault": "flip-arena", "service": "proc", "injected": 9,
+                  "manifested": 0}]
+        boots = chaos_plan.more(cells, 20, 3000, 1, 7)
+        self.assertEqual([boot.index for boot in boots],
+                         list(range(7, 7 + len(boots))))
+        count = {kind: sum(boot.count for boot in boots
+                           if boot.kinds == (kind,))
+                 for kind in ("leak", "kill", "flip-arena")}
+        self.assertEqual(count, {"leak": 50, "kill": 0,
+                                 "flip-arena": chaos_plan.MORE_MAX})
+        self.assertEqual({boot.services for boot in boots}, {("proc",)})
+
     def test_damage_of_an_arena_ends_the_boot(self):
         self.assertEqual({boot.count for boot in self.plan(("flip-arena",),
                                                            5)}, {1})
@@ -304,6 +334,42 @@ class RepeatTest(unittest.TestCase):
             "done again"])
         self.assertEqual(len(list(chaos.differences(
             [read()], [read(LOG.replace("chaos: done 3\n", ""))]))), 1)
+
+
+class StoreTest(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.path = os.path.join(folder.name, "results.jsonl")
+
+    def test_results_are_read_back_as_they_were(self):
+        boot = read(text=output("500 ok 4", "2500 lost=2 doubled=1 silent=0 "
+                                "error=5 x"))
+        store = chaos_store.Store(self.path, {"seed": 1}, False)
+        store.add(3, boot)
+        store.add(1, read())
+        again = chaos_store.Store(self.path, {"seed": 1}, True)
+        self.assertEqual(again.known, {3: boot, 1: read()})
+
+    def test_line_that_was_cut_off_counts_for_nothing(self):
+        store = chaos_store.Store(self.path, {"seed": 1}, False)
+        store.add(0, read())
+        store.add(1, read())
+        with open(self.path, "r+", encoding="utf-8") as file:
+            file.truncate(os.path.getsize(self.path) - 10)
+        again = chaos_store.Store(self.path, {"seed": 1}, True)
+        self.assertEqual(set(again.known), {0})
+        again.add(1, read())
+        self.assertEqual(set(chaos_store.Store(self.path, {"seed": 1},
+                                               True).known), {0, 1})
+
+    def test_another_run_is_not_gone_on_with(self):
+        chaos_store.Store(self.path, {"seed": 1}, False).add(0, read())
+        with self.assertRaises(ValueError):
+            chaos_store.Store(self.path, {"seed": 2}, True)
+        # Who does not ask for it begins anew.
+        self.assertEqual(chaos_store.Store(self.path, {"seed": 2},
+                                           False).known, {})
 
 
 class PageTest(unittest.TestCase):
@@ -379,6 +445,16 @@ class ToolTest(unittest.TestCase):
                 ("kill",), ("storage",), 1, 10000, 1)[0], patience_s=1)
             _, result = chaos.run_boot(arguments, boot)
         self.assertIn("nothing was heard", " ".join(result.problems))
+
+    def test_interrupted_run_goes_on_where_it_was(self):
+        with tempfile.TemporaryDirectory() as folder:
+            # A machine that hangs shows that nothing is booted again.
+            logs = ("--logs", folder, "--jobs", "1")
+            done, report = self.chaos("chaos", *logs)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            done, again = self.chaos("hangs", *logs, "--resume")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(report["cells"], again["cells"])
 
     def test_wrong_usage_says_what_is_wrong(self):
         for options, text in ((["--services", "init"], "services are"),

@@ -88,6 +88,8 @@ bool victim_enter(struct victim *victim);
 void victim_leave(struct victim *victim);
 void victim_kill(const struct victim *victim);
 bool victim_read_death(const struct victim *victim, struct death_info *out);
+/* Its next incarnation looks at all of its arena before it serves anybody. */
+void victim_ask_check(const struct victim *victim);
 /* The head of its trace page, without the events; false if it cannot be read. */
 bool victim_read_trace(const struct victim *victim, struct trace_page *out);
 bool victim_read_word(const struct victim *victim, uint64_t address,
@@ -118,6 +120,8 @@ void inject(struct injection *injection);
 void inject_look(struct injection *injection);
 /* The end of its time: nothing of it is left for the next one. */
 void inject_undo(struct injection *injection);
+/* What was damaged is part of the state: incarnations to come have it, too. */
+bool inject_stays(const struct injection *injection);
 
 /* main.c */
 void chaos_sleep(uint64_t ns);

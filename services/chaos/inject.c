@@ -31,7 +31,7 @@ choose_point(uint64_t kind, uint64_t random)
 
 	if (kind == FAULT_BAD_REPLY)
 		return FAULT_AT_HANDLED;
-	if (kind == FAULT_STRAY_ARENA)
+	if (kind == FAULT_STRAY_ARENA || kind == FAULT_STRAY_OPEN)
 		return random % 2 == 0 ? FAULT_AT_RECEIVED : FAULT_AT_COMMITTED;
 	if ((kind == FAULT_EXCEPTION || kind == FAULT_PANIC) &&
 	    random >> 32 & 1)
@@ -178,6 +178,13 @@ inject_look(struct injection *injection)
 		injection->activated = trace.fault_sequence == victim->armed;
 }
 
+bool
+inject_stays(const struct injection *injection)
+{
+	return injection->kind == KIND_FLIP_ARENA ||
+	    injection->kind == FAULT_STRAY_OPEN;
+}
+
 void
 inject_undo(struct injection *injection)
 {
@@ -193,5 +200,7 @@ inject_undo(struct injection *injection)
 	    (armed && !injection->activated))
 		return;
 	injection->cleaned = true;
+	if (inject_stays(injection))
+		victim_ask_check(victim);
 	victim_kill(victim);
 }

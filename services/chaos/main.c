@@ -2,7 +2,8 @@
 /*
  * One injection after the other. Each is watched for its time; what still lives
  * with a damage in it is killed at the end, so that the next one finds an
- * incarnation that is whole. Lines for tools/chaos.py, in the kernel log:
+ * incarnation that is whole; damage to committed state stays, and the next
+ * incarnation is told to look for it. Lines for tools/chaos.py, in the kernel log:
  *
  *	chaos: inject NUMBER TIME_NS SERVICE KIND NAME=VALUE...
  *	chaos: result NUMBER activated=0|1 manifested=CAUSE cleanup=0|1
@@ -22,6 +23,7 @@
 /* For what must come: longer than the longest budget of a request. */
 #define PATIENCE_NS	6000000000ul
 #define PATIENCE_LOOK_NS 1000000ul
+#define CHECK_NS	1000000000ul	/* for a look at a whole arena */
 
 static struct options options;
 static cap_t bell;
@@ -107,6 +109,26 @@ wait_until_back(const struct injection *injection,
 	return true;
 }
 
+/* The incarnation after the one that was killed has to find it. */
+static void
+look_for_damage(struct injection *injection)
+{
+	static struct trace_page trace;
+	uint64_t end_ns = service_now_ns() + CHECK_NS;
+	struct death_info death;
+
+	while (!injection->died && service_now_ns() < end_ns &&
+	    !is_back(injection, &trace)) {
+		chaos_sleep(PATIENCE_LOOK_NS);
+		if (!victim_read_death(injection->victim, &death) ||
+		    death.count < injection->deaths + 2)
+			continue;
+		injection->died = injection->activated = true;
+		injection->cause = death.cause;
+		injection->died_ns = death.time_ns;
+	}
+}
+
 static void
 report(const struct injection *injection)
 {
@@ -188,6 +210,8 @@ one(uint64_t number)
 	watch(&injection, start_ns);
 	injection.slowed = was_slowed(&injection);
 	inject_undo(&injection);
+	if (injection.cleaned && inject_stays(&injection))
+		look_for_damage(&injection);
 	report(&injection);
 	victim_leave(victim);
 }
