@@ -40,7 +40,7 @@ EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
 # CPU time of QEMU after a service was given up, or after the last fault: some
 # loads may wait, or complain, for ever.
 GONE_S = 3
-LAST_S = 60
+LAST_S = 15
 IDLE = 20               # less than such a part of a CPU is none
 # How often faults are tried again that a boot did not live to see.
 ROUNDS = 3
@@ -384,8 +384,8 @@ def parse(argv):
                         default=chaos_log.KINDS,
                         help="kinds or classes (fail-stop, inside, committed);"
                         " default: all")
-    parser.add_argument("--every", type=float, default=3, metavar="MS",
-                        help="machine time between faults (default 3)")
+    parser.add_argument("--every", type=float, default=2, metavar="MS",
+                        help="machine time between faults (default 2)")
     parser.add_argument("--count", type=positive, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--load", metavar="LIST", default=DEFAULT_LOAD,

@@ -40,16 +40,17 @@ class Group:
 # and the loads do less meanwhile. What is left of a large run goes to the kinds
 # that never have enough. A boot alone costs as much as a hundred of those.
 GROUPS = (
-    Group(("kill", "exception", "panic", "stray-outside"), 8, 500),
-    Group(("stray-arena", "bad-cap", "bad-reply"), 8, 500),
-    Group(("hang",), 0.5, 24, 48, every=40, pause_us=50000),
+    Group(("kill", "exception", "panic", "stray-outside"), 8, 1000,
+          pause_us=2000),
+    Group(("stray-arena", "bad-cap", "bad-reply"), 8, 1000, pause_us=2000),
+    Group(("hang",), 0.5, 24, 36, every=60, pause_us=50000),
     # The longest budget of a request is five seconds of machine time.
-    Group(("loop",), 0.2, 8, 32, every=40, pause_us=50000, patience_s=240),
-    Group(("leak",), 0.5, 20, 100),
-    Group(("slow",), 0.5, 20, 100, every=10, pause_us=10000),
-    Group(INSIDE[:4], 1, 16, 150, every=3),
-    Group(INSIDE[4:6], 1, 16, 150, every=3),
-    Group(INSIDE[6:], 1, 16, 150, every=3),
+    Group(("loop",), 0.2, 8, 32, every=60, pause_us=50000, patience_s=240),
+    Group(("leak",), 0.5, 20, 60, every=3),
+    Group(("slow",), 0.5, 20, 40, every=15, pause_us=10000),
+    Group(INSIDE[:4], 1, 16, 60, every=4),
+    Group(INSIDE[4:6], 1, 16, 60, every=4),
+    Group(INSIDE[6:], 1, 16, 60, every=4),
     Group(COMMITTED[:1], 0.5, 1, 25, every=100),
     Group(COMMITTED[1:], 0.5, 1, 25, every=100),
 )
