@@ -40,11 +40,13 @@
 #define E_RANGE		34
 #define E_DEADLK	35
 #define E_NAMETOOLONG	36
+#define E_NOLCK		37
 #define E_NOSYS		38
 #define E_NOTEMPTY	39
 #define E_LOOP		40
 #define E_REMOTE	66	/* the path goes on in another server */
 #define E_OVERFLOW	75
+#define E_LIBBAD	80
 #define E_NOTSUP	95
 #define E_AFNOSUPPORT	97
 #define E_TIMEDOUT	110

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "file.h"
+#include "fileops.h"
 #include "hot.h"
 
 #include "calls.h"
 #include "limit.h"
-#include "pipe.h"
+#include "lock.h"
 #include "process.h"
 #include "service.h"
 #include "spare.h"
@@ -148,8 +148,8 @@ file_drop(struct file *file)
 	if (file->references != 0)
 		return;
 	window_drop(file);
-	if (file->kind == FILE_PIPE)
-		pipe_close(file);
+	if (file_ops(file)->close != NULL)
+		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE)
 		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
@@ -202,6 +202,7 @@ fd_close(unsigned fd)
 {
 	struct file *file = fd_file(fd);
 
+	lock_close(file);
 	fds[fd] = (struct libos_fd){ 0, 0 };
 	if (fd < fd_lowest_free)
 		fd_lowest_free = fd;
@@ -295,25 +296,15 @@ linux_dup3(unsigned old, unsigned new, unsigned flags)
 static long
 set_flags(struct file *file, uint32_t flags)
 {
-	uint32_t append = flags & L_O_APPEND;
+	const struct file_ops *ops = file_ops(file);
+	long error = ops->set_flags == NULL ? 0 : ops->set_flags(file, flags);
 
-	if (file->kind == FILE_STORAGE &&
-	    append != (file->flags & L_O_APPEND)) {
-		long error = storage_set_flags(file->cap,
-		    append != 0 ? OPEN_APPEND : 0);
-		if (error != 0)
-			return error;
-	}
-	file->flags = (file->flags & ~(uint32_t)SETTABLE_FLAGS) |
-	    (flags & SETTABLE_FLAGS);
-	return 0;
+	if (error == 0)
+		file->flags = (file->flags & ~(uint32_t)SETTABLE_FLAGS) |
+		    (flags & SETTABLE_FLAGS);
+	return error;
 }
 
-/*
- * Record locks are not kept anywhere yet. F_GETLK with nobody to conflict is
- * the one answer that would be true; it is refused like the others, so that
- * no program relies on a lock that does not exist.
- */
 long
 linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 {
@@ -340,7 +331,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:
-		return -E_NOSYS;
+	case L_F_OFD_GETLK:
+	case L_F_OFD_SETLK:
+	case L_F_OFD_SETLKW:
+		return lock_control(file, command, (void *)argument);
 	default:
 		return -E_INVAL;
 	}
@@ -355,26 +349,10 @@ static long
 bytes_waiting(struct file *file, int *out)
 {
 	uint64_t count = 0;
-	long error = 0;
 
-	if (file->kind == FILE_PIPE) {
-		count = pipe_bytes(file);
-	} else if (file->kind == FILE_CONSOLE) {
-		struct console_poll_results input;
-		error = console_poll(PROCESS_CONSOLE, &input);
-		if (error == 0)
-			count = input.waiting;
-	} else if (file->kind == FILE_STORAGE && file->node == KIND_REGULAR) {
-		struct storage_stat st;
-		uint64_t position = 0;
-		error = file_status(file, &st);
-		if (error == 0)
-			error = file_position(file, &position);
-		if (error == 0 && st.size > position)
-			count = st.size - position;
-	} else {
+	if (file_ops(file)->waiting == NULL)
 		return -E_NOTTY;
-	}
+	long error = file_ops(file)->waiting(file, &count);
 	if (error != 0)
 		return error;
 	return user_write(out, &(int){ (int)count }, sizeof(int));
@@ -402,8 +380,8 @@ linux_ioctl(unsigned fd, unsigned request, void *argument)
 	default:
 		break;
 	}
-	if (file->kind == FILE_TERMINAL)
-		return terminal_ioctl(file, request, argument);
+	if (file_ops(file)->ioctl != NULL)
+		return file_ops(file)->ioctl(file, request, argument);
 	return request == IOCTL_FIONREAD ? bytes_waiting(file, argument) :
 	    -E_NOTTY;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Opening files, and what changes the tree of names. */
-#include "file.h"
+#include "fileops.h"
 
 #include "calls.h"
 #include "service.h"
@@ -95,6 +95,7 @@ install_opened(unsigned flags, const struct storage_open_results *opened,
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
 		.base = base,
+		.inode = opened->inode,
 		.lineage = file_lineage(),
 		.place = (uint8_t)path_place_of(path, opened->inode),
 	};
@@ -434,7 +435,7 @@ linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
 		return -E_OPNOTSUPP;
 	if (!file->can_write)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE)
+	if (file_ops(file)->streams)
 		return -E_SPIPE;
 	if (file->kind != FILE_STORAGE)
 		return -E_NODEV;
@@ -495,7 +496,7 @@ linux_fadvise64(unsigned fd, int64_t offset, size_t length, int advice)
 	(void)offset;
 	if (file == NULL)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE)
+	if (file_ops(file)->streams)
 		return -E_SPIPE;
 	return (int64_t)length < 0 || advice < 0 || advice > 5 ? -E_INVAL : 0;
 }

@@ -6,10 +6,8 @@
  * here, except that a vector of small pieces is gathered into one request.
  */
 #include "calls.h"
-#include "file.h"
-#include "pipe.h"
+#include "fileops.h"
 #include "service.h"
-#include "terminal.h"
 #include "user.h"
 #include "window.h"
 
@@ -58,6 +56,8 @@ read_parts(const struct file *file, void *buffer, uint64_t size,
 static long
 read_storage(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
+	if (file->node == KIND_DIRECTORY)
+		return -E_ISDIR;
 	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
 	long done = -1;
 
@@ -119,7 +119,7 @@ write_storage(struct file *file, const void *buffer, uint64_t size,
 }
 
 static long
-read_console(void *buffer, uint64_t size)
+read_console(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	uint64_t done;
 	long error = console_read(PROCESS_CONSOLE, buffer, size, &done);
@@ -130,7 +130,7 @@ read_console(void *buffer, uint64_t size)
 }
 
 static long
-write_console(uint32_t stream, const void *buffer, uint64_t size)
+write_stream(uint32_t stream, const void *buffer, uint64_t size)
 {
 	uint64_t done = 0;
 
@@ -164,7 +164,7 @@ random_read(void *buffer, uint64_t size)
 }
 
 static long
-device_read(const struct file *file, void *buffer, uint64_t size)
+read_device(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	switch (file->device) {
 	case DEVICE_NULL:
@@ -180,51 +180,113 @@ device_read(const struct file *file, void *buffer, uint64_t size)
 	}
 }
 
+static long
+write_console(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
+{
+	return write_stream(file->device == CONSOLE_STREAM_ERR ?
+	    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
+}
+
+static long
+write_device(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
+{
+	if (file->device == DEVICE_CONTROL)
+		return control_write(buffer, size);
+	if (file->device == DEVICE_TRACE)
+		return write_stream(CONSOLE_STREAM_TRACE, buffer, size);
+	return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
+}
+
+static long
+waiting_storage(struct file *file, uint64_t *out)
+{
+	struct storage_stat st;
+	uint64_t position = 0;
+
+	if (file->node != KIND_REGULAR)
+		return -E_NOTTY;
+	long error = file_status(file, &st);
+	if (error == 0)
+		error = file_position(file, &position);
+	if (error == 0)
+		*out = st.size > position ? st.size - position : 0;
+	return error;
+}
+
+static long
+waiting_console(struct file *file, uint64_t *out)
+{
+	struct console_poll_results input;
+
+	long error = console_poll(PROCESS_CONSOLE, &input);
+	if (error == 0)
+		*out = input.waiting;
+	return error;
+}
+
+static unsigned
+poll_console(struct file *file)
+{
+	unsigned ready = L_POLLOUT | L_POLLWRNORM;
+	struct console_poll_results input;
+
+	if (file->can_read && console_poll(PROCESS_CONSOLE, &input) == 0 &&
+	    (input.waiting != 0 || input.ended))
+		ready |= L_POLLIN | L_POLLRDNORM;
+	return ready;
+}
+
+static long
+status_console(const struct file *file, struct storage_stat *out)
+{
+	*out = file_local_status(file, 0620);
+	out->device = DEVICE_CONSOLE;
+	return 0;
+}
+
+static long
+set_flags_storage(struct file *file, uint32_t flags)
+{
+	if (((flags ^ file->flags) & L_O_APPEND) == 0)
+		return 0;
+	return storage_set_flags(file->cap, (flags & L_O_APPEND) != 0 ?
+	    OPEN_APPEND : 0);
+}
+
+const struct file_ops storage_file_ops = {
+	.read = read_storage, .write = write_storage,
+	.waiting = waiting_storage, .set_flags = set_flags_storage,
+	.seeks = true,
+};
+
+const struct file_ops console_file_ops = {
+	.read = read_console, .write = write_console, .poll = poll_console,
+	.waiting = waiting_console, .status = status_console,
+};
+
+const struct file_ops device_file_ops = {
+	.read = read_device, .write = write_device, .seeks = true,
+};
+
 long
 file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
-	switch (file->kind) {
-	case FILE_STORAGE:
-		if (file->node == KIND_DIRECTORY)
-			return -E_ISDIR;
-		return read_storage(file, buffer, size, offset);
-	case FILE_CONSOLE:
-		return read_console(buffer, size);
-	case FILE_DEVICE:
-		return device_read(file, buffer, size);
-	case FILE_PIPE:
-		return pipe_read(file, buffer, size);
-	case FILE_TERMINAL:
-		return terminal_file_read(file, buffer, size);
-	default:
-		return -E_BADF;
-	}
+	const struct file_ops *ops = file_ops(file);
+
+	return ops->read == NULL ? -E_BADF :
+	    ops->read(file, buffer, size, offset);
 }
 
 long
 file_write(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset)
 {
-	switch (file->kind) {
-	case FILE_STORAGE:
-		return write_storage(file, buffer, size, offset);
-	case FILE_CONSOLE:
-		return write_console(file->device == CONSOLE_STREAM_ERR ?
-		    CONSOLE_STREAM_ERR : CONSOLE_STREAM_OUT, buffer, size);
-	case FILE_DEVICE:
-		if (file->device == DEVICE_CONTROL)
-			return control_write(buffer, size);
-		if (file->device == DEVICE_TRACE)
-			return write_console(CONSOLE_STREAM_TRACE, buffer,
-			    size);
-		return file->device == DEVICE_FULL ? -E_NOSPC : (long)size;
-	case FILE_PIPE:
-		return pipe_write(file, buffer, size);
-	case FILE_TERMINAL:
-		return terminal_file_write(file, buffer, size);
-	default:
-		return -E_BADF;
-	}
+	const struct file_ops *ops = file_ops(file);
+
+	return ops->write == NULL ? -E_BADF :
+	    ops->write(file, buffer, size, offset);
 }
 
 /* offset < 0 (AT_POSITION): at the position; others need a file that seeks. */
@@ -235,8 +297,7 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 
 	if (file == NULL || !(write ? file->can_write : file->can_read))
 		return -E_BADF;
-	if (offset != STORAGE_AT_POSITION && file->kind != FILE_STORAGE &&
-	    file->kind != FILE_DEVICE)
+	if (offset != STORAGE_AT_POSITION && !file_ops(file)->seeks)
 		return -E_SPIPE;
 	if (!user_range(buffer, size))
 		return -E_FAULT;
@@ -349,8 +410,7 @@ transfer_pieces(struct file *file, uint64_t offset, bool write)
 			offset += (uint64_t)step;
 		if ((uint64_t)step < p->length)
 			break;
-		if (!write && file->kind != FILE_STORAGE &&
-		    file->kind != FILE_DEVICE)
+		if (!write && !file_ops(file)->seeks)
 			break;
 	}
 	return (long)done;
@@ -364,8 +424,7 @@ transfer_vector(unsigned fd, const struct linux_iovec *from, size_t count,
 
 	if (file == NULL || !(write ? file->can_write : file->can_read))
 		return -E_BADF;
-	if (offset != STORAGE_AT_POSITION && file->kind != FILE_STORAGE &&
-	    file->kind != FILE_DEVICE)
+	if (offset != STORAGE_AT_POSITION && !file_ops(file)->seeks)
 		return -E_SPIPE;
 	long error = vector_get(from, count);
 	if (error != 0 || vector.total == 0)

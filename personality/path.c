@@ -6,7 +6,7 @@
  * (/proc/self/fd, /dev/fd, /dev/std*) are found here.
  */
 #include "calls.h"
-#include "file.h"
+#include "fileops.h"
 #include "service.h"
 #include "thread.h"
 #include "user.h"
@@ -41,8 +41,7 @@ base_of(int base, bool allow_file, struct path *path)
 	const struct file *file = fd_file((unsigned)base);
 	if (file == NULL)
 		return -E_BADF;
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE ||
-	    file->kind == FILE_TERMINAL)
+	if (file->cap == CAP_NONE || file_ops(file)->own_cap)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
+ * Pipes: a shared ring (ring.h) and two notifications, no server.
+ *
+ * Writers hold end A of an event pair and readers end B; the kernel tells each
+ * side when the last holder of the other end is gone, however it went.
+ *
  * The common case enters no kernel: lock, copy, publish, unlock, and a look at
  * the flag of a sleeper.
  *
@@ -9,9 +14,8 @@
  * was killed is noticed at once by a writer that waits, and within a
  * millisecond by one that runs.
  */
-#include "pipe.h"
-
 #include "calls.h"
+#include "fileops.h"
 #include "ring.h"
 #include "service.h"
 #include "signals.h"
@@ -20,6 +24,7 @@
 
 #include <lib/sys/sys.h>
 
+#define PIPE_MAX	256u
 #define PIPE_BASE	0x7e0030000000ul
 #define PIPE_STRIDE	0x20000ul
 #define ASK_AGAIN_TSC	(1ul << 21)
@@ -146,8 +151,8 @@ take_some(struct ring *ring, void *buffer, uint64_t size)
 	return done == 0 && used != 0 ? -E_FAULT : (long)done;
 }
 
-long
-pipe_read(struct file *file, void *buffer, uint64_t size)
+static long
+pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	struct pipe *pipe = &pipes[file->pipe];
 	struct ring *ring = ring_of(file->pipe);
@@ -259,12 +264,14 @@ wait_for_space(struct file *file, struct pipe *pipe, struct ring *ring,
 	return sleep_until_moved(pipe->space, seen);
 }
 
-long
-pipe_write(struct file *file, const void *buffer, uint64_t size)
+static long
+pipe_write(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
 {
 	struct pipe *pipe = &pipes[file->pipe];
 	struct ring *ring = ring_of(file->pipe);
-	uint64_t needed = size <= RING_ATOMIC ? size : 1;
+
+	(void)offset;	uint64_t needed = size <= RING_ATOMIC ? size : 1;
 	uint64_t done = 0;
 
 	while (done < size) {
@@ -289,7 +296,7 @@ pipe_write(struct file *file, const void *buffer, uint64_t size)
 
 /* State */
 
-uint64_t
+static uint64_t
 pipe_bytes(const struct file *file)
 {
 	uint64_t used;
@@ -297,7 +304,7 @@ pipe_bytes(const struct file *file)
 	return ring_used(ring_of(file->pipe), &used) ? used : RING_SIZE;
 }
 
-unsigned
+static unsigned
 pipe_poll(struct file *file)
 {
 	uint64_t used = pipe_bytes(file);
@@ -310,7 +317,7 @@ pipe_poll(struct file *file)
 	    (gone ? L_POLLERR : 0);
 }
 
-cap_t
+static cap_t
 pipe_announce(struct file *file, uint64_t *out_seen)
 {
 	struct pipe *pipe = &pipes[file->pipe];
@@ -324,7 +331,7 @@ pipe_announce(struct file *file, uint64_t *out_seen)
 	return pipe->space;
 }
 
-void
+static void
 pipe_close(struct file *file)
 {
 	unsigned index = file->pipe;
@@ -341,6 +348,30 @@ pipe_close(struct file *file)
 	sys_cap_delete(0, pipe->space);
 	*pipe = (struct pipe){ 0 };
 }
+
+static long
+pipe_waiting(struct file *file, uint64_t *out_bytes)
+{
+	*out_bytes = pipe_bytes(file);
+	return 0;
+}
+
+/* Both ends, in all processes, are one object. */
+static long
+pipe_status(const struct file *file, struct storage_stat *out)
+{
+	*out = file_local_status(file, 0600);
+	out->inode = sys_invoke(SYS_CAP_INFO, 0, file->cap, 0, 0, 0,
+	    0).value[2];
+	return 0;
+}
+
+const struct file_ops pipe_file_ops = {
+	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
+	.announce = pipe_announce, .waiting = pipe_waiting,
+	.status = pipe_status, .close = pipe_close,
+	.own_cap = true, .streams = true,
+};
 
 /* Creation */
 

@@ -9,14 +9,11 @@
  */
 #include "calls.h"
 #include "clock.h"
-#include "file.h"
-#include "pipe.h"
+#include "fileops.h"
 #include "service.h"
 #include "signals.h"
-#include "terminal.h"
 #include "user.h"
 
-#include <idl/console_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
@@ -29,21 +26,9 @@ static struct linux_pollfd polled[FD_MAX];
 static unsigned
 state_of(struct file *file)
 {
-	unsigned ready = L_POLLOUT | L_POLLWRNORM;
-
-	if (file->kind == FILE_PIPE)
-		return pipe_poll(file);
-	if (file->kind == FILE_TERMINAL)
-		return terminal_file_poll(file);
-	if (file->kind != FILE_CONSOLE)
-		return ready | L_POLLIN | L_POLLRDNORM;
-	if (!file->can_read)
-		return ready;
-	struct console_poll_results input;
-	if (console_poll(PROCESS_CONSOLE, &input) == 0 &&
-	    (input.waiting != 0 || input.ended))
-		ready |= L_POLLIN | L_POLLRDNORM;
-	return ready;
+	if (file_ops(file)->poll != NULL)
+		return file_ops(file)->poll(file);
+	return L_POLLOUT | L_POLLWRNORM | L_POLLIN | L_POLLRDNORM;
 }
 
 static unsigned
@@ -67,32 +52,33 @@ scan(unsigned count)
 	return found;
 }
 
-/* The only file that can become ready, if it is one pipe. */
+/* The only file that can become ready, if it can tell when. */
 static struct file *
-only_pipe(unsigned count)
+only_file(unsigned count)
 {
-	struct file *pipe = NULL;
+	struct file *only = NULL;
 
 	for (unsigned i = 0; i < count; i++) {
 		if (polled[i].fd < 0)
 			continue;
 		struct file *file = fd_file((unsigned)polled[i].fd);
-		if (file == NULL || file->kind != FILE_PIPE || pipe != NULL)
+		if (file == NULL || file_ops(file)->announce == NULL ||
+		    only != NULL)
 			return NULL;
-		pipe = file;
+		only = file;
 	}
-	return pipe;
+	return only;
 }
 
 static status_t
 wait_a_while(unsigned count, uint64_t deadline, uint64_t *pause_ns)
 {
-	struct file *pipe = only_pipe(count);
+	struct file *only = only_file(count);
 	bool nothing = true;
 	uint64_t seen;
 
-	if (pipe != NULL) {
-		cap_t n = pipe_announce(pipe, &seen);
+	if (only != NULL) {
+		cap_t n = file_ops(only)->announce(only, &seen);
 		if (scan(count) != 0)
 			return OK;
 		return sys_wait(n, WAIT_COUNT, seen, deadline, NULL, NULL);

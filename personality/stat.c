@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Attributes of files: what stat tells, and the calls that change them. */
 #include "calls.h"
-#include "file.h"
+#include "fileops.h"
 #include "service.h"
 #include "terminal.h"
 #include "thread.h"
@@ -23,24 +23,13 @@
 #define STAT_FLAGS	(L_AT_SYMLINK_NOFOLLOW | L_AT_NO_AUTOMOUNT | \
 			L_AT_EMPTY_PATH | L_AT_STATX_SYNC)
 
-/* Status of what is not in storage. */
-static void
-local_status(const struct file *file, struct storage_stat *out)
+struct storage_stat
+file_local_status(const struct file *file, unsigned mode)
 {
-	uint64_t inode = 1u + file->pipe;
-
-	/* Both ends, in all processes, are one object. */
-	if (file->kind == FILE_PIPE)
-		inode = sys_invoke(SYS_CAP_INFO, 0, file->cap, 0, 0, 0,
-		    0).value[2];
-	*out = (struct storage_stat){
-		.inode = inode,
-		.mode = (unsigned)file->node << 12 |
-		    (file->kind == FILE_PIPE ? 0600 : 0620),
-		.links = 1,
-		.uid = INFO->uid, .gid = INFO->gid,
-		.device = file->kind == FILE_CONSOLE ? DEVICE_CONSOLE :
-		    file->device,
+	return (struct storage_stat){
+		.inode = 1, .mode = (unsigned)file->node << 12 | mode,
+		.links = 1, .uid = INFO->uid, .gid = INFO->gid,
+		.device = file->device,
 	};
 }
 
@@ -54,31 +43,15 @@ status_from(const struct storage_stat_at_results *results, bool of_proc,
 		out->device = DEVICE_OF_PROC;
 }
 
-/* That of the node it was opened as; such a node need not exist. */
-static long
-terminal_status(const struct file *file, struct storage_stat *out)
-{
-	struct storage_stat_at_results results;
-	char path[TERMINAL_PATH_MAX];
-	long error = storage_stat_at(PROCESS_ROOT, 0, path,
-	    terminal_path(file, path), &results);
-
-	if (error == 0)
-		*out = file_status_unpack(&results);
-	else if (error == -E_NOENT)
-		local_status(file, out);
-	return error == -E_NOENT ? 0 : error;
-}
-
 long
 file_status(const struct file *file, struct storage_stat *out)
 {
 	struct storage_stat_at_results results;
 
-	if (file->kind == FILE_TERMINAL)
-		return terminal_status(file, out);
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE) {
-		local_status(file, out);
+	if (file_ops(file)->status != NULL)
+		return file_ops(file)->status(file, out);
+	if (file->cap == CAP_NONE) {
+		*out = file_local_status(file, 0620);
 		return 0;
 	}
 	long error = storage_stat_at(file->cap, AT_HANDLE, path_b, 0, &results);
@@ -318,7 +291,7 @@ open_file_path(unsigned fd, struct path *out_path)
 		    .text = path_a, .length = terminal_path(file, path_a) };
 		return 0;
 	}
-	if (file->cap == CAP_NONE || file->kind == FILE_PIPE)
+	if (file->cap == CAP_NONE || file_ops(file)->own_cap)
 		return -E_PERM;
 	*out_path = (struct path){ .base = file->cap, .text = path_a };
 	return 0;

@@ -11,11 +11,13 @@
 #include "terminal.h"
 
 #include "calls.h"
+#include "fileops.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
 
 #include <idl/process.h>
+#include <idl/storage_client.h>
 #include <idl/terminal_client.h>
 #include <idl/terminals_client.h>
 #include <lib/base/string.h>
@@ -162,8 +164,9 @@ nonblock_of(const struct file *file)
 	return (file->flags & L_O_NONBLOCK) != 0 ? TERMINAL_NONBLOCK : 0;
 }
 
-long
-terminal_file_read(struct file *file, void *buffer, uint64_t size)
+static long
+terminal_file_read(struct file *file, void *buffer, uint64_t size,
+    uint64_t offset)
 {
 	const struct terminal_who who = terminal_who();
 	const struct terminal_read_args in = {
@@ -171,6 +174,7 @@ terminal_file_read(struct file *file, void *buffer, uint64_t size)
 		.pgid = who.group, .data = { buffer, size, 0 },
 	};
 	uint64_t done;
+
 	long error = terminal_read(file->cap, &in, &done);
 	if (error == -(long)TERMINAL_E_BACKGROUND)
 		return terminal_background(L_SIGTTIN);
@@ -199,8 +203,9 @@ write_some(struct file *file, const uint8_t *from, uint64_t size,
 	return done != 0 && done <= size ? (long)done : -E_IO;
 }
 
-long
-terminal_file_write(struct file *file, const void *buffer, uint64_t size)
+static long
+terminal_file_write(struct file *file, const void *buffer, uint64_t size,
+    uint64_t offset)
 {
 	struct terminal_who who = terminal_who();
 	uint64_t done = 0;
@@ -215,8 +220,8 @@ terminal_file_write(struct file *file, const void *buffer, uint64_t size)
 	return (long)done;
 }
 
-unsigned
-terminal_file_poll(const struct file *file)
+static unsigned
+terminal_file_poll(struct file *file)
 {
 	struct terminal_poll_results state;
 	unsigned ready = 0;
@@ -234,3 +239,25 @@ terminal_file_poll(const struct file *file)
 		ready |= L_POLLHUP;
 	return ready;
 }
+
+/* That of the node it was opened as; such a node need not exist. */
+static long
+terminal_file_status(const struct file *file, struct storage_stat *out)
+{
+	struct storage_stat_at_results results;
+	char path[TERMINAL_PATH_MAX];
+	long error = storage_stat_at(PROCESS_ROOT, 0, path,
+	    terminal_path(file, path), &results);
+
+	if (error == 0)
+		*out = file_status_unpack(&results);
+	else if (error == -E_NOENT)
+		*out = file_local_status(file, 0620);
+	return error == -E_NOENT ? 0 : error;
+}
+
+const struct file_ops terminal_file_ops = {
+	.read = terminal_file_read, .write = terminal_file_write,
+	.poll = terminal_file_poll, .ioctl = terminal_ioctl,
+	.status = terminal_file_status, .own_cap = true,
+};

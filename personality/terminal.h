@@ -16,10 +16,6 @@
 bool terminal_is_node(uint64_t device);
 /* Fills what concerns the terminal into *file; flags are those of open. */
 long terminal_file_open(struct file *file, uint64_t device, unsigned flags);
-long terminal_file_read(struct file *file, void *buffer, uint64_t size);
-long terminal_file_write(struct file *file, const void *buffer, uint64_t size);
-/* POLL* bits that hold now. */
-unsigned terminal_file_poll(const struct file *file);
 /* The path of the node; its length. */
 size_t terminal_path(const struct file *file, char out[TERMINAL_PATH_MAX]);
 
