@@ -5,6 +5,7 @@ what is done to them. The loads run on this host here.
 """
 
 import dataclasses
+import io
 import os
 import signal
 import subprocess
@@ -370,6 +371,35 @@ class StoreTest(unittest.TestCase):
         # Who does not ask for it begins anew.
         self.assertEqual(chaos_store.Store(self.path, {"seed": 2},
                                            False).known, {})
+
+
+class InterruptedRun(chaos.Run):
+    """Is interrupted after its first boot."""
+
+    def execute(self, boots, results):
+        results[boots[0].index] = read()
+        raise KeyboardInterrupt
+
+
+class InterruptTest(unittest.TestCase):
+    def test_interrupted_run_tells_what_was_run(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "json")
+            arguments = chaos.parse(["--faults", "kill", "--count", "3000",
+                                     "--load", "files", "--json", path,
+                                     "--min-manifested", "1"])
+            boots = chaos_plan.plan(("kill",), ("storage",), 3000, 2000, 1)
+            run = InterruptedRun(arguments)
+            run.all(boots)
+            run.until_enough()
+            with mock.patch("sys.stdout", io.StringIO()) as out, \
+                    mock.patch("sys.stderr", io.StringIO()) as error:
+                self.assertEqual(chaos.finish(arguments, run), 130)
+            report = chaos_page.read_json(path)
+        self.assertRegex(out.getvalue(), "kill +storage +2 +2 +2 +2 +0 +0 +0")
+        self.assertIn("interrupted", error.getvalue())
+        self.assertEqual((report["boots"], report["injected"]), (1, 3))
+        self.assertIn("the run was interrupted", report["broken"])
 
 
 class PageTest(unittest.TestCase):
