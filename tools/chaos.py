@@ -254,7 +254,8 @@ class Run:
         with multiprocessing.Pool(self.arguments.jobs, prepare_worker) as pool:
             for index, result in pool.imap_unordered(
                     functools.partial(run_boot, self.arguments),
-                    [boot for boot in boots if boot.index not in results]):
+                    chaos_plan.spread([boot for boot in boots
+                                       if boot.index not in results])):
                 results[index] = result
                 if self.store:
                     self.store.add(index, result)

@@ -127,6 +127,17 @@ def plan(kinds, services, count, every_us, seed):
     return boots
 
 
+def spread(boots):
+    """Another order: those of each group evenly among the others, so that the
+    part of a run that was done when it was interrupted tells of all kinds."""
+    groups = {}
+    for boot in boots:
+        groups.setdefault(tuple(sorted(boot.kinds)), []).append(boot)
+    places = [((i + 0.5) / len(group), boot.index, boot)
+              for group in groups.values() for i, boot in enumerate(group)]
+    return [boot for _, _, boot in sorted(places, key=lambda p: p[:2])]
+
+
 def again(boots, injected, seed):
     """Boots for the faults that others did not live to see: what comes first
     there is another one. `injected`: how many there were in each."""

@@ -311,6 +311,16 @@ class PlanTest(unittest.TestCase):
                                  "flip-arena": chaos_plan.MORE_MAX})
         self.assertEqual({boot.services for boot in boots}, {("proc",)})
 
+    def test_first_half_of_a_run_has_half_of_each_kind(self):
+        boots = self.plan(count=10000)
+        half = chaos_plan.spread(boots)
+        self.assertEqual(sorted(half, key=lambda boot: boot.index), boots)
+        half = half[:len(half) // 2]
+        for kind in chaos_log.KINDS:
+            total, part = (sum(kind in boot.kinds for boot in some)
+                           for some in (boots, half))
+            self.assertAlmostEqual(part, total / 2, delta=1, msg=kind)
+
     def test_damage_of_an_arena_ends_the_boot(self):
         self.assertEqual({boot.count for boot in self.plan(("flip-arena",),
                                                            5)}, {1})
