@@ -118,7 +118,9 @@ bool text_was_executed(const struct injection *injection);
 void inject(struct injection *injection);
 /* Looks whether it was carried out and whether the victim died of it. */
 void inject_look(struct injection *injection);
-/* The end of its time: nothing of it is left for the next one. */
+/* The end of its time: who did not hit shall not in the time of another one. */
+void inject_disarm(struct injection *injection);
+/* Nothing of it is left for the next one. */
 void inject_undo(struct injection *injection);
 /* What was damaged is part of the state: incarnations to come have it, too. */
 bool inject_stays(const struct injection *injection);

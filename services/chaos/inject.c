@@ -186,16 +186,20 @@ inject_stays(const struct injection *injection)
 }
 
 void
+inject_disarm(struct injection *injection)
+{
+	if (is_armed_kind(injection->kind) && !injection->activated)
+		__atomic_store_n(&injection->victim->info->fault.kind,
+		    FAULT_NONE, __ATOMIC_RELEASE);
+	inject_look(injection);
+}
+
+void
 inject_undo(struct injection *injection)
 {
 	struct victim *victim = injection->victim;
 	bool armed = is_armed_kind(injection->kind);
 
-	/* Never hit: it shall not hit in the time of another one. */
-	if (armed && !injection->activated)
-		__atomic_store_n(&victim->info->fault.kind, FAULT_NONE,
-		    __ATOMIC_RELEASE);
-	inject_look(injection);
 	if (injection->died || !injection->done ||
 	    (armed && !injection->activated))
 		return;

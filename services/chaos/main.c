@@ -59,12 +59,17 @@ cause_name(const struct injection *injection)
 	    names[injection->cause] : "unknown";
 }
 
-/* The kinds that only the patience of others ends. */
+/*
+ * It was hit and its end has to come: at once, by the patience of others, or
+ * just now, as the hit is counted before it is carried out.
+ */
 static bool
-ends_late(const struct injection *injection)
+must_die(const struct injection *injection)
 {
-	return injection->activated && (injection->kind == FAULT_HANG ||
-	    injection->kind == FAULT_LOOP || injection->kind == FAULT_LEAK);
+	return injection->activated && injection->kind < FAULT_KINDS &&
+	    injection->kind != FAULT_BAD_REPLY &&
+	    injection->kind != FAULT_SLOW &&
+	    injection->kind != FAULT_STRAY_OPEN;
 }
 
 static void
@@ -76,7 +81,8 @@ watch(struct injection *injection, uint64_t start_ns)
 		chaos_sleep(options.every_ns / LOOKS);
 		inject_look(injection);
 	}
-	while (!injection->died && ends_late(injection) &&
+	inject_disarm(injection);
+	while (!injection->died && must_die(injection) &&
 	    service_now_ns() < start_ns + PATIENCE_NS) {
 		chaos_sleep(PATIENCE_LOOK_NS);
 		inject_look(injection);
