@@ -36,6 +36,8 @@ const privilegeDumpable :UInt32 = 9;       # 0 or 1
 interface Identity @0xbe4400000000b002 $place("proc") {
   const groupsMax :UInt32 = 1024;     # of one process
   const groupsBytes :UInt32 = 4096;
+  const hostNameMax :UInt32 = 64;
+  const hostNamesBytes :UInt32 = 130;
 
   setIds @0 (how :UInt32 $doc("IDS_*"), real :UInt32 $doc("or the only one"),
              effective :UInt32, saved :UInt32)
@@ -67,4 +69,14 @@ interface Identity @0xbe4400000000b002 $place("proc") {
       -> (value :UInt64)
       $tag(0x0375) $replay(never)
       $errors("E_PERM: not allowed; E_INVAL: no such privilege or value; E_NOMEM: no memory");
+
+  setHostName @6 (domain :Bool, name :Data $max(.Identity.hostNameMax) $optional)
+      -> ()
+      $tag(0x0376) $replay(any)
+      $errors("E_PERM: the caller does not administer the machine; E_INVAL: too long; E_NOMEM: no memory");
+  # What uname tells as the name of the machine, or of its domain.
+
+  hostNames @7 () -> (names :Data $max(.Identity.hostNamesBytes))
+      $tag(0x0377) $replay(any) $errors("E_INVAL: no room");
+  # Both, each with zeros up to 65 bytes.
 }

@@ -172,6 +172,8 @@ long linux_syslog(int action, char *buffer, int size);
 
 /* system.c */
 long linux_personality(unsigned wanted);
+long linux_sethostname(const char *name, int length);
+long linux_setdomainname(const char *name, int length);
 long linux_uname(void *out);
 long linux_sysinfo(void *out);
 long linux_getrandom(void *buffer, size_t size, unsigned flags);

@@ -37,6 +37,9 @@ take_piece(uint64_t cursor, uint64_t *out_result)
 	struct phoenix_command_results got;
 
 	piece_used = piece_length = next_cursor = 0;
+	/* It was opened by who might, and that is over. */
+	if (INFO->control == CAP_NONE)
+		return -E_PERM;
 	long error = phoenix_command(INFO->control, &in, &got);
 	if (error == -(long)ERR_STALE)
 		return -E_STALE;

@@ -5,6 +5,7 @@
  */
 #include "calls.h"
 #include "file.h"
+#include "privilege.h"
 #include "process.h"
 #include "service.h"
 #include "thread.h"
@@ -110,12 +111,8 @@ linux_setgroups(unsigned count, const uint32_t *list)
 
 	/* Who may not is told so first; more than there may be is the same. */
 	if (count > IDENTITY_GROUPS_MAX) {
-		struct identity_privileges_results may;
-		long error = identity_privileges(PROCESS_PROC, 0, &may);
-		if (error != 0)
-			return error;
-		return (may.effective >> PRIVILEGE_SETGID & 1) != 0 ?
-		    -E_INVAL : -E_PERM;
+		long may = privilege_has(PRIVILEGE_SETGID);
+		return may == 0 ? -E_PERM : may < 0 ? may : -E_INVAL;
 	}
 	if (count != 0 && user_read(groups, list, count * sizeof(*list)) != 0)
 		return -E_FAULT;

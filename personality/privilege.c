@@ -153,6 +153,15 @@ ask(int option)
 	}
 }
 
+long
+privilege_has(unsigned privilege)
+{
+	struct identity_privileges_results got;
+	long error = identity_privileges(PROCESS_PROC, 0, &got);
+
+	return error != 0 ? error : (long)(got.effective >> privilege & 1);
+}
+
 bool
 privilege_is_option(int option)
 {

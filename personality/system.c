@@ -11,6 +11,8 @@
 #include "user.h"
 #include "view.h"
 
+#include <idl/identity_client.h>
+#include <idl/privilege.h>
 #include <idl/proc_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -21,6 +23,7 @@
 #define PERSONALITY_KIND	0xffu
 #define PERSONALITY_32		8u
 #define MACHINE			4
+#define NAME_ROOM		65	/* with its NUL */
 
 static unsigned kind_of_program;
 
@@ -38,12 +41,50 @@ linux_personality(unsigned wanted)
 long
 linux_uname(void *out)
 {
-	char names[6][65] = { "Linux", "bennu", "6.1.0", "#1 Bennu",
-	    "x86_64", "(none)" };
+	char names[6][NAME_ROOM] = { "Linux", "", "6.1.0", "#1 Bennu",
+	    "x86_64", "" };
+	char host[2][NAME_ROOM];
+	uint64_t length;
 
+	_Static_assert(sizeof(host) == IDENTITY_HOST_NAMES_BYTES, "names");
+	service_insist_begin();
+	long error = identity_host_names(PROCESS_PROC, host, sizeof(host),
+	    &length);
+	service_insist_end();
+	if (error != 0)
+		return error;
+	memcpy(names[1], host[0], NAME_ROOM);
+	memcpy(names[5], host[1], NAME_ROOM);
 	if ((kind_of_program & PERSONALITY_KIND) == PERSONALITY_32)
 		memcpy(names[MACHINE], "i686\0", sizeof("i686\0"));
 	return user_write(out, names, sizeof(names));
+}
+
+static long
+set_host_name(bool domain, const char *from, int length)
+{
+	char name[IDENTITY_HOST_NAME_MAX] = "";
+	uint64_t size = (uint64_t)length;
+
+	if (length < 0 || size > sizeof(name)) {
+		long may = privilege_has(PRIVILEGE_SYS_ADMIN);
+		return may == 0 ? -E_PERM : may < 0 ? may : -E_INVAL;
+	}
+	if (user_read(name, from, size) != 0)
+		return -E_FAULT;
+	return identity_set_host_name(PROCESS_PROC, domain, name, size);
+}
+
+long
+linux_sethostname(const char *name, int length)
+{
+	return set_host_name(false, name, length);
+}
+
+long
+linux_setdomainname(const char *name, int length)
+{
+	return set_host_name(true, name, length);
 }
 
 long

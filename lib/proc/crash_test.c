@@ -436,6 +436,12 @@ run_set_no_groups(void)
 	return error != 0 ? error : proc_groups_set(&proc, shell, NULL, 0);
 }
 
+static int
+run_set_host_name(void)
+{
+	return proc_host_name_set(&proc, shell, 1, "example.org", 11);
+}
+
 /* Half of it is done when it is refused. */
 static int
 run_refused(void)
@@ -477,6 +483,8 @@ static const struct crash_case cases[] = {
 	CRASH_NONE(IDENTITY_PRIVILEGES, "it only looks"),
 	CRASH_CASE(IDENTITY_SET_PRIVILEGES, run_set_privileges),
 	CRASH_CASE(IDENTITY_CONTROL, run_control),
+	CRASH_CASE(IDENTITY_SET_HOST_NAME, run_set_host_name),
+	CRASH_NONE(IDENTITY_HOST_NAMES, "it only looks"),
 	CRASH_CASE(WATCHES_OPEN, run_watches_open),
 	CRASH_CASE(WATCHES_WAKE, run_watches_wake),
 	CRASH_NONE(WATCHES_CONSOLE, "it is the shell's"),

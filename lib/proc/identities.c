@@ -6,6 +6,7 @@
 #include <lib/proc/proc.h>
 
 #include <idl/identity.h>
+#include <lib/base/string.h>
 #include <lib/proc/state.h>
 
 int
@@ -91,4 +92,21 @@ proc_groups_set(struct proc *proc, struct process *process, uint32_t *gid,
 	if (groups_release(proc, process->who.groups) != 0)
 		return E_NOMEM;
 	return store(proc, process, &who);
+}
+
+int
+proc_host_name_set(struct proc *proc, const struct process *caller,
+    unsigned which, const char *name, uint64_t length)
+{
+	char *to = proc->table->host_name[which];
+
+	if (!identity_may(&caller->who, PRIVILEGE_SYS_ADMIN))
+		return E_PERM;
+	if (length > PROC_HOST_NAME)
+		return E_INVAL;
+	if (tx_add(proc->arena, to, PROC_HOST_NAME + 1) != OK)
+		return E_NOMEM;
+	memset(to, 0, PROC_HOST_NAME + 1);
+	memcpy(to, name, length);
+	return 0;
 }

@@ -46,6 +46,7 @@
 #define PROC_CALLS_MAX		PROC_MAX	/* one for each may wait */
 #define PROC_PID_MAX		4194303u
 #define PROC_HANDLES		8u	/* for the shell */
+#define PROC_HOST_NAME		64u
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
 
 #define PROC_WORK_START		0x1u
@@ -248,6 +249,8 @@ struct proc_table {
 	uint32_t wrapped;		/* pids were used before */
 	uint32_t finished;		/* process 1 has ended: */
 	uint32_t final_status;
+	/* Of the machine, and its domain; zeros behind. */
+	char	 host_name[2][PROC_HOST_NAME + 1];
 };
 
 /* What the core needs, ordinary memory. */
@@ -381,6 +384,10 @@ int proc_identity_set(struct proc *proc, struct process *process,
 /* Takes ids in any order and sorts them. 0 or E_*. */
 int proc_groups_set(struct proc *proc, struct process *process, uint32_t *gid,
     uint32_t count);
+
+/* which 0: of the machine, 1: of its domain. 0 or E_*. */
+int proc_host_name_set(struct proc *proc, const struct process *caller,
+    unsigned which, const char *name, uint64_t length);
 
 /* May it have one more child? 0 or E_AGAIN; root always may. */
 int proc_may_fork(const struct proc *proc, const struct process *process);

@@ -26,6 +26,8 @@ proc_table_start(struct proc *proc)
 	    arena_list_init(proc->arena, &table->all_watchers) != OK)
 		return E_NOMEM;
 	table->next_pid = FIRST_PID;
+	memcpy(table->host_name[0], "bennu", sizeof("bennu"));
+	memcpy(table->host_name[1], "(none)", sizeof("(none)"));
 	return 0;
 }
 

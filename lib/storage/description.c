@@ -125,8 +125,8 @@ storage_retire(struct storage *storage, struct description *description)
 
 	if (description->retired)
 		return 0;
-	/* It would be opened again for nobody. */
-	if (description->subject == NULL)
+	/* It would be opened again for nobody, or is what others rely on. */
+	if (description->subject == NULL || description->attached)
 		return E_BADF;
 	error = locks_release(storage, description);
 	if (error == 0)

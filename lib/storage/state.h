@@ -186,10 +186,10 @@ struct storage_root {
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
 	struct fifo *fifos;	/* that somebody has open */
-	struct subjects subjects;
 	uint64_t locks;		/* of all files */
 	struct file_locks *again;	/* where waits are to be looked at */
 	struct lock_wait *waiting[STORAGE_WAITS_MAX];	/* by reply object */
+	struct subjects subjects;
 };
 
 static inline unsigned

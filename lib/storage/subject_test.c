@@ -246,6 +246,10 @@ TEST(test_a_strangers_link_in_a_sticky_folder_is_not_followed)
 	    E_ACCES);
 	EXPECT_EQ(DO(storage_stat_at(core(), user, PATH("tmp/l"), 0, &stat)),
 	    0);
+	/* Where not everybody may write, nobody can have put a trap. */
+	EXPECT_EQ(DO(storage_chmod(core(), top, PATH("tmp"), 01775, 0)), 0);
+	EXPECT_EQ(DO(storage_stat_at(core(), top, PATH("tmp/l"), 0, &stat)),
+	    0);
 	finish();
 }
 

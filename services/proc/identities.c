@@ -333,6 +333,35 @@ handle_control(struct identity_context *context, struct service_call *call,
 	return error != 0 ? (unsigned)error : store(context->process, &who);
 }
 
+static unsigned
+handle_set_host_name(struct identity_context *context,
+    struct service_call *call, const struct identity_set_host_name_args *in)
+{
+	char name[IDENTITY_HOST_NAME_MAX];
+
+	if (in->name.length != 0) {
+		unsigned error = wire_error(wire_take(call, &in->name, name));
+		if (error != 0)
+			return error;
+	}
+	return (unsigned)proc_host_name_set(&proc, context->process,
+	    in->domain, name, in->name.length);
+}
+
+static unsigned
+handle_host_names(struct identity_context *context, struct service_call *call,
+    const struct identity_host_names_args *in,
+    struct identity_host_names_results *out)
+{
+	_Static_assert(sizeof(proc.table->host_name) ==
+	    IDENTITY_HOST_NAMES_BYTES, "both names");
+	if (in->names.length < IDENTITY_HOST_NAMES_BYTES)
+		return E_INVAL;
+	out->names_length = IDENTITY_HOST_NAMES_BYTES;
+	return wire_error(wire_give(call, &in->names, proc.table->host_name,
+	    IDENTITY_HOST_NAMES_BYTES));
+}
+
 static const struct identity_operations operations = {
 	.set_ids = handle_set_ids,
 	.set_groups = handle_set_groups,
@@ -340,6 +369,8 @@ static const struct identity_operations operations = {
 	.privileges = handle_privileges,
 	.set_privileges = handle_set_privileges,
 	.control = handle_control,
+	.set_host_name = handle_set_host_name,
+	.host_names = handle_host_names,
 };
 
 service_outcome

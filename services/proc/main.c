@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		9u
+#define LAYOUT		10u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)

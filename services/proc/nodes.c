@@ -72,8 +72,20 @@ unlink(uint32_t number)
 	    length));
 }
 
+static int
+give_to(uint32_t number, uint32_t uid)
+{
+	char path[WIRE_SHORT_MAX];
+	const struct storage_chown_at_args in = {
+		.uid = uid, .gid = UINT32_MAX,
+		.path = { path, node_path(number, path), 0 },
+	};
+
+	return checked(number, storage_chown_at(terminals->directory, &in));
+}
+
 int
-nodes_make(uint32_t number)
+nodes_make(uint32_t number, uint32_t uid)
 {
 	int error = make(number);
 
@@ -82,7 +94,7 @@ nodes_make(uint32_t number)
 		unlink(number);
 		error = make(number);
 	}
-	return error;
+	return error != 0 || uid == 0 ? error : give_to(number, uid);
 }
 
 void

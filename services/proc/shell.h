@@ -184,7 +184,7 @@ void terminals_hang_up(struct terminal *terminal);
 /* nodes.c. First thing after terminals_resume(), not in a transaction. */
 void nodes_resume(void);
 /* E_* or 0. Last thing in the transaction that makes the pair. */
-int nodes_make(uint32_t number);
+int nodes_make(uint32_t number, uint32_t uid);
 /* The pair has no master any more. */
 void nodes_gone(uint32_t number);
 void nodes_serve(void);

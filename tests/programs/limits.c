@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Limits that end in an error or a signal: sizes of files, processes of a user,
- * descriptors, and who may raise them.
+ * descriptors, and who may raise them; and the names that uname tells.
  */
 #define _GNU_SOURCE
 #include "say.h"
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 
 static volatile int caught;
@@ -137,6 +140,39 @@ who_raises(void)
 	SAY("dup2 at the limit", dup2(0, 10));
 }
 
+/* Where names are of the machine, in a space of its own. */
+static void
+names(void)
+{
+	struct utsname now;
+
+	if (unshare(CLONE_NEWUTS) != 0 && (uname(&now) != 0 ||
+	    strcmp(now.nodename, "bennu") != 0)) {
+		puts("no space of names of its own");
+		return;
+	}
+	SAY("name", sethostname("here", 4));
+	SAY("domain", setdomainname("example.org", 11));
+	uname(&now);
+	printf("%s, %s, %s\n", now.sysname, now.nodename, now.domainname);
+	SAY("longest", sethostname("0123456789012345678901234567890123456789"
+	    "012345678901234567890123", 64));
+	uname(&now);
+	printf("%s\n", now.nodename);
+	SAY("none", sethostname("", 0));
+	uname(&now);
+	printf("'%s'\n", now.nodename);
+	SAY("too long", syscall(SYS_sethostname, now.nodename, 65));
+	SAY("negative", syscall(SYS_sethostname, now.nodename, -1));
+	SAY("bad address", syscall(SYS_sethostname, 16, 5));
+	SAY("back", sethostname("bennu", 5));
+	SAY("back", setdomainname("(none)", 6));
+	as_user();
+	SAY("as user", sethostname("x", 1));
+	SAY("too long as user", syscall(SYS_sethostname, now.nodename, 65));
+	SAY("domain as user", setdomainname("x", 1));
+}
+
 static void
 run(const char *name, void (*body)(void))
 {
@@ -165,5 +201,6 @@ main(void)
 	RUN(size_of_files);
 	RUN(processes_of_a_user);
 	RUN(who_raises);
+	RUN(names);
 	return 0;
 }
