@@ -527,7 +527,7 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (!file_ops(file)->seeks)
+	if (!file_ops(file)->seeks && !file_ops(file)->anonymous)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;
