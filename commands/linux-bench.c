@@ -154,6 +154,23 @@ do_signal(void)
 	bench_must(handled == SIGUSR1, "signal");
 }
 
+/* A byte of the file, as a process and back. */
+static void
+do_lock(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_len = 1 };
+
+	bench_must(fcntl(out_file, F_SETLK, &lock) == 0, "lock");
+	lock.l_type = F_UNLCK;
+	bench_must(fcntl(out_file, F_SETLK, &lock) == 0, "unlock");
+}
+
+static void
+do_pwrite_1(void)
+{
+	bench_must(pwrite(out_file, page, 1, 0) == 1, "pwrite");
+}
+
 static void
 do_stat(void)
 {
@@ -347,6 +364,8 @@ static const struct row {
 	{ "pread_4k", 400, do_pread, NULL },
 	{ "pread_1", 400, do_pread_1, NULL },
 	{ "pwrite_4k", 400, do_pwrite, NULL },
+	{ "pwrite_1", 400, do_pwrite_1, NULL },
+	{ "lock_unlock", 400, do_lock, NULL },
 	{ "stat", 400, do_stat, NULL },
 	{ "open_close", 400, do_open_close, NULL },
 	{ "create_close_unlink", 400, do_create_unlink, NULL },

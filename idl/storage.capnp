@@ -41,6 +41,7 @@ const openDirectory :UInt32 = 0x040 $hex;   # fail unless a directory
 const openNofollow :UInt32 = 0x080 $hex;
 const openPath :UInt32 = 0x100 $hex;        # no reading or writing
 const openExecute :UInt32 = 0x200 $hex;     # fail unless the user may execute it
+const openTemporary :UInt32 = 0x400 $hex;   # a new file without a name, in that directory
 
 const atNofollow :UInt32 = 0x1 $hex;        # act on the link itself
 const atHandle :UInt32 = 0x2 $hex;          # path may be empty: the handle itself
@@ -121,6 +122,8 @@ interface Storage @0xbe44000000003002 $place("storage") {
   const listingMax :UInt32 = 32768;         # bytes of one READDIR
   const atPosition :UInt64 = 0xffffffffffffffff $hex;
   # Offset of READ and WRITE: use and move the position of the description.
+  const atEnd :UInt64 = 0xfffffffffffffffe $hex;
+  # Offset of WRITE: behind the last byte.
 
   # Watches: a memory object of 64-bit words. That of a file changes before
   # anything of the file does but its bytes: size, owners, times. While it shows
@@ -146,10 +149,10 @@ interface Storage @0xbe44000000003002 $place("storage") {
       $tag(0x0004) $replay(never)
       $errors("E_BADF: not open for writing; E_FBIG: too large; E_NOSPC: no room; E_FAULT: the window cannot be read");
 
-  seek @3 (offset :Int64, whence :UInt32 $doc("0 set, 1 current, 2 end"))
+  seek @3 (offset :Int64, whence :UInt32 $doc("0 set, 1 current, 2 end, 3 data, 4 hole"))
       -> (position :UInt64)
       $tag(0x0005) $replay(never)
-      $errors("E_INVAL: before the beginning, or no such whence; E_OVERFLOW: too far");
+      $errors("E_INVAL: before the beginning, or no such whence; E_OVERFLOW: too far; E_NXIO: no data there");
 
   statAt @4 (flags :UInt32 $doc("AT_*"),
              path :Text $max(4095) $refuse("E_NAMETOOLONG") $short)
@@ -298,24 +301,42 @@ interface Storage @0xbe44000000003002 $place("storage") {
   # Joins its readers, writers or both until it is closed, and tells how many. The memory tells how
   # many there are; the notification moves whenever that changes.
 
+  copy @31 (fromOffset :UInt64, toOffset :UInt64, length :UInt64,
+            from :Capability $doc("a description"))
+      -> (done :UInt64)
+      $tag(0x0022) $replay(never)
+      $errors("E_BADF: not open for that; E_ISDIR: a directory; E_INVAL: no regular file, or the bytes overlap; E_FBIG: too large; E_NOSPC: no room");
+  # From another file, or this one: TRANSFER_MAX bytes at most.
+
+  clear @32 (offset :UInt64, length :UInt64 $doc("at most TRANSFER_MAX")) -> ()
+      $tag(0x0023) $replay(any)
+      $errors("E_BADF: not open for writing; E_INVAL: no regular file, or too long; E_NOSPC: no room");
+  # Bytes of the file become zero.
+
+  fifoLeave @33 (openings :UInt32 $doc("of the other side, as FIFO told"))
+      -> (left :Bool)
+      $tag(0x0024) $replay(never)
+      $errors("E_BADF: it has not joined");
+  # Joined no more, unless the other side has been opened since.
+
   attach @27 (who :StorageSubject, groups :Data $max(.Storage.groupsBytes) $optional)
       -> (root :Capability)
       $tag(0x0020) $trust(0xe) $replay(never)
       $errors("E_NFILE: no room; E_NOSPC: no room; E_INVAL: too many groups, or they do not ascend");
   # The root directory as that subject sees it. Groups are UInt32s.
 
-  renounce @31 () -> ()
+  renounce @34 () -> ()
       $tag(0x0070) $replay(any) $errors("E_PERM: it came from ATTACH");
   # From now on this description has no subject, whoever holds it: it reads
   # and writes as it was opened, but paths below it and changes of attributes
   # are E_KEYREVOKED. The answer to that is ADOPT (docs/design/credentials.md).
 
-  adopt @32 (place :Capability $doc("a description")) -> (file :Capability)
+  adopt @35 (place :Capability $doc("a description")) -> (file :Capability)
       $tag(0x0071) $replay(never)
       $errors("E_BADF: none of this server; E_NFILE: no room; E_NOSPC: no room; E_KEYREVOKED: this one was renounced itself");
   # What place is of, opened with OPEN_PATH for the own subject.
 
-  renounceAll @33 (descriptions :Data $max(.Storage.renounceBytes))
+  renounceAll @36 (descriptions :Data $max(.Storage.renounceBytes))
       -> (changed :UInt64 $doc("how many"),
           attached :UInt64 $doc("bit n: entry n came from ATTACH, and stays"))
       $tag(0x0072) $trust(0xe) $replay(any)

@@ -30,6 +30,15 @@ long linux_dup3(unsigned old, unsigned new, unsigned flags);
 long linux_fcntl(unsigned fd, unsigned command, uint64_t argument);
 long linux_ioctl(unsigned fd, unsigned request, void *argument);
 
+/* splice.c */
+long linux_splice(unsigned in, int64_t *in_offset, unsigned out,
+    int64_t *out_offset, size_t size, unsigned flags);
+long linux_tee(unsigned in, unsigned out, size_t size, unsigned flags);
+long linux_vmsplice(unsigned fd, const struct linux_iovec *from, size_t count,
+    unsigned flags);
+long linux_copy_file_range(unsigned in, int64_t *in_offset, unsigned out,
+    int64_t *out_offset, size_t size, unsigned flags);
+
 /* lock.c */
 long linux_flock(unsigned fd, unsigned operation);
 
@@ -49,6 +58,10 @@ long linux_preadv(unsigned fd, const struct linux_iovec *vector, size_t count,
     int64_t offset);
 long linux_pwritev(unsigned fd, const struct linux_iovec *vector, size_t count,
     int64_t offset);
+long linux_preadv2(unsigned fd, const struct linux_iovec *vector,
+    size_t count, int64_t offset, uint64_t high, unsigned flags);
+long linux_pwritev2(unsigned fd, const struct linux_iovec *vector,
+    size_t count, int64_t offset, uint64_t high, unsigned flags);
 long linux_lseek(unsigned fd, int64_t offset, unsigned whence);
 long linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count);
 
@@ -140,6 +153,10 @@ long linux_mknod(const char *path, unsigned mode, uint64_t device);
 long linux_mknodat(int base, const char *path, unsigned mode, uint64_t device);
 long linux_fallocate(unsigned fd, unsigned mode, int64_t offset,
     int64_t length);
+long linux_syncfs(unsigned fd);
+long linux_sync_file_range(unsigned fd, int64_t offset, int64_t length,
+    unsigned flags);
+long linux_readahead(unsigned fd, int64_t offset, size_t count);
 long linux_fadvise64(unsigned fd, int64_t offset, size_t length, int advice);
 
 /* process.c, exec.c */

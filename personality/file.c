@@ -39,8 +39,10 @@ open_flags(unsigned flags)
 	out |= flag_of(flags, L_O_CREAT, OPEN_CREATE) |
 	    flag_of(flags, L_O_TRUNC, OPEN_TRUNCATE) |
 	    flag_of(flags, L_O_APPEND, OPEN_APPEND);
+	if ((flags & L_O_TMPFILE) != 0)
+		out = (out & ~OPEN_DIRECTORY) | OPEN_TEMPORARY;
 	/* Without CREAT, EXCL means nothing. */
-	if ((flags & L_O_CREAT) != 0)
+	if ((flags & (L_O_CREAT | L_O_TMPFILE)) != 0)
 		out |= flag_of(flags, L_O_EXCL, OPEN_EXCLUSIVE);
 	return out;
 }
@@ -129,8 +131,8 @@ linux_openat(int base, const char *text, unsigned flags, unsigned mode)
 
 	if (error != 0)
 		return error;
-	if ((flags & L_O_TMPFILE) != 0)
-		return -E_OPNOTSUPP;
+	if ((flags & L_O_TMPFILE) != 0 && (flags & L_O_DIRECTORY) == 0)
+		return -E_INVAL;
 	int own = path_descriptor(&path);
 	if (own >= 0 && (flags & L_O_PATH) == 0) {
 		long copy = linux_fcntl((unsigned)own,
@@ -369,6 +371,23 @@ linux_rename(const char *old, const char *new)
 	return linux_renameat2(L_AT_FDCWD, old, L_AT_FDCWD, new, 0);
 }
 
+/* An own descriptor named by a link of /proc: what it has open. */
+static long
+open_file_of(struct path *path)
+{
+	int own = path_descriptor(path);
+	const struct file *file = own < 0 ? NULL : fd_file((unsigned)own);
+
+	if (file == NULL)
+		return own < 0 ? -E_XDEV : -E_NOENT;
+	if (file_ops(file)->own_cap || file->cap == CAP_NONE ||
+	    file->place == PATH_PROC)
+		return -E_XDEV;
+	path->base = file->cap;
+	path->length = 0;
+	return 0;
+}
+
 long
 linux_linkat(int old_base, const char *old, int new_base, const char *new,
     unsigned flags)
@@ -381,8 +400,11 @@ linux_linkat(int old_base, const char *old, int new_base, const char *new,
 		return -E_INVAL;
 	long error = two_paths_get(&paths, (int[]){ old_base, new_base },
 	    (const char *[]){ old, new }, empty);
+	if (error == -E_XDEV && follow)
+		error = open_file_of(&paths.from);
 	if (error != 0)
 		return error;
+	empty = empty || paths.from.length == 0;
 	do
 		error = storage_link_at(paths.from.base,
 		    &(const struct storage_link_at_args){
@@ -460,23 +482,38 @@ linux_ftruncate(unsigned fd, int64_t size)
 	return set_size(file->cap, (uint64_t)size);
 }
 
-#define FALLOCATE_KEEP_SIZE	1u
+#define FALLOCATE_KEEP_SIZE	0x01u
+#define FALLOCATE_PUNCH_HOLE	0x02u
+#define FALLOCATE_ZERO_RANGE	0x10u
 
-/*
- * The size only: pages come when they are written, from memory that may be
- * short by then.
- */
-long
-linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
+static long
+clear(const struct file *file, uint64_t offset, uint64_t length)
 {
-	const struct file *file = fd_file(fd);
-	struct storage_stat stat;
+	long error = 0;
+
+	while (error == 0 && length > 0) {
+		uint64_t part = length < STORAGE_TRANSFER_MAX ? length :
+		    STORAGE_TRANSFER_MAX;
+
+		error = storage_clear(file->cap, offset, part);
+		offset += part;
+		length -= part;
+	}
+	return error;
+}
+
+static long
+fallocate_check(const struct file *file, unsigned mode, int64_t offset,
+    int64_t length)
+{
+	unsigned what = mode & ~FALLOCATE_KEEP_SIZE;
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
 	if (offset < 0 || length <= 0)
 		return -E_INVAL;
-	if ((mode & ~FALLOCATE_KEEP_SIZE) != 0)
+	if ((what != 0 && what != FALLOCATE_PUNCH_HOLE &&
+	    what != FALLOCATE_ZERO_RANGE) || mode == FALLOCATE_PUNCH_HOLE)
 		return -E_OPNOTSUPP;
 	if (!file->can_write)
 		return -E_BADF;
@@ -484,13 +521,32 @@ linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
 		return -E_SPIPE;
 	if (file->kind != FILE_STORAGE)
 		return -E_NODEV;
-	if (length > INT64_MAX - offset)
-		return -E_FBIG;
-	long error = file_status(file, &stat);
-	if (error != 0 || mode != 0 ||
-	    stat.size >= (uint64_t)(offset + length))
+	return length > INT64_MAX - offset ? -E_FBIG : 0;
+}
+
+/*
+ * Sizes and zeros only: pages come when they are written, from memory that may
+ * be short by then.
+ */
+long
+linux_fallocate(unsigned fd, unsigned mode, int64_t offset, int64_t length)
+{
+	const struct file *file = fd_file(fd);
+	long error = fallocate_check(file, mode, offset, length);
+	struct storage_stat stat;
+
+	if (error == 0)
+		error = file_status(file, &stat);
+	if (error != 0)
 		return error;
-	return linux_ftruncate(fd, offset + length);
+	uint64_t start = (uint64_t)offset, end = start + (uint64_t)length;
+	if ((mode & ~FALLOCATE_KEEP_SIZE) != 0 && start < stat.size)
+		error = clear(file, start,
+		    (end < stat.size ? end : stat.size) - start);
+	if (error != 0 || (mode & FALLOCATE_KEEP_SIZE) != 0 ||
+	    stat.size >= end)
+		return error;
+	return linux_ftruncate(fd, (int64_t)end);
 }
 
 long
@@ -530,6 +586,42 @@ long
 linux_sync(void)
 {
 	return storage_sync(ROOT_DIRECTORY);
+}
+
+long
+linux_syncfs(unsigned fd)
+{
+	const struct file *file = fd_file(fd);
+
+	return file == NULL || file->kind == FILE_PATH ? -E_BADF :
+	    linux_sync();
+}
+
+long
+linux_sync_file_range(unsigned fd, int64_t offset, int64_t length,
+    unsigned flags)
+{
+	const struct file *file = fd_file(fd);
+
+	if (file == NULL || file->kind == FILE_PATH)
+		return -E_BADF;
+	if ((flags & ~7u) != 0 || offset < 0 || length < 0 ||
+	    length > INT64_MAX - offset)
+		return -E_INVAL;
+	return file->kind == FILE_STORAGE ? storage_sync(file->cap) : -E_SPIPE;
+}
+
+/* There is nothing to fetch. */
+long
+linux_readahead(unsigned fd, int64_t offset, size_t count)
+{
+	const struct file *file = fd_file(fd);
+
+	(void)offset, (void)count;
+	if (file == NULL || !file->can_read)
+		return -E_BADF;
+	return file->kind == FILE_STORAGE && file->node == KIND_REGULAR ? 0 :
+	    -E_INVAL;
 }
 
 /* Advice, and there is nothing to prefetch: storage is in memory. */

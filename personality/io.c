@@ -98,7 +98,7 @@ write_parts(const struct file *file, const void *buffer, uint64_t size,
 			return -E_IO;
 		*out_position = last.position;
 		done += last.done;
-		if (offset != STORAGE_AT_POSITION)
+		if (offset != STORAGE_AT_POSITION && offset != STORAGE_AT_END)
 			offset += last.done;
 	} while (done < size && last.done != 0);
 	return (long)done;
@@ -449,7 +449,7 @@ transfer_pieces(struct file *file, uint64_t offset, bool write)
 		if (step < 0)
 			return done != 0 ? (long)done : step;
 		done += (uint64_t)step;
-		if (offset != STORAGE_AT_POSITION)
+		if (offset != STORAGE_AT_POSITION && offset != STORAGE_AT_END)
 			offset += (uint64_t)step;
 		if ((uint64_t)step < p->length)
 			break;
@@ -507,6 +507,60 @@ linux_pwritev(unsigned fd, const struct linux_iovec *from, size_t count,
 	return transfer_vector(fd, from, count, (uint64_t)offset, true);
 }
 
+#define RWF_HIPRI	0x1u
+#define RWF_DSYNC	0x2u
+#define RWF_SYNC	0x4u
+#define RWF_NOWAIT	0x8u
+#define RWF_APPEND	0x10u
+
+/*
+ * What was written is there, so syncing asks for nothing; nor can a file of
+ * storage be waited for.
+ */
+static long
+check_vector_flags(unsigned fd, unsigned flags, bool write)
+{
+	unsigned known = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT |
+	    (write ? RWF_APPEND : 0);
+	const struct file *file = fd_file(fd);
+
+	if ((flags & ~known) != 0)
+		return -E_OPNOTSUPP;
+	return (flags & (RWF_NOWAIT | RWF_APPEND)) != 0 && file != NULL &&
+	    file->kind != FILE_STORAGE ? -E_OPNOTSUPP : 0;
+}
+
+long
+linux_preadv2(unsigned fd, const struct linux_iovec *from, size_t count,
+    int64_t offset, uint64_t high, unsigned flags)
+{
+	long error = check_vector_flags(fd, flags, false);
+
+	(void)high;
+	if (error != 0)
+		return error;
+	return offset == -1 ? linux_readv(fd, from, count) :
+	    linux_preadv(fd, from, count, offset);
+}
+
+long
+linux_pwritev2(unsigned fd, const struct linux_iovec *from, size_t count,
+    int64_t offset, uint64_t high, unsigned flags)
+{
+	long error = check_vector_flags(fd, flags, true);
+
+	(void)high;
+	if (error != 0)
+		return error;
+	/* Each piece behind the one before it; the position stays. */
+	if ((flags & RWF_APPEND) != 0 && offset >= 0)
+		return transfer_vector(fd, from, count, STORAGE_AT_END, true);
+	if ((flags & RWF_APPEND) != 0)
+		return -E_OPNOTSUPP;
+	return offset == -1 ? linux_writev(fd, from, count) :
+	    linux_pwritev(fd, from, count, offset);
+}
+
 /* From the start or the position of an own file: nobody is asked. */
 static long
 seek_here(struct file *file, int64_t offset, unsigned whence)
@@ -529,7 +583,7 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 		return -E_BADF;
 	if (!file_ops(file)->seeks && !file_ops(file)->anonymous)
 		return -E_SPIPE;
-	if (whence > 2)
+	if (whence > 4)
 		return -E_INVAL;
 	if (file->kind == FILE_DEVICE || file_ops(file)->anonymous)
 		return 0;
@@ -542,48 +596,4 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 	if (file_is_own(file))
 		file->position = position;
 	return (long)position;
-}
-
-/* Copies through a buffer of ours; a short write ends it. */
-long
-linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count)
-{
-	static uint8_t bounce[16384];
-	struct file *from = fd_file(in), *to = fd_file(out);
-	int64_t at = 0;
-	uint64_t done = 0;
-
-	if (from == NULL || to == NULL || !from->can_read || !to->can_write)
-		return -E_BADF;
-	if (from->kind != FILE_STORAGE || from->node != KIND_REGULAR)
-		return -E_INVAL;
-	if (offset != NULL && user_read(&at, offset, sizeof(at)) != 0)
-		return -E_FAULT;
-	if (at < 0)
-		return -E_INVAL;
-	while (done < count) {
-		uint64_t step = count - done < sizeof(bounce) ? count - done :
-		    sizeof(bounce);
-		long got = file_read(from, bounce, step, offset != NULL ?
-		    (uint64_t)at + done : STORAGE_AT_POSITION);
-		if (got > 0) {
-			long put = file_write(to, bounce, (uint64_t)got,
-			    STORAGE_AT_POSITION);
-			if (put > 0)
-				done += (uint64_t)put;
-			/* Give back what could not be written. */
-			if (put < got && offset == NULL)
-				linux_lseek(in, (put > 0 ? put : 0) - got, 1);
-			if (put == got)
-				continue;
-			got = put;
-		}
-		if (got < 0 && done == 0)
-			return got;
-		break;
-	}
-	at += (int64_t)done;
-	if (offset != NULL && user_write(offset, &at, sizeof(at)) != 0)
-		return -E_FAULT;
-	return (long)done;
 }

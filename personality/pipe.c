@@ -163,7 +163,7 @@ sleep_until_moved(cap_t notification, uint64_t seen)
 
 /* Bytes taken now, 0 if empty, or -E_*. */
 static long
-take_some(struct ring *ring, void *buffer, uint64_t size)
+take_some(struct ring *ring, void *buffer, uint64_t size, bool keep)
 {
 	struct ring_span span;
 	uint64_t used, done = 0;
@@ -182,22 +182,22 @@ take_some(struct ring *ring, void *buffer, uint64_t size)
 		if (left != 0)
 			break;
 	}
-	if (done != 0)
+	if (done != 0 && !keep)
 		ring_publish(&ring->taken, position + done);
 	ring_unlock(&ring->read_lock, UTCB->thread_id);
 	return done == 0 && used != 0 ? -E_FAULT : (long)done;
 }
 
 static long
-pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
+read_ring(struct file *file, void *buffer, uint64_t size, bool keep)
 {
 	struct pipe *pipe = &pipes[file->pipe];
 	struct ring *ring = ring_of(file->pipe);
 
 	for (;;) {
-		long done = take_some(ring, buffer, size);
+		long done = take_some(ring, buffer, size, keep);
 		if (done != 0) {
-			if (done > 0) {
+			if (done > 0 && !keep) {
 				wake(&ring->writers_asleep, pipe->space);
 				watch_wake(&ring->writable);
 			}
@@ -221,6 +221,19 @@ pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 		if (error != 0)
 			return error;
 	}
+}
+
+static long
+pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
+{
+	(void)offset;
+	return read_ring(file, buffer, size, false);
+}
+
+long
+pipe_look(struct file *file, void *buffer, uint64_t size)
+{
+	return read_ring(file, buffer, size, true);
 }
 
 /* Writing */
@@ -627,6 +640,22 @@ linux_pipe(int *fds)
 
 /* Named pipes */
 
+/*
+ * Interrupted: gone, if the other side did not come in that moment; it would
+ * rely on this one.
+ */
+static bool
+has_left(const struct file *file)
+{
+	bool left = true;
+
+	service_insist_begin();
+	long error = storage_fifo_leave(file->cap,
+	    pipes[file->pipe].openings, &left);
+	service_insist_end();
+	return error != 0 || left;
+}
+
 /* Until there is, or has been since, a reader or writer. */
 static long
 wait_for_other(const struct file *file, const uint32_t *count,
@@ -643,7 +672,7 @@ wait_for_other(const struct file *file, const uint32_t *count,
 			return 0;
 		long error = sleep_until_moved(notification, seen);
 		if (error != 0)
-			return error;
+			return has_left(file) ? error : 0;
 	}
 }
 

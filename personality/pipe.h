@@ -9,3 +9,5 @@
  * unless flags say O_NONBLOCK; on failure the file is still to be dropped.
  */
 long pipe_open_named(struct file *file);
+/* As read of an end to read, but the bytes stay. */
+long pipe_look(struct file *file, void *buffer, uint64_t size);

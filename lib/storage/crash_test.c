@@ -11,7 +11,7 @@
  * Shortage: the operation is given less and less undo log, heap, and page
  * objects. It either works, or fails with E_NOSPC and changes nothing.
  */
-#include "fake_host.h"
+#include "crash_cases.h"
 
 #include <lib/arena/state.h>
 #include <lib/test/ktap.h>
@@ -27,22 +27,26 @@
 #define FILES		8u
 #define PAGES		2u
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		9u
+#define BASES		10u
 
-static struct fake fake;
-/* Root, user, open file, open folder, retired, two that lock, two of a pipe. */
+struct fake crash_fake;
+
+/*
+ * Root, user, open file, open folder, retired, two that lock, two of a pipe,
+ * one without a name.
+ */
 static uint64_t badge[BASES];
 
-static struct description *
-base(unsigned i)
+struct description *
+crash_base(unsigned i)
 {
-	return storage_find(&fake.storage, badge[i]);
+	return storage_find(&crash_fake.storage, badge[i]);
 }
 
 static struct storage *
 core(void)
 {
-	return &fake.storage;
+	return &crash_fake.storage;
 }
 
 static unsigned
@@ -53,18 +57,18 @@ write_bytes(struct description *d, uint64_t offset, uint64_t length, int value)
 
 	if (error != 0)
 		return error;
-	memset(fake_data(&fake, t.file) + t.offset, value, t.length);
+	memset(fake_data(&crash_fake, t.file) + t.offset, value, t.length);
 	return storage_write_end(core(), d, &t, t.length);
 }
 
 /* --- Operations. --- */
 
-static unsigned
-open_with(const char *path, unsigned flags)
+unsigned
+crash_open(const char *path, unsigned flags)
 {
 	struct storage_opened opened;
 	struct description *d;
-	unsigned error = storage_open(core(), base(0), PATH(path), flags, 0640,
+	unsigned error = storage_open(core(), crash_base(0), PATH(path), flags, 0640,
 	    &d, &opened);
 
 	return error != 0 ? error : storage_set_session(core(), d, 77);
@@ -73,50 +77,50 @@ open_with(const char *path, unsigned flags)
 static unsigned
 run_create(void)
 {
-	return open_with("new", OPEN_WRITE | OPEN_CREATE);
+	return crash_open("new", OPEN_WRITE | OPEN_CREATE);
 }
 
 static unsigned
 run_open_truncate(void)
 {
-	return open_with("file", OPEN_WRITE | OPEN_TRUNCATE);
+	return crash_open("file", OPEN_WRITE | OPEN_TRUNCATE);
 }
 
 static unsigned
 run_write(void)
 {
-	return write_bytes(base(2), 5000, 700, 9);
+	return write_bytes(crash_base(2), 5000, 700, 9);
 }
 
 static unsigned
 run_truncate(void)
 {
-	return storage_truncate(core(), base(2), 17);
+	return storage_truncate(core(), crash_base(2), 17);
 }
 
 static unsigned
 run_grow(void)
 {
-	return storage_truncate(core(), base(2), 8000);
+	return storage_truncate(core(), crash_base(2), 8000);
 }
 
 static unsigned
 run_mkdir(void)
 {
-	return storage_mkdir(core(), base(0), PATH("dir/new"), 0755);
+	return storage_mkdir(core(), crash_base(0), PATH("dir/new"), 0755);
 }
 
 static unsigned
 run_mknod(void)
 {
-	return storage_mknod(core(), base(0), PATH("pipe"),
+	return storage_mknod(core(), crash_base(0), PATH("pipe"),
 	    KIND_FIFO << MODE_KIND_SHIFT | 0600, 0);
 }
 
 static unsigned
 run_symlink(void)
 {
-	return storage_symlink(core(), base(0), PATH("some/target"),
+	return storage_symlink(core(), crash_base(0), PATH("some/target"),
 	    PATH("dir/link"));
 }
 
@@ -124,34 +128,34 @@ static unsigned
 run_link(void)
 {
 	return storage_link(core(),
-	    (struct storage_place){ base(0), PATH("file") },
-	    (struct storage_place){ base(0), PATH("dir/second") }, 0);
+	    (struct storage_place){ crash_base(0), PATH("file") },
+	    (struct storage_place){ crash_base(0), PATH("dir/second") }, 0);
 }
 
 static unsigned
 run_unlink(void)
 {
-	return storage_unlink(core(), base(0), PATH("dir/other"), false);
+	return storage_unlink(core(), crash_base(0), PATH("dir/other"), false);
 }
 
 static unsigned
 run_unlink_open(void)
 {
-	return storage_unlink(core(), base(0), PATH("file"), false);
+	return storage_unlink(core(), crash_base(0), PATH("file"), false);
 }
 
 static unsigned
 run_rmdir(void)
 {
-	return storage_unlink(core(), base(0), PATH("dir/empty"), true);
+	return storage_unlink(core(), crash_base(0), PATH("dir/empty"), true);
 }
 
 static unsigned
 rename_with(const char *from, const char *to, unsigned flags)
 {
 	return storage_rename(core(),
-	    (struct storage_place){ base(0), PATH(from) },
-	    (struct storage_place){ base(0), PATH(to) }, flags);
+	    (struct storage_place){ crash_base(0), PATH(from) },
+	    (struct storage_place){ crash_base(0), PATH(to) }, flags);
 }
 
 static unsigned
@@ -175,19 +179,19 @@ run_exchange(void)
 static unsigned
 run_chmod(void)
 {
-	return storage_chmod(core(), base(0), PATH("dir"), 0700, 0);
+	return storage_chmod(core(), crash_base(0), PATH("dir"), 0700, 0);
 }
 
 static unsigned
 run_close(void)
 {
-	return storage_close(core(), base(2));
+	return storage_close(core(), crash_base(2));
 }
 
 static unsigned
 run_close_folder(void)
 {
-	return storage_close(core(), base(3));
+	return storage_close(core(), crash_base(3));
 }
 
 static unsigned
@@ -196,7 +200,7 @@ run_readdir(void)
 	_Alignas(8) char buffer[512];
 	size_t length;
 
-	return storage_readdir(core(), base(3), buffer, sizeof(buffer),
+	return storage_readdir(core(), crash_base(3), buffer, sizeof(buffer),
 	    &length);
 }
 
@@ -247,7 +251,7 @@ run_map(void)
 {
 	uint64_t size, file;
 
-	return storage_map(core(), base(2), &size, &file);
+	return storage_map(core(), crash_base(2), &size, &file);
 }
 
 static unsigned
@@ -256,7 +260,7 @@ run_window(void)
 	struct storage_window window;
 	struct storage_opened opened;
 	struct description *d;
-	unsigned error = storage_open(core(), base(0), PATH("dir/other"),
+	unsigned error = storage_open(core(), crash_base(0), PATH("dir/other"),
 	    OPEN_READ, 0, &d, &opened);
 
 	return error != 0 ? error : storage_window(core(), d, &window);
@@ -265,13 +269,13 @@ run_window(void)
 static unsigned
 run_retire(void)
 {
-	return storage_retire(core(), base(2));
+	return storage_retire(core(), crash_base(2));
 }
 
 static unsigned
 run_retire_folder(void)
 {
-	return storage_retire(core(), base(3));
+	return storage_retire(core(), crash_base(3));
 }
 
 static unsigned
@@ -279,7 +283,7 @@ run_reopen(void)
 {
 	struct storage_opened opened;
 
-	return storage_reopen(core(), base(4), PATH("other"), OPEN_READ, 0,
+	return storage_reopen(core(), crash_base(4), PATH("other"), OPEN_READ, 0,
 	    &opened);
 }
 
@@ -288,24 +292,24 @@ run_reopen_new(void)
 {
 	struct storage_opened opened;
 
-	return storage_reopen(core(), base(4), PATH("new"),
+	return storage_reopen(core(), crash_base(4), PATH("new"),
 	    OPEN_WRITE | OPEN_CREATE, 0600, &opened);
 }
 
 static unsigned
 run_close_retired(void)
 {
-	return storage_close(core(), base(4));
+	return storage_close(core(), crash_base(4));
 }
 
 static unsigned
 run_read(void)
 {
 	struct storage_transfer t;
-	unsigned error = storage_read_begin(core(), base(2),
+	unsigned error = storage_read_begin(core(), crash_base(2),
 	    STORAGE_AT_POSITION, 100, &t);
 
-	return error != 0 ? error : storage_read_end(core(), base(2), &t,
+	return error != 0 ? error : storage_read_end(core(), crash_base(2), &t,
 	    t.length);
 }
 
@@ -314,141 +318,27 @@ run_seek(void)
 {
 	uint64_t position;
 
-	return storage_seek(core(), base(2), 300, 0, &position);
+	return storage_seek(core(), crash_base(2), 300, 0, &position);
 }
 
 static unsigned
 run_chown(void)
 {
-	return storage_chown(core(), base(0), PATH("file"),
+	return storage_chown(core(), crash_base(0), PATH("file"),
 	    (struct storage_owner){ 7, 8 }, 0);
 }
 
 static unsigned
 run_utimens(void)
 {
-	return storage_utimens(core(), base(0), PATH("file"),
+	return storage_utimens(core(), crash_base(0), PATH("file"),
 	    (struct storage_times){ 5, 6 }, 0);
 }
 
 static unsigned
 run_set_flags(void)
 {
-	return storage_set_flags(core(), base(2), OPEN_APPEND);
-}
-
-/* 5 has bytes 100 to 199 and 300 to 399, 6 waits for 150 to 349. */
-static unsigned
-lock_with(unsigned by, unsigned type, uint64_t first, uint64_t last,
-    uint32_t reply)
-{
-	const struct storage_lock lock = {
-		.type = type, .first = first, .last = last,
-		.flags = reply != 0 ? LOCK_WAIT : 0,
-		.owner = base(by), .pid = 100 + by,
-	};
-	enum storage_locked locked;
-
-	return storage_lock(core(), base(by), &lock,
-	    (struct storage_call){ reply, 7 }, &locked);
-}
-
-static unsigned
-run_lock(void)
-{
-	return lock_with(5, LOCK_READ, 120, 350, 0);
-}
-
-static unsigned
-run_lock_first(void)
-{
-	const struct storage_lock lock = {
-		.type = LOCK_WRITE, .flags = LOCK_WHOLE, .last = 9,
-	};
-	enum storage_locked locked;
-
-	return storage_lock(core(), base(3), &lock,
-	    (struct storage_call){ 0 }, &locked);
-}
-
-static unsigned
-run_lock_waits(void)
-{
-	return lock_with(6, LOCK_READ, 110, 120, 4);
-}
-
-static unsigned
-run_unlock_some(void)
-{
-	return lock_with(5, LOCK_UNLOCK, 120, 180, 0);
-}
-
-static unsigned
-run_unlock_grants(void)
-{
-	return lock_with(5, LOCK_UNLOCK, 0, 1000, 0);
-}
-
-static unsigned
-run_cancel(void)
-{
-	bool found;
-
-	return storage_cancel(core(), (struct storage_call){ 3, 7 }, &found);
-}
-
-static unsigned
-run_close_owner(void)
-{
-	return storage_close(core(), base(5));
-}
-
-static unsigned
-run_close_waiter(void)
-{
-	return storage_close(core(), base(6));
-}
-
-static unsigned
-run_retire_owner(void)
-{
-	return storage_retire(core(), base(5));
-}
-
-/* 7 reads a pipe that 8 has joined not yet. */
-static unsigned
-run_fifo(void)
-{
-	struct storage_fifo_counts counts;
-	struct storage_fifo fifo;
-
-	return storage_fifo(core(), base(8), true, &fifo, &counts);
-}
-
-static unsigned
-run_fifo_first(void)
-{
-	struct storage_fifo_counts counts;
-	struct storage_opened opened;
-	struct storage_fifo fifo;
-	struct description *d;
-	unsigned error = storage_open(core(), base(0), PATH("fifo2"),
-	    OPEN_READ, 0, &d, &opened);
-
-	return error != 0 ? error : storage_fifo(core(), d, true, &fifo,
-	    &counts);
-}
-
-static unsigned
-run_close_fifo(void)
-{
-	return storage_close(core(), base(7));
-}
-
-static unsigned
-run_retire_fifo(void)
-{
-	return storage_retire(core(), base(7));
+	return storage_set_flags(core(), crash_base(2), OPEN_APPEND);
 }
 
 static const struct operation {
@@ -495,8 +385,14 @@ static const struct operation {
 	{ STORAGE_LOCK, "unlock_some", run_unlock_some },
 	{ STORAGE_LOCK, "unlock_grants", run_unlock_grants },
 	{ STORAGE_RETIRE, "retire_owner", run_retire_owner },
+	{ STORAGE_CLEAR, "clear", run_clear },
+	{ STORAGE_COPY, "copy", run_copy },
+	{ STORAGE_OPEN, "nameless", run_nameless },
+	{ STORAGE_LINK_AT, "link_nameless", run_link_nameless },
+	{ 0, "close_nameless", run_close_nameless },
 	{ STORAGE_FIFO, "fifo", run_fifo },
 	{ STORAGE_FIFO, "fifo_first", run_fifo_first },
+	{ STORAGE_FIFO_LEAVE, "fifo_leave", run_fifo_leave },
 	{ STORAGE_RETIRE, "retire_fifo", run_retire_fifo },
 	{ 0, "close_fifo", run_close_fifo },
 	{ 0, "cancel", run_cancel },
@@ -520,7 +416,7 @@ static const uint64_t lookers[] = {
 static void
 must(unsigned error)
 {
-	if (fake_end(&fake, error) != 0)
+	if (fake_end(&crash_fake, error) != 0)
 		abort();
 }
 
@@ -530,8 +426,8 @@ open_badge(const char *path, unsigned flags)
 	struct storage_opened opened;
 	struct description *d;
 
-	fake_begin(&fake);
-	must(storage_open(core(), base(0), PATH(path), flags, 0644, &d,
+	fake_begin(&crash_fake);
+	must(storage_open(core(), crash_base(0), PATH(path), flags, 0644, &d,
 	    &opened));
 	return storage_badge(d);
 }
@@ -544,14 +440,15 @@ make_fifos(void)
 	struct storage_fifo fifo;
 
 	for (unsigned i = 0; i < 2; i++) {
-		fake_begin(&fake);
-		must(storage_mknod(core(), base(0), PATH(names[i]),
+		fake_begin(&crash_fake);
+		must(storage_mknod(core(), crash_base(0), PATH(names[i]),
 		    KIND_FIFO << MODE_KIND_SHIFT | 0600, 0));
 	}
+	badge[9] = open_badge("dir", OPEN_WRITE | OPEN_TEMPORARY);
 	badge[7] = open_badge("fifo", OPEN_READ);
 	badge[8] = open_badge("fifo", OPEN_READ | OPEN_WRITE);
-	fake_begin(&fake);
-	must(storage_fifo(core(), base(7), false, &fifo, &counts));
+	fake_begin(&crash_fake);
+	must(storage_fifo(core(), crash_base(7), false, &fifo, &counts));
 }
 
 static void
@@ -560,41 +457,41 @@ make_tree(void)
 	struct description *d;
 	uint64_t other;
 
-	fake_create(&fake, ARENA_SIZE, FILES, PAGES);
+	fake_create(&crash_fake, ARENA_SIZE, FILES, PAGES);
 	for (unsigned i = 0; i < 2; i++) {
-		fake_begin(&fake);
-		must(fake_attach(&fake, i, &d));
+		fake_begin(&crash_fake);
+		must(fake_attach(&crash_fake, i, &d));
 		badge[i] = storage_badge(d);
 	}
-	fake_begin(&fake);
-	must(storage_mkdir(core(), base(0), PATH("dir"), 0755));
-	fake_begin(&fake);
-	must(storage_mkdir(core(), base(0), PATH("dir/empty"), 0755));
+	fake_begin(&crash_fake);
+	must(storage_mkdir(core(), crash_base(0), PATH("dir"), 0755));
+	fake_begin(&crash_fake);
+	must(storage_mkdir(core(), crash_base(0), PATH("dir/empty"), 0755));
 	badge[2] = open_badge("file", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
 	other = open_badge("dir/other", OPEN_WRITE | OPEN_CREATE);
 	badge[3] = open_badge("dir", OPEN_READ);
-	fake_begin(&fake);
-	must(write_bytes(base(2), 0, 6000, 1));
-	fake_begin(&fake);
+	fake_begin(&crash_fake);
+	must(write_bytes(crash_base(2), 0, 6000, 1));
+	fake_begin(&crash_fake);
 	must(write_bytes(storage_find(core(), other), 0, 50, 2));
-	fake_begin(&fake);
+	fake_begin(&crash_fake);
 	must(storage_close(core(), storage_find(core(), other)));
 	struct storage_window window;
-	fake_begin(&fake);
-	must(storage_window(core(), base(2), &window));
+	fake_begin(&crash_fake);
+	must(storage_window(core(), crash_base(2), &window));
 	struct storage_opened opened;
-	fake_begin(&fake);
-	must(storage_open(core(), base(3), PATH("other"), OPEN_WRITE, 0, &d,
+	fake_begin(&crash_fake);
+	must(storage_open(core(), crash_base(3), PATH("other"), OPEN_WRITE, 0, &d,
 	    &opened));
 	badge[4] = storage_badge(d);
-	fake_begin(&fake);
+	fake_begin(&crash_fake);
 	must(storage_retire(core(), d));
 	badge[5] = open_badge("locked", OPEN_READ | OPEN_WRITE |
 	    OPEN_CREATE);
 	badge[6] = open_badge("locked", OPEN_READ | OPEN_WRITE |
 	    OPEN_CREATE);
 	for (unsigned i = 0; i < 3; i++) {
-		fake_begin(&fake);
+		fake_begin(&crash_fake);
 		must(i < 2 ? lock_with(5, LOCK_WRITE, 100 + 200 * i,
 		    199 + 200 * i, 0) :
 		    lock_with(6, LOCK_WRITE, 150, 349, 3));
@@ -606,7 +503,7 @@ static bool
 world_ok(void)
 {
 	return storage_ok(core()) && arena_ok(core()->arena) &&
-	    fake_used(&fake) == fake_named(&fake);
+	    fake_used(&crash_fake) == fake_named(&crash_fake);
 }
 
 /* --- Crashes. --- */
@@ -625,7 +522,7 @@ execute(void *context)
 {
 	const struct run *r = context;
 
-	fake_begin(&fake);
+	fake_begin(&crash_fake);
 	must(r->operation->run());
 }
 
@@ -633,10 +530,10 @@ execute(void *context)
 static bool
 watch_ok(const struct run *r)
 {
-	const struct description *d = base(2);
+	const struct description *d = crash_base(2);
 
 	return d == NULL || storage_size(d) == r->size ||
-	    fake_watches(&fake)[0] != r->watch;
+	    fake_watches(&crash_fake)[0] != r->watch;
 }
 
 static struct store_region
@@ -654,14 +551,15 @@ look(void *context, uint64_t n)
 	if (n == 1 && !store_own(region(), r->alias))
 		abort();
 	memcpy(FAKE_BASE, r->alias, fake_size(&r->start));
-	fake = r->start;
-	fine = fake_resume(&fake) && world_ok() && watch_ok(r);
-	if (fine && (fake_digest(&fake) == r->before ||
-	    r->operation->run == run_write)) {
+	crash_fake = r->start;
+	fine = fake_resume(&crash_fake) && world_ok() && watch_ok(r);
+	if (fine && (fake_digest(&crash_fake) == r->before ||
+	    r->operation->run == run_write ||
+	    r->operation->run == run_clear)) {
 		execute(r);
 		fine = world_ok();
 	}
-	if (!fine || fake_digest(&fake) != r->after) {
+	if (!fine || fake_digest(&crash_fake) != r->after) {
 		printf("# %s, store %lu\n", r->operation->name, n);
 		r->wrong++;
 	}
@@ -674,16 +572,16 @@ crash_everywhere(const struct operation *operation)
 	uint64_t count;
 
 	make_tree();
-	size_t size = fake_size(&fake);
+	size_t size = fake_size(&crash_fake);
 	uint8_t *content = malloc(size);
 	memcpy(content, FAKE_BASE, size);
-	run = (struct run){ .operation = operation, .start = fake };
-	run.before = fake_digest(&fake);
-	run.size = storage_size(base(2));
-	run.watch = fake_watches(&fake)[0];
+	run = (struct run){ .operation = operation, .start = crash_fake };
+	run.before = fake_digest(&crash_fake);
+	run.size = storage_size(crash_base(2));
+	run.watch = fake_watches(&crash_fake)[0];
 	execute(&run);
-	run.after = fake_digest(&fake);
-	fake = run.start;
+	run.after = fake_digest(&crash_fake);
+	crash_fake = run.start;
 	run.alias = store_share(region(), content);
 	enum step_end end = run.alias == NULL ? STEP_IMPOSSIBLE :
 	    store_run(region(), execute, look, &run, &count);
@@ -728,7 +626,7 @@ check_failure(const struct operation *operation, unsigned error,
 {
 	EXPECT(error == E_NOSPC || error == 0);
 	if (error != 0)
-		EXPECT_EQ(fake_digest(&fake), before);
+		EXPECT_EQ(fake_digest(&crash_fake), before);
 	if (!world_ok() || ktap_state.failed) {
 		printf("# %s\n", operation->name);
 		EXPECT(!"consistent after the shortage");
@@ -742,15 +640,15 @@ TEST(test_any_shortage_of_log_undoes_all)
 
 		for (uint64_t log = 0; error != 0; log += 8) {
 			make_tree();
-			uint64_t before = fake_digest(&fake);
+			uint64_t before = fake_digest(&crash_fake);
 			struct arena_header *header = (void *)FAKE_BASE;
 			uint64_t whole = header->log_size;
-			fake_begin(&fake);
+			fake_begin(&crash_fake);
 			/* As if the rest of the log were used. */
 			header->log_size = log;
 			error = operations[i].run();
 			header->log_size = whole;
-			fake_end(&fake, error);
+			fake_end(&crash_fake, error);
 			check_failure(&operations[i], error, before);
 		}
 	}
@@ -761,12 +659,12 @@ TEST(test_any_shortage_of_page_objects_undoes_all)
 	for (unsigned i = 0; i < OPERATIONS; i++) {
 		for (uint64_t nth = 1; nth < 4; nth++) {
 			make_tree();
-			uint64_t before = fake_digest(&fake);
-			fake.fail_in = nth;
-			fake_begin(&fake);
-			unsigned error = fake_end(&fake,
+			uint64_t before = fake_digest(&crash_fake);
+			crash_fake.fail_in = nth;
+			fake_begin(&crash_fake);
+			unsigned error = fake_end(&crash_fake,
 			    operations[i].run());
-			fake.fail_in = 0;
+			crash_fake.fail_in = 0;
 			check_failure(&operations[i], error, before);
 		}
 	}
@@ -782,8 +680,8 @@ TEST(test_full_arena_can_be_emptied)
 	uint64_t used = arena_bytes_used(core()->arena);
 	while (error == 0) {
 		snprintf(name, sizeof(name), "dir/%u", made);
-		fake_begin(&fake);
-		error = fake_end(&fake, storage_mkdir(core(), base(0),
+		fake_begin(&crash_fake);
+		error = fake_end(&crash_fake, storage_mkdir(core(), crash_base(0),
 		    PATH(name), 0755));
 		made += error == 0;
 	}
@@ -791,8 +689,8 @@ TEST(test_full_arena_can_be_emptied)
 	EXPECT(made > 100 && world_ok());
 	while (made-- > 0) {
 		snprintf(name, sizeof(name), "dir/%u", made);
-		fake_begin(&fake);
-		EXPECT_EQ(fake_end(&fake, storage_unlink(core(), base(0),
+		fake_begin(&crash_fake);
+		EXPECT_EQ(fake_end(&crash_fake, storage_unlink(core(), crash_base(0),
 		    PATH(name), true)), 0);
 	}
 	EXPECT(world_ok());

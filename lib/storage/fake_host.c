@@ -127,6 +127,20 @@ fake_file_clear(void *context, uint64_t file, uint64_t offset, uint64_t length)
 	return OK;
 }
 
+static uint64_t
+fake_file_next(void *context, uint64_t file, uint64_t page)
+{
+	const struct fake_file *f = find_file(context, file);
+	const uint8_t *data = fake_data(context, file);
+
+	/* A page of zeros counts as never written. */
+	for (; page * STORAGE_PAGE < f->size; page++)
+		for (unsigned i = 0; i < STORAGE_PAGE; i++)
+			if (data[page * STORAGE_PAGE + i] != 0)
+				return page;
+	return UINT64_MAX;
+}
+
 static status_t
 fake_file_load(void *context, uint64_t file, uint64_t offset, uint64_t length)
 {
@@ -285,7 +299,8 @@ open_world(struct fake *fake)
 		.context = fake, .now_ns = fake_now,
 		.file_create = fake_file_create,
 		.file_resize = fake_file_resize,
-		.file_clear = fake_file_clear, .file_load = fake_file_load,
+		.file_clear = fake_file_clear, .file_next = fake_file_next,
+		.file_load = fake_file_load,
 		.file_shrink = fake_file_shrink,
 		.file_destroy = fake_file_destroy, .space = fake_space,
 		.answer = fake_answer,

@@ -133,6 +133,19 @@ fifo_leave(struct storage *storage, struct description *description)
 	return signal(storage, fifo);
 }
 
+unsigned
+storage_fifo_leave(struct storage *storage, struct description *description,
+    uint32_t openings, bool *out_left)
+{
+	const struct fifo *fifo = description->inode->fifo;
+
+	if (!description->joined)
+		return E_BADF;
+	*out_left = openings == ((description->flags & OPEN_READ) != 0 ?
+	    fifo->counts.writer_openings : fifo->counts.reader_openings);
+	return *out_left ? fifo_leave(storage, description) : 0;
+}
+
 void
 storage_resume(struct storage *storage)
 {

@@ -9,6 +9,7 @@
 #include <lib/storage/state.h>
 
 #define DAY_NS	86400000000000ul
+#define HOLE_PAGES	4096u	/* looked at in one request */
 
 static uint64_t
 page_round(uint64_t size)
@@ -186,7 +187,8 @@ storage_write_begin(struct storage *storage, struct description *description,
 	if (error != 0)
 		return error;
 	t.offset = t.moves ? description->position : offset;
-	if ((description->flags & OPEN_APPEND) != 0)
+	if ((description->flags & OPEN_APPEND) != 0 ||
+	    offset == STORAGE_AT_END)
 		t.offset = inode->size;
 	if (length > 0 && t.offset >= STORAGE_FILE_MAX)
 		return E_FBIG;
@@ -229,17 +231,63 @@ storage_write_end(struct storage *storage, struct description *description,
 	return inode_modified(storage, inode);
 }
 
+/*
+ * Where data (hole: a page that was never written) begins, at or behind offset.
+ * Who has seen HOLE_PAGES pages of data is told that there is no hole.
+ */
+static unsigned
+find_data(struct storage *storage, const struct inode *inode, uint64_t offset,
+    bool hole, uint64_t *out_offset)
+{
+	struct storage_environment *e = &storage->environment;
+	uint64_t page = offset / STORAGE_PAGE, next = UINT64_MAX;
+
+	if (inode_kind(inode) != KIND_REGULAR)
+		return E_INVAL;
+	if (offset >= inode->size)
+		return E_NXIO;
+	for (unsigned i = 0; i < (hole ? HOLE_PAGES : 1); i++) {
+		if (inode->file != 0)
+			next = e->file_next(e->context, inode->file, page);
+		if (hole && next != page)
+			break;
+		page += hole;
+	}
+	if (!hole)
+		page = next;
+	else if (next != UINT64_MAX && next < page)
+		page = UINT64_MAX;
+	if (page <= offset / STORAGE_PAGE)
+		*out_offset = offset;
+	else if (page < inode->size / STORAGE_PAGE + 1 &&
+	    page * STORAGE_PAGE < inode->size)
+		*out_offset = page * STORAGE_PAGE;
+	else if (hole)
+		*out_offset = inode->size;
+	else
+		return E_NXIO;
+	return 0;
+}
+
 unsigned
 storage_seek(struct storage *storage, struct description *description,
     uint64_t offset, unsigned whence, uint64_t *out_position)
 {
 	const struct inode *inode = description->inode;
+	unsigned error = 0;
 	uint64_t base;
 
 	if ((description->flags & OPEN_PATH) != 0)
 		return E_BADF;
 	if (inode_kind(inode) == KIND_FIFO || inode_kind(inode) == KIND_SOCKET)
 		return E_SPIPE;
+	if (whence == 3 || whence == 4) {
+		error = find_data(storage, inode, offset, whence == 4,
+		    &offset);
+		whence = 0;
+	}
+	if (error != 0)
+		return error;
 	switch (whence) {
 	case 0:
 		base = 0;
@@ -262,6 +310,69 @@ storage_seek(struct storage *storage, struct description *description,
 		return E_NOSPC;
 	description->position = *out_position = base + offset;
 	return 0;
+}
+
+unsigned
+storage_clear(struct storage *storage, struct description *description,
+    uint64_t offset, uint64_t length)
+{
+	struct storage_environment *e = &storage->environment;
+	struct inode *inode = description->inode;
+	unsigned error = check_data(description, OPEN_WRITE);
+
+	if (error == 0 && length > STORAGE_TRANSFER_MAX)
+		error = E_INVAL;
+	if (error == 0)
+		error = inode_modified(storage, inode);
+	if (error == 0)
+		error = drop_set_id(storage, description->subject, inode);
+	if (error != 0 || offset >= inode->size || inode->file == 0)
+		return error;
+	if (length > inode->size - offset)
+		length = inode->size - offset;
+	while (error == 0 && length > 0) {
+		uint64_t part = STORAGE_PAGE - offset % STORAGE_PAGE;
+
+		if (part > length)
+			part = length;
+		/* What was never written is zero, and stays without memory. */
+		if (e->file_next(e->context, inode->file,
+		    offset / STORAGE_PAGE) == offset / STORAGE_PAGE)
+			error = from_status(e->file_clear(e->context,
+			    inode->file, offset, part));
+		offset += part;
+		length -= part;
+	}
+	return error;
+}
+
+unsigned
+storage_copy_begin(struct storage *storage,
+    const struct storage_source *source, struct description *description,
+    uint64_t offset, uint64_t length, struct storage_copy *out_copy)
+{
+	uint64_t from = source->offset;
+	unsigned error = check_data(description, OPEN_WRITE);
+
+	if (error == 0 && (description->flags & OPEN_APPEND) != 0)
+		error = E_BADF;
+	if (length > STORAGE_TRANSFER_MAX)
+		length = STORAGE_TRANSFER_MAX;
+	if (error == 0 && (from > INT64_MAX || offset > INT64_MAX))
+		error = E_INVAL;
+	if (error == 0)
+		error = storage_read_begin(storage, source->description, from,
+		    length, &out_copy->from);
+	if (error == 0 && source->description->inode == description->inode &&
+	    from < offset + out_copy->from.length &&
+	    offset < from + out_copy->from.length)
+		error = E_INVAL;
+	if (error != 0 || out_copy->from.length == 0) {
+		out_copy->to = (struct storage_transfer){ 0 };
+		return error;
+	}
+	return storage_write_begin(storage, description, offset,
+	    out_copy->from.length, &out_copy->to);
 }
 
 unsigned

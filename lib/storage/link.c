@@ -65,9 +65,11 @@ link_new(struct walk *walk, struct inode *inode)
 
 	if (error != 0)
 		return error;
-	if (SAVE_FIELDS(storage, inode, links, entry) != 0)
+	if (SAVE_FIELDS(storage, inode, links, entry) != 0 ||
+	    (inode->nameless && SAVE(storage, &inode->nameless) != 0))
 		return E_NOSPC;
 	watch_touch(storage, inode);
+	inode->nameless = false;
 	inode->links++;
 	if (inode->entry == NULL) {
 		inode->entry = entry;
@@ -273,7 +275,7 @@ storage_link(struct storage *storage, struct storage_place from,
 		return error;
 	if (is_directory(inode))
 		return E_PERM;
-	if (inode->links == 0)
+	if (inode->links == 0 && !inode->nameless)
 		return E_NOENT;
 	if (inode->links >= STORAGE_LINKS_PER_FILE)
 		return E_MLINK;

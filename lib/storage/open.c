@@ -4,7 +4,7 @@
 
 #define OPEN_ALL	(OPEN_READ | OPEN_WRITE | OPEN_CREATE | \
 	OPEN_EXCLUSIVE | OPEN_TRUNCATE | OPEN_APPEND | OPEN_DIRECTORY | \
-	OPEN_NOFOLLOW | OPEN_PATH | OPEN_EXECUTE)
+	OPEN_NOFOLLOW | OPEN_PATH | OPEN_EXECUTE | OPEN_TEMPORARY)
 
 /* The last component, through symbolic links; may be missing. */
 static unsigned
@@ -112,6 +112,36 @@ find(struct storage *storage, struct description *base,
 	return error;
 }
 
+/* A new file in the directory, which gets no name; OPEN_EXCLUSIVE: never. */
+static unsigned
+create_nameless(struct storage *storage, struct description *base,
+    struct storage_path path, unsigned flags, uint32_t mode,
+    struct inode **out_inode)
+{
+	struct walk walk;
+	unsigned error = walk_all(&walk, storage, base, path, true);
+
+	if (error == 0 && !is_directory(walk.inode))
+		error = E_NOTDIR;
+	if (error == 0 && (flags & OPEN_WRITE) == 0)
+		error = E_INVAL;
+	if (error == 0 && !subject_allows(walk.who, walk.inode,
+	    WANT_WRITE | WANT_EXEC))
+		error = E_ACCES;
+	if (error == 0 && walk.inode->links == 0)
+		error = E_NOENT;
+	if (error == 0)
+		error = inode_create(storage, walk.who,
+		    KIND_REGULAR << MODE_KIND_SHIFT | (mode & MODE_MASK),
+		    out_inode);
+	if (error != 0)
+		return error;
+	(*out_inode)->nameless = (flags & OPEN_EXCLUSIVE) == 0;
+	if ((walk.inode->mode & MODE_SETGID) != 0)
+		(*out_inode)->gid = walk.inode->gid;
+	return 0;
+}
+
 /* All but the description. */
 static unsigned
 open_inode(struct storage *storage, struct description *base,
@@ -125,11 +155,14 @@ open_inode(struct storage *storage, struct description *base,
 		return E_INVAL;
 	if ((*flags & OPEN_PATH) != 0)
 		*flags &= OPEN_PATH | OPEN_DIRECTORY | OPEN_NOFOLLOW;
-	if ((*flags & OPEN_CREATE) != 0 && (*flags & OPEN_DIRECTORY) != 0)
+	if ((*flags & OPEN_CREATE) != 0 &&
+	    (*flags & (OPEN_DIRECTORY | OPEN_TEMPORARY)) != 0)
 		return E_INVAL;
-	if ((*flags & OPEN_CREATE) == 0)
+	if ((*flags & (OPEN_CREATE | OPEN_TEMPORARY)) == 0)
 		*flags &= ~OPEN_EXCLUSIVE;
-	unsigned error = find(storage, base, path, *flags, mode, &inode,
+	created = (*flags & OPEN_TEMPORARY) != 0;
+	unsigned error = created ? create_nameless(storage, base, path, *flags,
+	    mode, &inode) : find(storage, base, path, *flags, mode, &inode,
 	    &created);
 	if (error == 0 && !created) {
 		error = check_kind(inode, *flags);

@@ -72,6 +72,7 @@ struct inode {
 	struct inode *parent;
 	struct entry *entry;
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
+	bool	 nameless;	/* never had a name, and may get one */
 	struct file_locks *locks;	/* NULL: none, see lock.c */
 };
 

@@ -62,6 +62,8 @@ struct storage_environment {
 	/* Zeroes bytes inside one page. */
 	status_t (*file_clear)(void *context, uint64_t file, uint64_t offset,
 	    uint64_t length);
+	/* First page at or behind that was ever written; UINT64_MAX: none. */
+	uint64_t (*file_next)(void *context, uint64_t file, uint64_t page);
 	/* Copies bytes of the loaded archive into the file. */
 	status_t (*file_load)(void *context, uint64_t file, uint64_t offset,
 	    uint64_t length);
@@ -211,6 +213,20 @@ unsigned storage_read_end(struct storage *storage,
 unsigned storage_write_begin(struct storage *storage,
     struct description *description, uint64_t offset, uint64_t length,
     struct storage_transfer *out_transfer);
+/* A copy between files; ends with storage_write_end(). */
+struct storage_source {
+	struct description *description;
+	uint64_t offset;
+};
+struct storage_copy {
+	struct storage_transfer from, to;
+};
+unsigned storage_copy_begin(struct storage *storage,
+    const struct storage_source *source, struct description *description,
+    uint64_t offset, uint64_t length, struct storage_copy *out_copy);
+/* Bytes become zero. */
+unsigned storage_clear(struct storage *storage,
+    struct description *description, uint64_t offset, uint64_t length);
 unsigned storage_write_end(struct storage *storage,
     struct description *description, struct storage_transfer *transfer,
     uint64_t done);
@@ -248,6 +264,9 @@ unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
 unsigned storage_fifo(struct storage *storage, struct description *description,
     bool nowait, struct storage_fifo *out_fifo,
     struct storage_fifo_counts *out_counts);
+/* Leaves, unless the other side was opened since there were `openings`. */
+unsigned storage_fifo_leave(struct storage *storage,
+    struct description *description, uint32_t openings, bool *out_left);
 /* After a crash: tells what may have been told wrong. */
 void storage_resume(struct storage *storage);
 

@@ -95,6 +95,16 @@ environment_clear(void *context, uint64_t file, uint64_t offset,
 	return OK;
 }
 
+static uint64_t
+environment_next(void *context, uint64_t file, uint64_t page)
+{
+	struct sys_result r = sys_invoke(SYS_MEMORY_INFO, file, page, 0, 0, 0,
+	    0);
+
+	(void)context;
+	return r.status == OK ? r.value[3] : page;
+}
+
 static status_t
 environment_load(void *context, uint64_t file, uint64_t offset,
     uint64_t length)
@@ -214,6 +224,7 @@ files_environment(struct storage_environment *out_environment)
 		.file_create = environment_create,
 		.file_resize = environment_resize,
 		.file_clear = environment_clear,
+		.file_next = environment_next,
 		.file_load = environment_load,
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
@@ -326,6 +337,28 @@ give_copy(struct service_call *call, cap_t cap, unsigned rights)
 	}
 	wire_give_cap(call, copied);
 	return 0;
+}
+
+unsigned
+handle_copy(struct storage_context *context, struct service_call *call,
+    const struct storage_copy_args *in, struct storage_copy_results *out)
+{
+	struct storage_source source = { .offset = in->from_offset };
+	struct storage_copy files;
+	unsigned error = find_given(context, in->from, &source.description);
+
+	(void)call;
+	if (error == 0)
+		error = storage_copy_begin(context->storage, &source,
+		    context->self, in->to_offset, in->length, &files);
+	if (error != 0 || files.to.length == 0)
+		return error;
+	if (copy(files.to.file, files.to.offset, files.from.file,
+	    files.from.offset, files.to.length) != OK)
+		return E_NOSPC;
+	out->done = files.to.length;
+	return storage_write_end(context->storage, context->self, &files.to,
+	    files.to.length);
 }
 
 unsigned

@@ -124,6 +124,25 @@ handle_readdir(struct storage_context *context, struct service_call *call,
 }
 
 static unsigned
+handle_clear(struct storage_context *context, struct service_call *call,
+    const struct storage_clear_args *in)
+{
+	(void)call;
+	return storage_clear(context->storage, context->self, in->offset,
+	    in->length);
+}
+
+static unsigned
+handle_fifo_leave(struct storage_context *context, struct service_call *call,
+    const struct storage_fifo_leave_args *in,
+    struct storage_fifo_leave_results *out)
+{
+	(void)call;
+	return storage_fifo_leave(context->storage, context->self,
+	    in->openings, &out->left);
+}
+
+static unsigned
 handle_truncate(struct storage_context *context, struct service_call *call,
     const struct storage_truncate_args *in)
 {
@@ -233,7 +252,10 @@ static const struct storage_operations of_descriptions = {
 	.window = handle_window,
 	.retire = handle_retire,
 	.reopen = handle_reopen,
+	.copy = handle_copy,
+	.clear = handle_clear,
 	.fifo = handle_fifo,
+	.fifo_leave = handle_fifo_leave,
 	.renounce = handle_renounce,
 	.adopt = handle_adopt,
 	.lock = handle_lock,
