@@ -225,7 +225,7 @@ run_attach_sweep(void)
 	unsigned error = 0;
 
 	for (uint32_t i = 100; i < 131 && error == 0; i++) {
-		error = fake_attach(&fake, i, &d);
+		error = fake_attach(&crash_fake, i, &d);
 		if (error == 0)
 			error = storage_close(core(), d);
 	}
@@ -235,7 +235,7 @@ run_attach_sweep(void)
 static unsigned
 run_renounce(void)
 {
-	return storage_renounce(core(), base(3));
+	return storage_renounce(core(), crash_base(3));
 }
 
 static unsigned
@@ -243,7 +243,7 @@ run_adopt(void)
 {
 	struct description *d;
 
-	return storage_adopt(core(), base(1), base(3), &d);
+	return storage_adopt(core(), crash_base(1), crash_base(3), &d);
 }
 
 static unsigned
