@@ -14,6 +14,7 @@
 #include "calls.h"
 #include "file.h"
 #include "memory.h"
+#include "own.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
@@ -50,6 +51,7 @@ static _Noreturn void
 leave(uint32_t wait_status)
 {
 	table_report_unmapped();
+	own_report_unmapped();
 	service_insist_begin();
 	proc_exit(PROCESS_PROC, wait_status);
 	service_insist_end();
@@ -145,6 +147,7 @@ process_child(void)
 	signal_after_fork();
 	window_after_fork();
 	thread_vector_load(child_vectors);
+	spawn_child();
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },
 		    sizeof(int));
@@ -195,6 +198,13 @@ long
 linux_vfork(void)
 {
 	return do_fork(0, 0, NULL, NULL, FORK_VFORK);
+}
+
+/* As vfork, but of the libOS alone: the child begins in spawn_child(). */
+long
+process_spawn(void)
+{
+	return do_fork(0, 0, NULL, NULL, FORK_SPAWN);
 }
 
 /*
