@@ -8,6 +8,8 @@ int errno;
 char **environ;
 
 _Noreturn void own_begin(long *stack);
+/* Of the program, which may leave out what it does not look at. */
+int main(int argc, char **argv, char **envp);
 
 void
 own_begin(long *stack)

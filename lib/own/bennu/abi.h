@@ -432,5 +432,3 @@ const char *error_name(int error);	/* "EPERM", NULL: none has it */
 const char *error_text(int error);	/* of Appendix B, or NULL */
 /* Moves the end of the data; where it was, or (void *)-1. */
 void *sbrk(intptr_t increment);
-
-int main(int argc, char **argv, char **envp);

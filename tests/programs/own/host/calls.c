@@ -10,6 +10,13 @@ static const short same[BENNU_CALLS] = {
 #include <bennu/calls.def>
 };
 
+/* Pointers that the translation itself would follow. */
+static bool
+leads_nowhere(const void *pointer)
+{
+	return (unsigned long)pointer < 4096;
+}
+
 static long
 host_nice(int increment)
 {
@@ -33,6 +40,8 @@ host_sigaction(int number, const struct sigaction *act,
 {
 	struct sigaction with;
 
+	if (act != NULL && leads_nowhere(act))
+		return -EFAULT;
 	if (act != NULL) {
 		with = *act;
 		if ((with.sa_flags & SA_RESTORER) == 0)
@@ -87,6 +96,10 @@ host_readdir(int fd, struct old_linux_dirent *out, unsigned size)
 		return length;
 	while (got[NAME_AT + name] != 0)
 		name++;
+	if (leads_nowhere(out))
+		HOST(HOST_LSEEK, fd, before, SEEK_SET, 0);
+	if (leads_nowhere(out))
+		return -EFAULT;
 	if (18 + name + 1 > size) {
 		HOST(HOST_LSEEK, fd, before, SEEK_SET, 0);
 		return -EINVAL;
@@ -109,7 +122,7 @@ host_socketcall(int kind, const long *a)
 
 	if (kind < 1 || kind >= (int)(sizeof(numbers) / sizeof(numbers[0])))
 		return -EINVAL;
-	if (a == NULL)
+	if (leads_nowhere(a))
 		return -EFAULT;
 	return host(numbers[kind], a[0], a[1], a[2], a[3], plain ? 0 : a[4],
 	    plain ? 0 : a[5]);
