@@ -377,7 +377,7 @@ function(bennu_own_image name output enter sources)
 		COMMAND gcc -std=c17 -O2 -g -Wall -Wextra -Werror
 			-ffreestanding -fno-stack-protector -fno-pie -no-pie
 			-static -nostdlib -ffunction-sections
-			-Wl,--gc-sections,--build-id=none
+			-Wl,--gc-sections,--build-id=none,-z,noseparate-code
 			-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
 			-I${own} -I${CMAKE_SOURCE_DIR} ${every} -o ${output}
 		DEPENDS ${every} ${headers}

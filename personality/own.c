@@ -111,6 +111,7 @@ own_begin(bool is_own, uint64_t vdso)
 	active = is_own;
 	restorer = vdso == 0 ? 0 :
 	    vdso + (uint64_t)(vdso_own_return - vdso_start);
+	spawn_done();
 	table_use(is_own ? own_table : table_plain);
 }
 

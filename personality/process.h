@@ -21,6 +21,8 @@ void process_log(const char *text);
 long process_spawn(void);
 /* spawn.c: in a new child; returns if it comes from a fork. */
 void spawn_child(void);
+/* exec, past the point of no return. */
+void spawn_done(void);
 
 /* system.c: what PR_GET_NAME tells. */
 void process_set_name(const char *name);

@@ -74,6 +74,7 @@ struct request {
 
 HOT static cap_t object;	/* CAP_NONE: no spawn goes on */
 HOT static uint64_t used;	/* bytes of it */
+HOT static bool kicked;		/* a signal came to the child meanwhile */
 
 /* --- The parent. --- */
 
@@ -322,7 +323,17 @@ goes_on(long error)
 	if (error > -NEVER_RETURNED)
 		return false;
 	UTCB->kick_pending = 0;
+	kicked = true;
 	return true;
+}
+
+/* It is for the program. */
+void
+spawn_done(void)
+{
+	if (kicked)
+		signal_look_again();
+	kicked = false;
 }
 
 static long
@@ -340,8 +351,6 @@ run(const struct request *request)
 			error = do_action(&actions[i]);
 		while (goes_on(error));
 	}
-	/* Signals of the meantime are for the program. */
-	signal_look_again();
 	while (error == 0 || goes_on(error))
 		error = linux_execve((const char *)request->path,
 		    (char *const *)request->arguments,
