@@ -383,6 +383,7 @@ function(bennu_own_image name output enter sources)
 		DEPENDS ${every} ${headers}
 		VERBATIM)
 	add_custom_target(program_${name} ALL DEPENDS ${output})
+	bennu_note_sources(${every})
 endfunction()
 
 function(bennu_own_program name)
@@ -399,7 +400,6 @@ function(bennu_own_program name)
 		${CMAKE_SOURCE_DIR}/lib/own/enter.S "${sources}")
 	bennu_own_image(host_${name} ${CMAKE_BINARY_DIR}/programs-host/${name}
 		"${host}/enter.S;${host}/calls.c;${host}/spawn.c" "${sources}")
-	bennu_note_sources(${sources})
 endfunction()
 
 function(bennu_program name)

@@ -19,7 +19,7 @@
 /* BENNU_EXIT, BENNU_FORK ...: the numbers. */
 enum {
 #define CALL(number, NAME, name, arguments, linux) BENNU_##NAME = number,
-#include <bennu/calls.def>
+#include "calls.def"
 #undef CALL
 	BENNU_CALLS
 };
@@ -28,7 +28,7 @@ enum {
 enum {
 #define ERROR(number, name, text) name = number,
 #define ALIAS(name, other) name = other,
-#include <bennu/errors.def>
+#include "errors.def"
 #undef ERROR
 #undef ALIAS
 	BENNU_ERRORS
