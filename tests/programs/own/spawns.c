@@ -5,8 +5,23 @@
  */
 #include "tell.h"
 
+#define HIGH_SIGNAL	40
+#define MANY_BYTES	(140ul << 20)	/* more than half of the machine */
+
 static char path[] = "/proc/self/exe";
 static const char *self = path;
+
+/* A signal that ssetmask does not know stays blocked. */
+static int
+high_signals(void)
+{
+	sigset_t set = 0;
+
+	ssetmask(0);
+	kill(getpid(), HIGH_SIGNAL);
+	sigpending(&set);
+	return set == 1ul << (HIGH_SIGNAL - 1) ? 12 : 13;
+}
 
 static int
 as_child(char **argv)
@@ -35,6 +50,8 @@ as_child(char **argv)
 		return fstat(9, &st) == 0 ? 6 : 7;
 	if (same_text(argv[1], "here"))
 		return stat("own-spawn-mark", &st) == 0 ? 8 : 9;
+	if (same_text(argv[1], "high"))
+		return high_signals();
 	if (same_text(argv[1], "number"))
 		return getppid() > 0 ? 10 : 11;
 	return 0;
@@ -75,6 +92,8 @@ attributes(void)
 
 	TELL("no attributes", ends_with(child("arguments", NULL)));
 	TELL("mask", ends_with(child("mask", &how)));
+	how.mask = 1ul << (HIGH_SIGNAL - 1);
+	TELL("high signals", ends_with(child("high", &how)));
 	TELL("no mask", ends_with(child("mask", NULL)));
 	signal(SIGUSR1, SIG_IGN);
 	TELL("ignored", ends_with(child("ignored", NULL)));
@@ -175,6 +194,19 @@ errors(void)
 	TELL("no child is left", waitpid(-1, NULL, 0));
 }
 
+/* There would be no memory for a copy of this process. */
+static void
+a_large_parent(void)
+{
+	char *much = mmap(NULL, MANY_BYTES, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	for (size_t at = 0; at < MANY_BYTES; at += 4096)
+		much[at] = 1;
+	TELL("a large parent", ends_with(child("number", NULL)));
+	munmap(much, MANY_BYTES);
+}
+
 /* Of Linux too, which has other calls. */
 static void
 others(void)
@@ -196,6 +228,7 @@ main(int argc, char **argv)
 	pipes();
 	errors();
 	others();
+	a_large_parent();
 	TELL("many", ends_with(child("number", NULL)));
 	for (int i = 0; i < 20; i++) {
 		if (ends_with(child("number", NULL)) != 10)
