@@ -13,6 +13,10 @@
 #   bennu_program(NAME SOURCES ... [GLIBC] [PIE] [DYNAMIC])
 #       guest: programs/NAME, a Linux program (musl unless GLIBC), static
 #       unless DYNAMIC
+#   bennu_own_program(NAME SOURCES ...)
+#       guest: programs/NAME, a program of the system's own calls (lib/own), and
+#       programs-host/NAME, the same objects over the calls of Linux, by which
+#       the host checks the tests
 #   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
 #       host presets: bin/NAME, a Linux program that people run
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
@@ -360,6 +364,42 @@ function(bennu_init)
 		DEPENDS service_init VERBATIM)
 	add_custom_target(init_image ALL
 		DEPENDS ${CMAKE_BINARY_DIR}/init.img)
+endfunction()
+
+# One of the two: enter is what makes the calls.
+function(bennu_own_image name output enter sources)
+	set(own ${CMAKE_SOURCE_DIR}/lib/own)
+	set(every ${sources} ${own}/stubs.S ${own}/library.c
+		${CMAKE_SOURCE_DIR}/lib/base/string.c ${enter})
+	file(GLOB headers CONFIGURE_DEPENDS ${own}/bennu/*
+		${CMAKE_CURRENT_SOURCE_DIR}/*.h)
+	add_custom_command(OUTPUT ${output}
+		COMMAND gcc -std=c17 -O2 -g -Wall -Wextra -Werror
+			-ffreestanding -fno-stack-protector -fno-pie -no-pie
+			-static -nostdlib -ffunction-sections
+			-Wl,--gc-sections,--build-id=none,-z,noseparate-code
+			-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=
+			-I${own} -I${CMAKE_SOURCE_DIR} ${every} -o ${output}
+		DEPENDS ${every} ${headers}
+		VERBATIM)
+	add_custom_target(program_${name} ALL DEPENDS ${output})
+	bennu_note_sources(${every})
+endfunction()
+
+function(bennu_own_program name)
+	cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES")
+	if(NOT BENNU_GUEST)
+		return()
+	endif()
+	set(sources ${arg_SOURCES})
+	list(TRANSFORM sources PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+	set(folder ${CMAKE_BINARY_DIR}/programs)
+	set(host ${CMAKE_SOURCE_DIR}/tests/programs/own/host)
+	file(MAKE_DIRECTORY ${folder} ${CMAKE_BINARY_DIR}/programs-host)
+	bennu_own_image(${name} ${folder}/${name}
+		${CMAKE_SOURCE_DIR}/lib/own/enter.S "${sources}")
+	bennu_own_image(host_${name} ${CMAKE_BINARY_DIR}/programs-host/${name}
+		"${host}/enter.S;${host}/calls.c;${host}/spawn.c" "${sources}")
 endfunction()
 
 function(bennu_program name)

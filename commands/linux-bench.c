@@ -294,6 +294,30 @@ do_fork_exec(void)
 	spawn(0);
 }
 
+#define SPAWN_BENCH	"/bin/tests/own-bench"
+
+/* By a program of the system's own calls, which a Linux has not. */
+static void
+measure_spawn(void)
+{
+	int status;
+	pid_t child;
+
+	if (access(SPAWN_BENCH, X_OK) != 0) {
+		bench_skip("spawn", "Linux has no such call");
+		bench_skip("spawn_wait", "Linux has no such call");
+		return;
+	}
+	fflush(stdout);
+	child = fork();
+	if (child == 0) {
+		execl(SPAWN_BENCH, SPAWN_BENCH, (char *)0);
+		_exit(127);
+	}
+	bench_must(child > 0 && waitpid(child, &status, 0) == child &&
+	    status == 0, SPAWN_BENCH);
+}
+
 static void *
 thread_end(void *argument)
 {
@@ -419,6 +443,8 @@ main(int argc, char **argv)
 		else
 			bench_skip(row->name, strerror(errno));
 	}
+	if (wanted("spawn") || wanted("spawn_wait"))
+		measure_spawn();
 	bench_pairs(wanted);
 	return 0;
 }

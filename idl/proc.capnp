@@ -46,6 +46,8 @@ const ignoreNoStops :UInt32 = 0x2 $hex;     # no SIGCHLD when they stop or go on
 
 const forkVfork :UInt32 = 0x1 $hex;   # answer when the child execs or ends
 
+const forkSpawn :UInt32 = 0x2 $hex;   # no memory but the libOS's; see FORK
+
 # Whose nice value.
 const niceProcess :UInt32 = 0;
 const niceGroup :UInt32 = 1;
@@ -69,7 +71,9 @@ interface Proc @0xbe44000000005002 $place("proc") {
       -> (pid :UInt32)
       $tag(0x0300) $replay(never) $parks
       $errors("E_AGAIN: too many processes, or no memory for one more; E_NOMEM: no memory; E_IO: it cannot be made");
-  # The child runs in a clone, from those registers on.
+  # The child runs in a clone, from those registers on. With FORK_SPAWN it has
+  # the libOS's memory only; the answer waits as with FORK_VFORK, is the error of
+  # SPAWN_FAILED if that comes, and is not given up for a signal.
 
   exit @1 (status :UInt32 $doc("of wait")) -> ()
       $tag(0x0301) $replay(any) $parks $errors("E_NOMEM: no memory");
@@ -168,4 +172,9 @@ interface Proc @0xbe44000000005002 $place("proc") {
   machine @20 ()
       -> (pages :UInt64, freePages :UInt64, processes :UInt32, cpus :UInt32)
       $tag(0x0341) $replay(any) $errors("E_IO: the kernel does not say");
+
+  spawnFailed @21 (error :UInt32 $doc("E_*, for the parent")) -> ()
+      $tag(0x0342) $replay(any) $parks
+      $errors("E_INVAL: not from a FORK_SPAWN, or its program runs already; E_NOMEM: no memory");
+  # Not answered: the caller ends, and leaves no zombie.
 }

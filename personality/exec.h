@@ -78,6 +78,7 @@ struct program {
 	char	 path[STORAGE_PATH_MAX];	/* as given: AT_EXECFN */
 	char	 next[STORAGE_PATH_MAX];	/* of an interpreter */
 	struct image_head head;		/* of what was opened last */
+	bool	 is_own;	/* makes the system's own calls */
 };
 
 /* Opens path and what it names as its interpreter; 0 or -E_*. */

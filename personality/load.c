@@ -20,6 +20,7 @@
 
 #include "file.h"
 #include "memory.h"
+#include "own.h"
 #include "process.h"
 #include "service.h"
 #include "signals.h"
@@ -135,6 +136,9 @@ program_open(struct program *p, cap_t base, const char *path, uint64_t length,
 			break;
 		if (!script_parse(p->head.bytes, p->head.length, &line)) {
 			error = image_check(&p->main, &p->head);
+			if (error == 0)
+				error = own_recognize(&p->main, &p->head,
+				    &p->is_own);
 			if (error == 0)
 				error = open_interpreter(p);
 			break;
@@ -372,6 +376,7 @@ program_start(struct program *p, const struct args *args)
 	uint64_t sp = make_stack(&in, top);
 	view_new_program(&in, sp);
 
+	own_begin(p->is_own, places.vdso);
 	fd_close_on_exec();
 	signal_after_exec();
 	take_name(p, args);

@@ -6,6 +6,7 @@
 #include "exec.h"
 #include "file.h"
 #include "guard.h"
+#include "own.h"
 #include "process.h"
 #include "thread.h"
 #include "view.h"
@@ -17,6 +18,7 @@ libos_start(uint64_t reason)
 {
 	(void)reason;
 	table_select(INFO->trace != 0);
+	own_init();
 	thread_init();
 	random_reseed();
 	guard_init(random_word());

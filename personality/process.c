@@ -15,6 +15,7 @@
 #include "file.h"
 #include "lock.h"
 #include "memory.h"
+#include "own.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
@@ -52,6 +53,7 @@ static _Noreturn void
 leave(uint32_t wait_status)
 {
 	table_report_unmapped();
+	own_report_unmapped();
 	watch_before_exit();
 	service_insist_begin();
 	proc_exit(PROCESS_PROC, wait_status);
@@ -150,6 +152,7 @@ process_child(void)
 	lock_after_fork();
 	watch_after_fork();
 	thread_vector_load(child_vectors);
+	spawn_child();
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },
 		    sizeof(int));
@@ -200,6 +203,13 @@ long
 linux_vfork(void)
 {
 	return do_fork(0, 0, NULL, NULL, FORK_VFORK);
+}
+
+/* As vfork, but of the libOS alone: the child begins in spawn_child(). */
+long
+process_spawn(void)
+{
+	return do_fork(0, 0, NULL, NULL, FORK_SPAWN);
 }
 
 /*

@@ -17,6 +17,13 @@ void process_fault_info(const struct user_frame *frame,
 void process_log(const char *text);
 
 
+/* process.c, for spawn.c: the pid of a child that runs its program, or -E_*. */
+long process_spawn(void);
+/* spawn.c: in a new child; returns if it comes from a fork. */
+void spawn_child(void);
+/* exec, past the point of no return. */
+void spawn_done(void);
+
 /* system.c: what PR_GET_NAME tells. */
 void process_set_name(const char *name);
 

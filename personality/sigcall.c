@@ -21,35 +21,47 @@ valid(int number)
 }
 
 long
-linux_rt_sigaction(int number, const struct linux_sigaction *new,
-    struct linux_sigaction *old, size_t size)
+signal_action(int number, const struct linux_sigaction *act,
+    struct linux_sigaction *out_before)
 {
 	struct signal_state *s = &signal_state;
-	struct linux_sigaction act;
 
-	if (size != MASK_SIZE || !valid(number) || (new != NULL &&
+	if (!valid(number) || (act != NULL &&
 	    (number == L_SIGKILL || number == L_SIGSTOP)))
 		return -E_INVAL;
-	if (new != NULL && user_read(&act, new, sizeof(act)) != 0)
-		return -E_FAULT;
-	struct linux_sigaction before = s->action[number];
-	if (old != NULL && user_write(old, &before, sizeof(before)) != 0)
-		return -E_FAULT;
-	if (new == NULL)
+	*out_before = s->action[number];
+	if (act == NULL)
 		return 0;
-	s->action[number] = act;
+	s->action[number] = *act;
 	/* proc only cares whether it may drop the signal. */
-	bool ignores = act.handler <= L_SIG_IGN;
-	bool ignored = before.handler <= L_SIG_IGN;
-	if (act.handler == L_SIG_IGN) {
+	bool ignores = act->handler <= L_SIG_IGN;
+	bool ignored = out_before->handler <= L_SIG_IGN;
+	if (act->handler == L_SIG_IGN) {
 		s->pending &= ~SIGNAL_BIT(number);
 		s->wanted &= ~SIGNAL_BIT(number);
 	}
-	if (((ignores || ignored) && act.handler != before.handler) ||
-	    (number == L_SIGCHLD && signal_child_flags(&act) !=
-	    signal_child_flags(&before)))
+	if (((ignores || ignored) && act->handler != out_before->handler) ||
+	    (number == L_SIGCHLD && signal_child_flags(act) !=
+	    signal_child_flags(out_before)))
 		signal_publish_ignored();
 	return 0;
+}
+
+long
+linux_rt_sigaction(int number, const struct linux_sigaction *new,
+    struct linux_sigaction *old, size_t size)
+{
+	struct linux_sigaction act, before;
+
+	if (size != MASK_SIZE)
+		return -E_INVAL;
+	if (new != NULL && user_read(&act, new, sizeof(act)) != 0)
+		return -E_FAULT;
+	long error = signal_action(number, new != NULL ? &act : NULL, &before);
+	if (error != 0)
+		return error;
+	return old != NULL && user_write(old, &before, sizeof(before)) != 0 ?
+	    -E_FAULT : 0;
 }
 
 long

@@ -8,6 +8,7 @@
  */
 #include "signals.h"
 
+#include "own.h"
 #include "thread.h"
 #include "user.h"
 
@@ -118,7 +119,10 @@ sigframe_push(struct user_frame *frame, const struct linux_sigaction *act,
 	static struct linux_sigframe out;
 	struct linux_stack *alternate = &signal_state.alternate;
 
-	if ((act->flags & L_SA_RESTORER) == 0)
+	uint64_t restorer = (act->flags & L_SA_RESTORER) != 0 ?
+	    act->restorer : own_restorer();
+
+	if (restorer == 0)
 		return false;
 	struct sigframe_place place = sigframe_place(
 	    stack_for(frame, act->flags), vector_bytes());
@@ -126,7 +130,7 @@ sigframe_push(struct user_frame *frame, const struct linux_sigaction *act,
 		return false;
 	fill_vector_state();
 	out = (struct linux_sigframe){
-		.restorer = act->restorer,
+		.restorer = restorer,
 		.context = {
 			.flags = L_UC_SIGCONTEXT_SS | L_UC_STRICT_RESTORE_SS |
 			    (thread_vector_mask() != 0 ? L_UC_FP_XSTATE : 0),

@@ -58,6 +58,9 @@ void signal_deliver(struct user_frame *frame, uint64_t number);
 /* An exception of the program at *frame. */
 void signal_exception(struct user_frame *frame);
 void signal_set_mask(uint64_t mask);
+/* sigcall.c: sigaction, after its pointers were followed; act NULL only asks. */
+long signal_action(int number, const struct linux_sigaction *act,
+    struct linux_sigaction *out_before);
 /* Until the call ends, or until a handler that runs because of it returns. */
 void signal_set_temporary_mask(uint64_t mask);
 void signal_end_temporary_mask(void);

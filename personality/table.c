@@ -24,7 +24,6 @@ long full_linux_vfork(void);
 long full_linux_clone(void);
 long full_linux_rt_sigreturn(void);
 long full_linux_arch_prctl(void);
-long call_unknown(void);
 
 #define CALL(number, name, arguments, function) \
 	[number] = (table_function)(function),
@@ -68,6 +67,13 @@ table_select(int traced)
 		table_traced[i] = trace_enter;
 	}
 	thread_block.table = traced ? table_traced : table_plain;
+}
+
+void
+table_use(const table_function *table)
+{
+	if (thread_block.table != table_traced)
+		thread_block.table = table;
 }
 
 static char *

@@ -6,8 +6,14 @@
 
 typedef void (*table_function)(void);
 
+/* Serves what has no function. */
+__attribute__((visibility("hidden"))) long call_unknown(void);
+
 extern table_function table_plain[CALL_COUNT];
 extern table_function table_traced[CALL_COUNT];
+
+/* The program's calls go through it from now on, unless they are traced. */
+void table_use(const table_function *table);
 
 /* A signal that is about to be handled, or to end the program. */
 struct linux_siginfo;

@@ -12,6 +12,7 @@
 #include "table.h"
 
 #include "linux.h"
+#include "own.h"
 #include "service.h"
 #include "user.h"
 
@@ -39,21 +40,11 @@ static const struct description descriptions[CALL_COUNT] = {
 #undef NAME
 
 static const char *const error_names[] = {
-	[E_PERM] = "EPERM", [E_NOENT] = "ENOENT", [E_SRCH] = "ESRCH",
-	[E_INTR] = "EINTR", [E_IO] = "EIO", [E_NXIO] = "ENXIO",
-	[E_2BIG] = "E2BIG", [E_NOEXEC] = "ENOEXEC", [E_BADF] = "EBADF",
-	[E_CHILD] = "ECHILD", [E_AGAIN] = "EAGAIN", [E_NOMEM] = "ENOMEM",
-	[E_ACCES] = "EACCES", [E_FAULT] = "EFAULT", [E_BUSY] = "EBUSY",
-	[E_EXIST] = "EEXIST", [E_XDEV] = "EXDEV", [E_NODEV] = "ENODEV",
-	[E_NOTDIR] = "ENOTDIR", [E_ISDIR] = "EISDIR", [E_INVAL] = "EINVAL",
-	[E_NFILE] = "ENFILE", [E_MFILE] = "EMFILE", [E_NOTTY] = "ENOTTY",
-	[E_TXTBSY] = "ETXTBSY", [E_FBIG] = "EFBIG", [E_NOSPC] = "ENOSPC",
-	[E_SPIPE] = "ESPIPE", [E_ROFS] = "EROFS", [E_MLINK] = "EMLINK",
-	[E_PIPE] = "EPIPE", [E_RANGE] = "ERANGE",
-	[E_NAMETOOLONG] = "ENAMETOOLONG", [E_NOSYS] = "ENOSYS",
-	[E_NOTEMPTY] = "ENOTEMPTY", [E_LOOP] = "ELOOP",
-	[E_OVERFLOW] = "EOVERFLOW", [E_NOTSUP] = "EOPNOTSUPP",
-	[E_TIMEDOUT] = "ETIMEDOUT", [E_STALE] = "ESTALE",
+#define ERROR(number, name, text) [number] = #name,
+#define ALIAS(name, other)
+#include <lib/own/bennu/errors.def>
+#undef ERROR
+#undef ALIAS
 	[RESTART_SYS] = "ERESTARTSYS", [RESTART_ALWAYS] = "ERESTARTNOINTR",
 	[RESTART_NO_HANDLER] = "ERESTARTNOHAND",
 	[RESTART_BLOCK] = "ERESTART_RESTARTBLOCK",
@@ -195,15 +186,17 @@ put_argument(struct line *line, char kind, const uint64_t *value)
 static void
 put_call(struct line *line, uint64_t number, const uint64_t *value)
 {
-	const struct description *d = &descriptions[number];
-	const char *kinds = d->name != NULL ? d->arguments : "xxxxxx";
+	bool own = own_active();
+	const char *name = own ? own_name(number) : descriptions[number].name;
+	const char *kinds = name == NULL ? "xxxxxx" :
+	    own ? own_arguments(number) : descriptions[number].arguments;
 
 	line->length = 0;
 	put_char(line, '[');
 	put_unsigned(line, INFO->pid, 10);
 	put_text(line, "] ");
-	if (d->name != NULL) {
-		put_text(line, d->name);
+	if (name != NULL) {
+		put_text(line, name);
 	} else {
 		put_text(line, "syscall_");
 		put_unsigned(line, number, 10);
@@ -254,6 +247,8 @@ write_line(struct line *line)
 static bool
 may_not_return(uint64_t number)
 {
+	if (own_active())
+		return own_may_not_return(number);
 	return number == 15 || number == 59 || number == 60 || number == 158 ||
 	    number == 231 || number == 322;
 }
@@ -313,7 +308,8 @@ trace_call(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 		line.length = kept;
 	}
 	uint64_t start = read_tsc();
-	long result = ((call_function)table_plain[number])(a, b, c, d, e, f);
+	long result = own_active() ? own_call(number, values) :
+	    ((call_function)table_plain[number])(a, b, c, d, e, f);
 	uint64_t ticks = read_tsc() - start;
 	/* The child of a fork does not come here; its memory is a copy. */
 	put_result(&line, result, ticks);

@@ -191,6 +191,14 @@ getcpu:
 	ret
 getcpu_end:
 
+	/* Where a handler returns in a program of the own calls: sigreturn. */
+	.balign	16
+	.globl	vdso_own_return
+vdso_own_return:
+	movl	$101, %eax
+	syscall
+	ud2
+
 	.globl	vdso_end
 vdso_end:
 

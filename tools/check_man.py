@@ -85,7 +85,7 @@ def main():
     problems = [] if calls else ["abi/syscall.h: no calls found"]
     problems += lint(pages + made)
     problems += match(calls, {path: tree.read_text(path) for path in pages
-                              if path.startswith("docs/man/")
+                              if os.path.dirname(path) == "docs/man"
                               and path.endswith(".2")})
     problems += check_man_functions.problems(
         {path: tree.read_text(path) for path in pages

@@ -124,7 +124,11 @@ def run_guest(info, options, log_name, command=None):
 def host_path(word):
     """Where this host has a program of the default root."""
     if word.startswith("/bin/tests/"):
-        return os.path.join(GUEST, "programs", os.path.basename(word))
+        name = os.path.basename(word)
+        # Of the own calls there are two builds.
+        other = os.path.join(GUEST, "programs-host", name)
+        return other if os.path.exists(other) \
+            else os.path.join(GUEST, "programs", name)
     return "/bin/bash-static" if word == "/bin/bash" else word
 
 

@@ -14,6 +14,7 @@
 
 #define PT_LOAD		1u
 #define PT_INTERP	3u
+#define PT_NOTE		4u
 #define PT_GNU_STACK	0x6474e551u
 
 #define PF_X		1u
@@ -21,6 +22,7 @@
 #define PF_R		4u
 
 #define INTERPRETER_MAX	4096u
+#define NOTE_HEADER	12u
 
 struct program_header {
 	uint32_t type, flags;
@@ -224,6 +226,60 @@ enum elf_error
 elf_parse(const void *image, size_t available, struct elf_image *out_image)
 {
 	return elf_parse_head(image, available, available, out_image);
+}
+
+/* Notes: lengths of name and descriptor, type; both padded to four bytes. */
+static bool
+find_note(const uint8_t *at, uint64_t left, const char *name, uint32_t type,
+    uint32_t *out_word)
+{
+	uint64_t wanted = 1;
+
+	while (name[wanted - 1] != 0)
+		wanted++;
+	while (left >= NOTE_HEADER) {
+		uint64_t name_size = get(at, 4), size = get(at + 4, 4);
+		uint64_t value = NOTE_HEADER + ((name_size + 3) & ~3ul);
+		uint64_t whole = value + ((size + 3) & ~3ul), same = 0;
+
+		if (whole > left)
+			return false;
+		while (same < wanted && name_size == wanted &&
+		    at[NOTE_HEADER + same] == (uint8_t)name[same])
+			same++;
+		if (same == wanted && get(at + 8, 4) == type && size >= 4) {
+			*out_word = (uint32_t)get(at + value, 4);
+			return true;
+		}
+		at += whole;
+		left -= whole;
+	}
+	return false;
+}
+
+bool
+elf_note(const void *bytes, size_t available, const char *name,
+    uint32_t type, uint32_t *out_word)
+{
+	const uint8_t *file = bytes;
+
+	if (available < FILE_HEADER_SIZE)
+		return false;
+	uint64_t offset = get(file + 32, 8), count = get(file + 56, 2);
+	if (!range_fits(offset, count * PROGRAM_HEADER_SIZE, available))
+		return false;
+	for (uint64_t i = 0; i < count; i++) {
+		struct program_header header;
+
+		read_program_header(file + offset + i * PROGRAM_HEADER_SIZE,
+		    &header);
+		if (header.type == PT_NOTE &&
+		    range_fits(header.offset, header.file_size, available) &&
+		    find_note(file + header.offset, header.file_size, name,
+		    type, out_word))
+			return true;
+	}
+	return false;
 }
 
 const char *

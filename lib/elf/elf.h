@@ -20,6 +20,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -70,6 +71,14 @@ struct elf_image {
 	unsigned segment_count;
 	struct elf_segment segments[ELF_SEGMENTS_MAX];
 };
+
+/*
+ * The first word of the descriptor of a note with that name and type, in a
+ * PT_NOTE segment. Headers and note must lie in the bytes given; false if there
+ * is no such note in them. The image has been accepted before.
+ */
+bool elf_note(const void *image, size_t available, const char *name,
+    uint32_t type, uint32_t *out_word);
 
 /* The whole file is at hand. */
 enum elf_error elf_parse(const void *image, size_t available,

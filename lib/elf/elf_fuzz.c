@@ -44,6 +44,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0 && (data[size - 1] & 1) != 0)
 		file_size = size * 1000;
 	enum elf_error error = elf_parse_head(data, size, file_size, &image);
+	uint32_t word = 0;
+	bool noted = elf_note(data, size, "Bennu", 1, &word);
+	if (!noted && word != 0)
+		abort();
 	if (error == ELF_OK)
 		check_promises(&image, file_size);
 	if (elf_error_name(error)[0] == 0)

@@ -219,6 +219,76 @@ test_unaligned_image_is_read(void)
 	KTAP_EQUAL(elf_parse_head(buffer + 1, sizeof(s), FILE_SIZE, &image), ELF_OK);
 }
 
+/* A note behind the headers, as a linker places it. */
+struct noted {
+	struct sample sample;
+	struct {
+		uint32_t name_size, size, type;
+		char	 name[8];
+		uint32_t word;
+	} note[2];
+};
+
+static struct noted
+with_notes(void)
+{
+	struct noted n = { .sample = good(), .note = {
+		{ 4, 4, 1, "GNU", 7 }, { 6, 4, 1, "Bennu", 3 } } };
+
+	/* The first one's name takes four bytes: its word follows at once. */
+	memcpy(n.note[0].name + 4, &(uint32_t){ 7 }, 4);
+	n.note[0].size = 8;
+	n.sample.header.ph_count = 4;
+	n.sample.ph[3] = (struct ph){ .type = 4, .flags = 4,
+		.offset = offsetof(struct noted, note),
+		.file_size = sizeof(n.note) };
+	return n;
+}
+
+static bool
+finds(const struct noted *n, size_t available, uint32_t *out_word)
+{
+	return elf_note(n, available, "Bennu", 1, out_word);
+}
+
+static void
+test_a_note_is_found_by_its_name_and_type(void)
+{
+	struct noted n = with_notes();
+	struct elf_image image;
+	uint32_t word = 0;
+
+	KTAP_EQUAL(parse(&n.sample, &image), ELF_OK);
+	KTAP_CHECK(finds(&n, sizeof(n), &word));
+	KTAP_EQUAL(word, 3);
+	KTAP_CHECK(elf_note(&n, sizeof(n), "GNU", 1, &word));
+	KTAP_EQUAL(word, 7);
+	KTAP_CHECK(!elf_note(&n, sizeof(n), "Bennu", 2, &word));
+	KTAP_CHECK(!elf_note(&n, sizeof(n), "Benn", 1, &word));
+	KTAP_CHECK(!elf_note(&n, sizeof(n), "Bennus", 1, &word));
+}
+
+static void
+test_a_note_outside_the_bytes_is_none(void)
+{
+	struct noted n = with_notes();
+	uint32_t word;
+
+	for (size_t size = 0; size < sizeof(n); size++)
+		KTAP_CHECK(!finds(&n, size, &word));
+	n.note[0].size = 0xffffffff;
+	KTAP_CHECK(!finds(&n, sizeof(n), &word));
+	n = with_notes();
+	n.note[1].name_size = 0xfffffffe;
+	KTAP_CHECK(!finds(&n, sizeof(n), &word));
+	n = with_notes();
+	n.note[1].size = 3;
+	KTAP_CHECK(!finds(&n, sizeof(n), &word));
+	n = with_notes();
+	n.sample.ph[3].offset = ~0ul;
+	KTAP_CHECK(!finds(&n, sizeof(n), &word));
+}
+
 int
 main(void)
 {
@@ -232,6 +302,8 @@ main(void)
 		KTAP_TEST(test_interpreter_is_found_and_bounded),
 		KTAP_TEST(test_empty_segment_is_ignored),
 		KTAP_TEST(test_unaligned_image_is_read),
+		KTAP_TEST(test_a_note_is_found_by_its_name_and_type),
+		KTAP_TEST(test_a_note_outside_the_bytes_is_none),
 	};
 	return KTAP_RUN(tests);
 }

@@ -10,10 +10,11 @@
 /*
  * The first process; a shell that leads a session and waits for a child; that
  * child, which has signals, an alarm and a child; one in a group of its own
- * that is stopped; a zombie; the parent of a vfork and its child.
+ * that is stopped; a zombie; the parent of a vfork and its child, and those of
+ * a spawn.
  */
 static struct process *init, *shell, *child, *grandchild, *stopped, *zombie,
-    *forker, *forked;
+    *forker, *forked, *spawner, *spawned;
 static struct proc_watcher *watcher, *other_watcher;
 static bool parked;
 
@@ -83,6 +84,10 @@ make_world(void)
 	forked = make(forker);
 	begin();
 	end(proc_vfork(&proc, forker, forked, new_call()));
+	spawner = make(init);
+	spawned = make(spawner);
+	begin();
+	end(proc_spawn(&proc, spawner, spawned, new_call()));
 	make_signals();
 	make_watchers();
 	wait_for(shell, child->pid, 0, new_call(), NULL);
@@ -153,6 +158,33 @@ run_vfork(void)
 	if (error == 0)
 		error = proc_create(&proc, pid, child, &made);
 	return error != 0 ? error : proc_vfork(&proc, child, made, new_call());
+}
+
+static int
+run_spawn(void)
+{
+	struct process *made;
+	uint32_t pid;
+	int error = proc_pick_pid(&proc, &pid);
+
+	if (error == 0)
+		error = proc_create(&proc, pid, child, &made);
+	return error != 0 ? error : proc_spawn(&proc, child, made, new_call());
+}
+
+static int
+run_spawn_failed(void)
+{
+	return proc_spawn_failed(&proc, spawned, E_NOENT);
+}
+
+/* What the parent is told, and that nothing is left. */
+static int
+run_spawn_failed_ends(void)
+{
+	int error = proc_spawn_failed(&proc, spawned, E_NOENT);
+
+	return error != 0 ? error : proc_ended(&proc, spawned);
 }
 
 static int
@@ -454,6 +486,9 @@ run_refused(void)
 static const struct crash_case cases[] = {
 	CRASH_CASE(PROC_FORK, run_fork),
 	CRASH_CASE(PROC_FORK, run_vfork),
+	CRASH_CASE(PROC_FORK, run_spawn),
+	CRASH_CASE(PROC_SPAWN_FAILED, run_spawn_failed),
+	CRASH_CASE(PROC_SPAWN_FAILED, run_spawn_failed_ends),
 	CRASH_CASE(PROC_EXIT, run_exit),
 	CRASH_CASE(PROC_WAIT, run_wait),
 	CRASH_CASE(PROC_WAIT, run_wait_parks),

@@ -214,6 +214,8 @@ struct process {
 	uint32_t park;			/* enum proc_park */
 	uint32_t vfork_child;		/* PARK_VFORK: the answer */
 	uint32_t vfork_parent;		/* parked until this one execs or ends */
+	uint32_t is_spawned;		/* that one is not answered before */
+	uint32_t spawn_error;		/* the answer; it will leave no zombie */
 	struct proc_call call;
 	int64_t	 selector;		/* PARK_WAIT */
 	uint64_t options;
@@ -313,6 +315,15 @@ int proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 /* The parent's call is answered with the pid when child execs or ends. */
 int proc_vfork(struct proc *proc, struct process *parent,
     struct process *child, struct proc_call call);
+/*
+ * The same, but the parent's call is not given up for a signal, and may be
+ * answered with the error of proc_spawn_failed().
+ */
+int proc_spawn(struct proc *proc, struct process *parent,
+    struct process *child, struct proc_call call);
+/* It cannot run its program; it ends, and nobody waits for it. */
+int proc_spawn_failed(struct proc *proc, struct process *process,
+    uint32_t error);
 int proc_exec_done(struct proc *proc, struct process *process);
 /* What it runs; too long or malformed: E_INVAL. */
 int proc_set_names(struct proc *proc, struct process *process,

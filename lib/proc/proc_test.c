@@ -315,6 +315,99 @@ test_vfork_parent_waits_for_exec_or_end(void)
 	}
 }
 
+static struct process *
+spawn_by(struct process *parent, struct proc_call call)
+{
+	struct process *child = make(parent);
+
+	begin();
+	end(proc_spawn(&proc, parent, child, call));
+	return child;
+}
+
+static void
+test_a_failed_spawn_is_an_error_and_leaves_nothing(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	struct proc_call call = new_call();
+	struct process *child = spawn_by(parent, call);
+	uint32_t pid = child->pid;
+
+	begin();
+	end(proc_spawn_failed(&proc, child, E_NOENT));
+	KTAP_CHECK(answer_of(call) == NULL);
+	run_work();
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	KTAP_EQUAL(answer_of(call)->error, E_NOENT);
+	KTAP_CHECK(proc_find(&proc, pid) == NULL);
+	KTAP_EQUAL(parent->pending, 0);
+	KTAP_EQUAL(wait_for(parent, -1, 0, new_call(), NULL), -E_CHILD);
+}
+
+static void
+test_a_failed_spawn_leaves_nothing_to_the_next_parent_either(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	struct process *child = spawn_by(parent, new_call());
+	uint32_t pid = child->pid;
+
+	finish(parent, 0);
+	KTAP_CHECK(child->parent == init);
+	begin();
+	end(proc_spawn_failed(&proc, child, E_NOENT));
+	run_work();
+	KTAP_CHECK(proc_find(&proc, pid) == NULL);
+}
+
+static void
+test_a_spawn_is_not_given_up_for_a_signal(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	struct proc_call call = new_call();
+	struct process *child = spawn_by(parent, call);
+	bool found = false;
+
+	begin();
+	end(proc_cancel(&proc, call, &found));
+	KTAP_CHECK(found && answer_of(call) == NULL);
+	begin();
+	end(proc_exec_done(&proc, child));
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	KTAP_EQUAL(answer_of(call)->error, 0);
+	KTAP_EQUAL(answer_of(call)->waited.pid, child->pid);
+}
+
+static void
+test_who_dies_before_its_program_runs_is_waited_for(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	struct proc_call call = new_call();
+	struct process *child = spawn_by(parent, call);
+	uint32_t pid = child->pid;
+
+	finish(child, STATUS_SIGNALLED(SIGNAL_KILL));
+	KTAP_REQUIRE(answer_of(call) != NULL);
+	KTAP_EQUAL(answer_of(call)->error, 0);
+	KTAP_EQUAL(wait_for(parent, -1, 0, new_call(), NULL), (int64_t)pid);
+}
+
+static void
+test_only_a_spawned_process_without_program_says_it_failed(void)
+{
+	struct process *init = boot(), *parent = make(init);
+	struct process *child = spawn_by(parent, new_call());
+
+	begin();
+	KTAP_EQUAL(proc_spawn_failed(&proc, parent, E_NOENT), E_INVAL);
+	KTAP_EQUAL(proc_spawn_failed(&proc, child, 0), E_INVAL);
+	KTAP_EQUAL(proc_spawn_failed(&proc, child, 4096), E_INVAL);
+	end(proc_exec_done(&proc, child));
+	begin();
+	KTAP_EQUAL(proc_spawn_failed(&proc, child, E_NOENT), E_INVAL);
+	end(0);
+	KTAP_EQUAL(proc_state(child), PROCESS_RUNNING);
+}
+
 static void
 test_cancelled_waits_do_nothing(void)
 {
@@ -679,6 +772,11 @@ main(void)
 		KTAP_TEST(
 	    test_time_of_children_is_added_when_they_are_waited_for),
 		KTAP_TEST(test_vfork_parent_waits_for_exec_or_end),
+		KTAP_TEST(test_a_failed_spawn_is_an_error_and_leaves_nothing),
+		KTAP_TEST(test_a_failed_spawn_leaves_nothing_to_the_next_parent_either),
+		KTAP_TEST(test_a_spawn_is_not_given_up_for_a_signal),
+		KTAP_TEST(test_who_dies_before_its_program_runs_is_waited_for),
+		KTAP_TEST(test_only_a_spawned_process_without_program_says_it_failed),
 		KTAP_TEST(test_cancelled_waits_do_nothing),
 		KTAP_TEST(test_end_of_process_1_ends_all),
 		KTAP_TEST(

@@ -8,6 +8,7 @@
 #include <lib/proc/state.h>
 
 #define ORPHANS_AT_ONCE	64u	/* children of one process */
+#define SPAWN_ERROR_LAST	4095u
 
 int
 proc_table_start(struct proc *proc)
@@ -162,6 +163,29 @@ proc_vfork(struct proc *proc, struct process *parent, struct process *child,
 	return 0;
 }
 
+int
+proc_spawn(struct proc *proc, struct process *parent, struct process *child,
+    struct proc_call call)
+{
+	int error = proc_vfork(proc, parent, child, call);
+
+	if (error == 0)
+		child->is_spawned = 1;
+	return error;
+}
+
+int
+proc_spawn_failed(struct proc *proc, struct process *process, uint32_t error)
+{
+	if (process->is_spawned == 0 || process->execed != 0 ||
+	    error == 0 || error > SPAWN_ERROR_LAST)
+		return E_INVAL;
+	if (process_hold(proc, process) != 0)
+		return E_NOMEM;
+	process->spawn_error = error;
+	return proc_end(proc, process, STATUS_SIGNALLED(SIGNAL_KILL));
+}
+
 static int
 vfork_release(struct proc *proc, struct process *child)
 {
@@ -175,6 +199,7 @@ vfork_release(struct proc *proc, struct process *child)
 	parent->park = PARK_NONE;
 	proc->answer(proc->context, &(struct proc_answer){
 		.call = parent->call, .what = PARK_VFORK,
+		.error = child->spawn_error,
 		.waited.pid = child->pid,
 	});
 	return 0;
@@ -288,11 +313,14 @@ report(struct proc *proc, struct process *parent, struct process *zombie)
 {
 	struct process copy = *zombie;
 
-	if (parent->no_zombies && process_remove(proc, zombie) != 0)
+	bool is_unseen = copy.spawn_error != 0;
+
+	if ((parent->no_zombies || is_unseen) &&
+	    process_remove(proc, zombie) != 0)
 		return E_NOMEM;
 	if (wait_check(proc, parent) != 0)
 		return E_NOMEM;
-	return signal_parent(proc, parent, &copy);
+	return is_unseen ? 0 : signal_parent(proc, parent, &copy);
 }
 
 /* init NULL: there is nobody who could. */

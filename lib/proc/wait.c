@@ -153,6 +153,16 @@ proc_resume(struct proc *proc)
 	}
 }
 
+/* Its child may yet say that it failed. */
+static bool
+waits_for_spawn(const struct proc *proc, const struct process *process)
+{
+	const struct process *child = process->park != PARK_VFORK ? NULL :
+	    proc_find(proc, process->vfork_child);
+
+	return child != NULL && child->is_spawned != 0;
+}
+
 int
 proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 {
@@ -163,6 +173,9 @@ proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 	if (process == NULL || process->park == PARK_NONE ||
 	    process->call.reply != call.reply ||
 	    process->call.order != call.order)
+		return 0;
+	*out_found = true;
+	if (waits_for_spawn(proc, process))
 		return 0;
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
@@ -176,7 +189,6 @@ proc_cancel(struct proc *proc, struct proc_call call, bool *out_found)
 		.waited.pid = process->vfork_child,
 	};
 	process->park = PARK_NONE;
-	*out_found = true;
 	proc->answer(proc->context, &answer);
 	return 0;
 }

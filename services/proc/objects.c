@@ -151,7 +151,8 @@ objects_set_entry(const struct libos_header *libos,
 status_t
 objects_fork(const struct libos_header *libos,
     const cap_t parent[HANDLE_COUNT], uint32_t pid,
-    const struct entry_state *state, cap_t handle[HANDLE_COUNT])
+    const struct entry_state *state, uint64_t from,
+    cap_t handle[HANDLE_COUNT])
 {
 	status_t status = objects_create(pid, handle);
 
@@ -161,8 +162,8 @@ objects_fork(const struct libos_header *libos,
 	    handle[HANDLE_TABLE], PROCESS_INHERITED, 0, 0, 0).status;
 	if (status == OK)
 		status = sys_invoke(SYS_VSPACE_CLONE, parent[HANDLE_VSPACE],
-		    handle[HANDLE_VSPACE], handle[HANDLE_CONTAINER], 0, 0,
-		    0).status;
+		    handle[HANDLE_VSPACE], handle[HANDLE_CONTAINER], from,
+		    0, 0).status;
 	if (status == OK)
 		status = objects_set_entry(libos, handle, state);
 	if (status != OK)

@@ -80,7 +80,8 @@ handle_fork(struct proc_context *context, struct service_call *call,
 {
 	struct process *process = context->process, *child;
 	const struct entry_state state = { in->rip, in->rsp, in->rdi };
-	bool vfork = (in->flags & FORK_VFORK) != 0;
+	bool spawn = (in->flags & FORK_SPAWN) != 0;
+	bool vfork = (in->flags & FORK_VFORK) != 0 || spawn;
 	cap_t handle[HANDLE_COUNT];
 	int refused = users_nearly_full() ? E_AGAIN :
 	    proc_may_fork(&proc, process);
@@ -90,18 +91,27 @@ handle_fork(struct proc_context *context, struct service_call *call,
 	if (refused != 0)
 		return (unsigned)refused;
 	status_t status = objects_fork(&context->root->libos, process->handle,
-	    out->pid, &state, handle);
+	    out->pid, &state, spawn ? LIBOS_BASE : 0, handle);
 	if (status != OK)
 		return error_of(status);
 	unsigned error = adopt_child(process, out->pid, handle, &child);
 	if (error == 0 && vfork)
-		error = (unsigned)proc_vfork(&proc, process, child,
-		    id_of(call));
+		error = (unsigned)(spawn ? proc_spawn : proc_vfork)(&proc,
+		    process, child, id_of(call));
 	if (error != 0) {
 		objects_delete(handle);
 		return error;
 	}
 	return vfork ? WIRE_PARKED : 0;
+}
+
+/* As exit. */
+static unsigned
+handle_spawn_failed(struct proc_context *context, struct service_call *call,
+    const struct proc_spawn_failed_args *in)
+{
+	return outcome_of(proc_spawn_failed(&proc, context->process,
+	    in->error), true);
 }
 
 /* What a process says of its own end, made a wait status in any case. */
@@ -398,6 +408,7 @@ static const struct proc_operations operations = {
 	.affinity = handle_affinity,
 	.leave = handle_leave,
 	.machine = handle_machine,
+	.spawn_failed = handle_spawn_failed,
 };
 
 static struct parked_call

@@ -108,10 +108,11 @@ status_t objects_create(uint32_t pid, cap_t handle[HANDLE_COUNT]);
 /* Gives it the thread; table and address space are complete. */
 status_t objects_set_entry(const struct libos_header *libos,
     const cap_t handle[HANDLE_COUNT], const struct entry_state *state);
-/* A copy of the parent's table and memory. */
+/* A copy of the parent's table and of its memory from that address on. */
 status_t objects_fork(const struct libos_header *libos,
     const cap_t parent[HANDLE_COUNT], uint32_t pid,
-    const struct entry_state *state, cap_t handle[HANDLE_COUNT]);
+    const struct entry_state *state, uint64_t from,
+    cap_t handle[HANDLE_COUNT]);
 /* Never published: deletes what there is. */
 void objects_delete(const cap_t handle[HANDLE_COUNT]);
 /* Makes the handles those of the process, in its transaction. */
