@@ -400,6 +400,7 @@ main(int argc, char **argv)
 		else
 			bench_skip(row->name, strerror(errno));
 	}
+	bench_polls(wanted);
 	bench_pairs(wanted);
 	return 0;
 }

@@ -80,6 +80,10 @@ struct libos_fd {
 #define LIBOS_FILE_PIPE		4u
 #define LIBOS_FILE_PATH		5u
 #define LIBOS_FILE_TERMINAL	6u
+#define LIBOS_FILE_EVENT	7u
+#define LIBOS_FILE_TIMER	8u
+#define LIBOS_FILE_SIGNAL	9u
+#define LIBOS_FILE_EPOLL	10u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */
