@@ -74,6 +74,15 @@ epoll_of(const struct file *file)
 	return cell_at(file->cell);
 }
 
+/* What another process says is not believed. */
+static inline unsigned
+epoll_end(const struct epoll *epoll)
+{
+	unsigned end = epoll->end;
+
+	return end < EPOLL_ITEMS ? end : EPOLL_ITEMS;
+}
+
 /* epoll.c */
 struct watcher *epoll_watcher(const struct file *file);
 

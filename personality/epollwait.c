@@ -62,7 +62,7 @@ void
 epoll_mark(struct epoll *epoll, uint64_t bits)
 {
 	if ((bits & WATCHER_BIT_LOOK) != 0) {
-		for (unsigned i = 0; i < epoll->end; i++) {
+		for (unsigned i = 0; i < epoll_end(epoll); i++) {
 			if (epoll->item[i].used != 0)
 				set_ready(epoll, i);
 		}
@@ -70,7 +70,7 @@ epoll_mark(struct epoll *epoll, uint64_t bits)
 	}
 	for (bits &= (1ul << EPOLL_GROUPS) - 1; bits != 0; bits &= bits - 1) {
 		for (unsigned i = (unsigned)__builtin_ctzl(bits);
-		    i < epoll->end; i += EPOLL_GROUPS) {
+		    i < epoll_end(epoll); i += EPOLL_GROUPS) {
 			if (epoll->item[i].used != 0 &&
 			    was_woken(&epoll->item[i]))
 				set_ready(epoll, i);
@@ -198,7 +198,7 @@ walk_word(struct walk *walk, unsigned word, uint64_t mask)
 static long
 walk_ready(struct walk *walk)
 {
-	unsigned words = (walk->epoll->end + 63) / 64;
+	unsigned words = (epoll_end(walk->epoll) + 63) / 64;
 	unsigned from = walk->epoll->cursor;
 	unsigned first = from / 64 < words ? from / 64 : 0;
 	uint64_t high = from / 64 < words ? ~0ul << from % 64 : ~0ul;
@@ -225,7 +225,7 @@ take_bits(const struct watcher *watcher)
 static bool
 any_ready(const struct epoll *epoll)
 {
-	for (unsigned word = 0; word < (epoll->end + 63) / 64; word++) {
+	for (unsigned word = 0; word < (epoll_end(epoll) + 63) / 64; word++) {
 		if (epoll->ready[word] != 0)
 			return true;
 	}
@@ -287,7 +287,7 @@ epoll_poll(struct file *file)
 
 	cell_lock(&epoll->lock);
 	epoll_mark(epoll, take_bits(epoll_watcher(file)));
-	for (unsigned word = 0; word < (epoll->end + 63) / 64; word++) {
+	for (unsigned word = 0; word < (epoll_end(epoll) + 63) / 64; word++) {
 		uint64_t bits = epoll->ready[word] | epoll->restless[word];
 		for (; bits != 0 && !found; bits &= bits - 1)
 			found = has_event(epoll, word * 64 +

@@ -346,16 +346,24 @@ pipe_watch(struct file *file, bool out)
 }
 
 static void
+pipe_leave(struct file *file)
+{
+	struct ring *ring = ring_of(file->pipe);
+
+	sys_cap_delete(0, file->cap);
+	if (file->can_read)
+		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
+	watch_wake(file->can_read ? &ring->writable : &ring->readable);
+}
+
+static void
 pipe_close(struct file *file)
 {
 	unsigned index = file->pipe;
 	struct pipe *pipe = &pipes[index];
 	struct ring *ring = ring_of(index);
 
-	sys_cap_delete(0, file->cap);
-	if (file->can_read)
-		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
-	watch_wake(file->can_read ? &ring->writable : &ring->readable);
+	pipe_leave(file);
 	if (--pipe->ends != 0)
 		return;
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
@@ -385,7 +393,7 @@ const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
 	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
-	.own_cap = true, .streams = true, .close_wakes = true,
+	.own_cap = true, .streams = true, .leave = pipe_leave,
 };
 
 /* Creation */
