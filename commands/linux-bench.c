@@ -445,6 +445,7 @@ main(int argc, char **argv)
 	}
 	if (wanted("spawn") || wanted("spawn_wait"))
 		measure_spawn();
+	bench_polls(wanted);
 	bench_pairs(wanted);
 	return 0;
 }

@@ -27,6 +27,9 @@ void bench_skip(const char *name, const char *why);
 /* One child of its own echoes; linux-bench-pairs.c. */
 void bench_pairs(int (*wanted)(const char *name));
 
+/* Waiting for many things; linux-bench-polls.c. */
+void bench_polls(int (*wanted)(const char *name));
+
 /* Costs that must not grow with the number of processes, and start-up. */
 void bench_many(int (*wanted)(const char *name));
 void bench_boot(void);

@@ -81,6 +81,10 @@ struct libos_fd {
 #define LIBOS_FILE_PATH		5u
 #define LIBOS_FILE_TERMINAL	6u
 #define LIBOS_FILE_FIFO		7u
+#define LIBOS_FILE_EVENT	8u
+#define LIBOS_FILE_TIMER	9u
+#define LIBOS_FILE_SIGNAL	10u
+#define LIBOS_FILE_EPOLL	11u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */

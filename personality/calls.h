@@ -65,6 +65,13 @@ long linux_pwritev2(unsigned fd, const struct linux_iovec *vector,
 long linux_lseek(unsigned fd, int64_t offset, unsigned whence);
 long linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count);
 
+/* timer.c */
+long linux_timer_create(int clock, const void *from, int *out);
+long linux_timer_settime(int id, unsigned flags, const void *from, void *old);
+long linux_timer_gettime(int id, void *out);
+long linux_timer_getoverrun(int id);
+long linux_timer_delete(int id);
+
 /* eventfd.c, timerfd.c, signalfd.c, epoll.c, epollwait.c */
 long linux_eventfd(unsigned count);
 long linux_eventfd2(unsigned count, unsigned flags);

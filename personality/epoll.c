@@ -119,7 +119,7 @@ find(const struct epoll *epoll, const struct file *file, unsigned fd)
 		return fd;
 	if (epoll->strays == 0)
 		return EPOLL_ITEMS;
-	for (unsigned i = 0; i < epoll->end; i++) {
+	for (unsigned i = 0; i < epoll_end(epoll); i++) {
 		if (is_item(&epoll->item[i], file, fd))
 			return i;
 	}
@@ -207,7 +207,7 @@ depth_below(const struct file *file, unsigned depth)
 
 	if (depth > EPOLL_NESTED)
 		return depth;
-	for (unsigned i = 0; i < epoll->end; i++) {
+	for (unsigned i = 0; i < epoll_end(epoll); i++) {
 		const struct file *inner = epoll_item_file(&epoll->item[i]);
 		if (inner == NULL || inner->kind != FILE_EPOLL)
 			continue;
@@ -224,7 +224,7 @@ reaches(const struct file *from, const struct file *to, unsigned depth)
 
 	if (epoll_of(from) == epoll_of(to))
 		return true;
-	for (unsigned i = 0; depth <= EPOLL_NESTED && i < epoll->end; i++) {
+	for (unsigned i = 0; depth <= EPOLL_NESTED && i < epoll_end(epoll); i++) {
 		const struct file *inner = epoll_item_file(&epoll->item[i]);
 		if (inner != NULL && inner->kind == FILE_EPOLL &&
 		    reaches(inner, to, depth + 1))
@@ -238,7 +238,7 @@ holds(const struct file *outer, const struct file *inner)
 {
 	const struct epoll *epoll = epoll_of(outer);
 
-	for (unsigned i = 0; i < epoll->end; i++) {
+	for (unsigned i = 0; i < epoll_end(epoll); i++) {
 		if (epoll_item_file(&epoll->item[i]) == inner)
 			return true;
 	}
@@ -416,7 +416,7 @@ epoll_file_closed(struct file *file)
 		if (instance == file)
 			continue;
 		cell_lock(&epoll->lock);
-		for (unsigned i = 0; i < epoll->end; i++) {
+		for (unsigned i = 0; i < epoll_end(epoll); i++) {
 			const struct epoll_item *item = &epoll->item[i];
 			if (item->used != 0 && item->pid == INFO->pid &&
 			    item->identity == file->identity)

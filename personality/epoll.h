@@ -11,7 +11,7 @@
  * added or changed, and when the watcher was signalled with the bit of its group
  * and the wakes counted at the file differ from `seen`. It is cleared when the
  * file was armed and found not ready, and before the look if the item is
- * edge-triggered. So a wait looks at what is ready and at a group of 22 for each
+ * edge-triggered. So a wait looks at what is ready and at a group of 18 for each
  * bit that was signalled, however many items there are.
  *
  * Items whose files are restless or have a time (file_ops) are looked at in each
@@ -29,7 +29,7 @@
 
 #define EPOLL_ITEMS	1024u
 #define EPOLL_WORDS	(EPOLL_ITEMS / 64)
-#define EPOLL_GROUPS	48u
+#define EPOLL_GROUPS	60u
 #define EPOLL_BIT_AGAIN	(1ul << 62)	/* beside the groups: look at ready */
 #define EPOLL_NESTED	4u
 
@@ -72,6 +72,15 @@ static inline struct epoll *
 epoll_of(const struct file *file)
 {
 	return cell_at(file->cell);
+}
+
+/* What another process says is not believed. */
+static inline unsigned
+epoll_end(const struct epoll *epoll)
+{
+	unsigned end = epoll->end;
+
+	return end < EPOLL_ITEMS ? end : EPOLL_ITEMS;
 }
 
 /* epoll.c */

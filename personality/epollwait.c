@@ -62,7 +62,7 @@ void
 epoll_mark(struct epoll *epoll, uint64_t bits)
 {
 	if ((bits & WATCHER_BIT_LOOK) != 0) {
-		for (unsigned i = 0; i < epoll->end; i++) {
+		for (unsigned i = 0; i < epoll_end(epoll); i++) {
 			if (epoll->item[i].used != 0)
 				set_ready(epoll, i);
 		}
@@ -70,7 +70,7 @@ epoll_mark(struct epoll *epoll, uint64_t bits)
 	}
 	for (bits &= (1ul << EPOLL_GROUPS) - 1; bits != 0; bits &= bits - 1) {
 		for (unsigned i = (unsigned)__builtin_ctzl(bits);
-		    i < epoll->end; i += EPOLL_GROUPS) {
+		    i < epoll_end(epoll); i += EPOLL_GROUPS) {
 			if (epoll->item[i].used != 0 &&
 			    was_woken(&epoll->item[i]))
 				set_ready(epoll, i);
@@ -179,40 +179,37 @@ visit(struct walk *walk, unsigned index)
 	return 0;
 }
 
-/* The bits of a word from a place on, or those below it. */
-static uint64_t
-part(const struct epoll *epoll, unsigned word, unsigned from, bool above)
+static inline long
+walk_word(struct walk *walk, unsigned word, uint64_t mask)
 {
+	const struct epoll *epoll = walk->epoll;
 	uint64_t bits = epoll->ready[word] | epoll->restless[word];
-	uint64_t high = ~0ul;
 
-	if (word * 64 + 63 < from)
-		high = 0;
-	else if (word * 64 < from)
-		high = ~0ul << from % 64;
-	return bits & (above ? high : ~high);
+	for (bits &= mask; bits != 0; bits &= bits - 1) {
+		long error = visit(walk, word * 64 +
+		    (unsigned)__builtin_ctzl(bits));
+		if (error != 0)
+			return error;
+	}
+	return 0;
 }
 
 /* All of them once, those behind the one that was told last first. */
 static long
 walk_ready(struct walk *walk)
 {
-	struct epoll *epoll = walk->epoll;
-	unsigned from = epoll->cursor < EPOLL_ITEMS ? epoll->cursor : 0;
-	unsigned words = (epoll->end + 63) / 64;
+	unsigned words = (epoll_end(walk->epoll) + 63) / 64;
+	unsigned from = walk->epoll->cursor;
+	unsigned first = from / 64 < words ? from / 64 : 0;
+	uint64_t high = from / 64 < words ? ~0ul << from % 64 : ~0ul;
+	long error = words == 0 ? 0 : walk_word(walk, first, high);
 
-	for (unsigned turn = 0; turn < 2; turn++) {
-		for (unsigned word = 0; word < words; word++) {
-			uint64_t bits = part(epoll, word, from, turn == 0);
-			for (; bits != 0; bits &= bits - 1) {
-				long error = visit(walk, word * 64 +
-				    (unsigned)__builtin_ctzl(bits));
-				if (error != 0)
-					return error;
-			}
-		}
-	}
-	return 0;
+	for (unsigned word = first + 1; error == 0 && word < words; word++)
+		error = walk_word(walk, word, ~0ul);
+	for (unsigned word = 0; error == 0 && word < first; word++)
+		error = walk_word(walk, word, ~0ul);
+	return error != 0 || words == 0 ? error :
+	    walk_word(walk, first, ~high);
 }
 
 /* What the watcher has been signalled with so far. */
@@ -228,7 +225,7 @@ take_bits(const struct watcher *watcher)
 static bool
 any_ready(const struct epoll *epoll)
 {
-	for (unsigned word = 0; word < (epoll->end + 63) / 64; word++) {
+	for (unsigned word = 0; word < (epoll_end(epoll) + 63) / 64; word++) {
 		if (epoll->ready[word] != 0)
 			return true;
 	}
@@ -259,8 +256,8 @@ collect(struct file *file, uint64_t bits, struct walk *walk)
 	cell_lock(&epoll->lock);
 	epoll_mark(epoll, bits | take_bits(epoll_watcher(file)));
 	long error = walk_ready(walk);
-	bool others = walk->found != 0 && any_ready(epoll) &&
-	    __atomic_load_n(&epoll->waiting, __ATOMIC_SEQ_CST) != 0;
+	bool others = walk->found != 0 && __atomic_load_n(&epoll->waiting,
+	    __ATOMIC_SEQ_CST) != 0 && any_ready(epoll);
 	cell_unlock(&epoll->lock);
 	/* One wake-up was for all that is ready: the next sleeper's turn. */
 	if (others)
@@ -290,7 +287,7 @@ epoll_poll(struct file *file)
 
 	cell_lock(&epoll->lock);
 	epoll_mark(epoll, take_bits(epoll_watcher(file)));
-	for (unsigned word = 0; word < (epoll->end + 63) / 64; word++) {
+	for (unsigned word = 0; word < (epoll_end(epoll) + 63) / 64; word++) {
 		uint64_t bits = epoll->ready[word] | epoll->restless[word];
 		for (; bits != 0 && !found; bits &= bits - 1)
 			found = has_event(epoll, word * 64 +

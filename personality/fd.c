@@ -185,9 +185,8 @@ void
 watch_before_exit(void)
 {
 	for (unsigned i = 0; i < files_end; i++) {
-		if (files[i].kind != FILE_FREE &&
-		    file_ops(&files[i])->close_wakes)
-			file_ops(&files[i])->close(&files[i]);
+		if (file_ops(&files[i])->leave != NULL)
+			file_ops(&files[i])->leave(&files[i]);
 	}
 }
 

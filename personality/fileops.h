@@ -59,13 +59,16 @@ struct file_ops {
 	long (*status)(const struct file *file, struct storage_stat *out);
 	/* The last descriptor is gone. Missing: file->cap is closed. */
 	void (*close)(struct file *file);
+	/*
+	 * The process ends: what closing it would tell the other side, and no
+	 * more. Missing: nothing.
+	 */
+	void (*leave)(struct file *file);
 	bool	 seeks;		/* pread and pwrite have a meaning */
 	bool	 own_cap;	/* file->cap is no description of storage */
 	bool	 anonymous;	/* no node: EINVAL where a function is missing */
 	/* Wakes are not counted: some come from proc itself. */
 	bool	 uncounted;
-	/* Closing it wakes the other side. */
-	bool	 close_wakes;
 	bool	 streams;	/* like a pipe: ESPIPE where others have ENODEV */
 };
 

@@ -412,20 +412,28 @@ pipe_watch(struct file *file, bool out)
 }
 
 static void
-pipe_close(struct file *file)
+pipe_leave(struct file *file)
 {
-	unsigned index = file->pipe;
-	struct pipe *pipe = &pipes[index];
-	struct ring *ring = ring_of(index);
+	struct ring *ring = ring_of(file->pipe);
 
 	sys_cap_delete(0, file->cap);
-	if (pipe->named)
+	if (pipes[file->pipe].named)
 		settle();
 	if (file->can_read)
 		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
 	watch_wake(file->can_read ? &ring->writable : &ring->readable);
 	if (file->can_read && file->can_write)
 		watch_wake(&ring->readable);
+}
+
+static void
+pipe_close(struct file *file)
+{
+	unsigned index = file->pipe;
+	struct pipe *pipe = &pipes[index];
+	struct ring *ring = ring_of(index);
+
+	pipe_leave(file);
 	if (--pipe->ends != 0)
 		return;
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
@@ -456,14 +464,14 @@ const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
 	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
-	.own_cap = true, .streams = true, .close_wakes = true,
+	.own_cap = true, .streams = true, .leave = pipe_leave,
 };
 
 /* Its status and the like are those of the name. */
 const struct file_ops fifo_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
 	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
-	.close = pipe_close, .streams = true,
+	.close = pipe_close, .streams = true, .leave = pipe_leave,
 };
 
 /* Creation */

@@ -243,8 +243,13 @@ linux_clock_nanosleep(int clock, int flags,
 	uint64_t now;
 	long error = read_clock(clock, &now);
 
-	if (error != 0 || clock == CLOCK_THREAD_CPU)
+	if (clock == CLOCK_MONOTONIC_RAW || clock == CLOCK_REALTIME_COARSE ||
+	    clock == CLOCK_MONOTONIC_COARSE)
+		return -E_OPNOTSUPP;
+	if (error != 0)
 		return -E_INVAL;
+	if (clock == CLOCK_THREAD_CPU)
+		return -E_OPNOTSUPP;
 	if (clock == CLOCK_PROCESS_CPU || (flags & ~TIMER_ABSTIME) != 0)
 		return clock == CLOCK_PROCESS_CPU ? -E_OPNOTSUPP : -E_INVAL;
 	if ((flags & TIMER_ABSTIME) == 0)

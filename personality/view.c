@@ -33,6 +33,10 @@ _Static_assert((int)FILE_STORAGE == LIBOS_FILE_STORAGE &&
     (int)FILE_PIPE == LIBOS_FILE_PIPE &&
     (int)FILE_TERMINAL == LIBOS_FILE_TERMINAL &&
     (int)FILE_FIFO == LIBOS_FILE_FIFO &&
+    (int)FILE_EVENT == LIBOS_FILE_EVENT &&
+    (int)FILE_TIMER == LIBOS_FILE_TIMER &&
+    (int)FILE_SIGNAL == LIBOS_FILE_SIGNAL &&
+    (int)FILE_EPOLL == LIBOS_FILE_EPOLL &&
     (int)FILE_PATH == LIBOS_FILE_PATH, "kinds of files");
 _Static_assert(VMA_SHARED == LIBOS_MAP_SHARED && VMA_STACK == LIBOS_MAP_STACK &&
     VMA_HEAP == LIBOS_MAP_HEAP, "flags of mappings");

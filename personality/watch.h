@@ -5,7 +5,8 @@
  * An object that programs can poll has a struct watch in its shared memory for
  * being read and one for being written, all 0 when it is made. Who makes it
  * ready stores that with a full barrier and calls watch_wake(). It also does so
- * when its side of the object closes: file_ops.close.
+ * when its side of the object closes (file_ops.close) or the process ends
+ * (file_ops.leave).
  *
  * A kind of open file names its watches in file_ops.watch; poll, select, epoll
  * and file_wait() do the rest.

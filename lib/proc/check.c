@@ -91,7 +91,7 @@ bool
 proc_ok(const struct proc *proc)
 {
 	uint32_t count = 0, with_work = 0, listed = 0, alarms = 0;
-	uint32_t stopped = 0, queued = 0;
+	uint32_t stopped = 0, queued = 0, timers = 0;
 
 	FOR_EACH_PROCESS(proc, process) {
 		if (!process_ok(proc, process))
@@ -101,6 +101,8 @@ proc_ok(const struct proc *proc)
 		alarms += process->alarm_ns != 0;
 		stopped += process->state == PROCESS_STOPPED;
 		queued += process->queued;
+		if (!timers_ok(proc, process, &timers))
+			return false;
 	}
 	for (struct arena_list *node = proc->table->work.next;
 	    node != &proc->table->work; node = node->next)
@@ -108,5 +110,6 @@ proc_ok(const struct proc *proc)
 	return count == proc->table->count && with_work == listed &&
 	    alarms_ok(proc, alarms) && stopped == proc->table->stopped &&
 	    queued == proc->table->queued && watches_ok(proc) &&
+	    timer_list_ok(proc, timers) &&
 	    count == arena_map_count(proc->table->by_pid);
 }

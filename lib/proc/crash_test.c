@@ -16,6 +16,7 @@
 static struct process *init, *shell, *child, *grandchild, *stopped, *zombie,
     *forker, *forked, *spawner, *spawned;
 static struct proc_watcher *watcher, *other_watcher;
+static uint32_t timer, repeated;
 static bool parked;
 
 static void
@@ -61,6 +62,27 @@ make_watchers(void)
 	add(third, 1, 1, true);
 }
 
+/* One has expired and its signal waits; one repeats. */
+static void
+make_timers(void)
+{
+	const struct proc_timer_want want = { .signal = 10, .value = 3 };
+	const struct proc_timer_left soon = { 100, 0, 0 }, later = { 900, 50, 0 };
+	struct proc_timer_left before;
+
+	begin();
+	if (proc_timer_create(&proc, grandchild, &want, &timer) != 0 ||
+	    proc_timer_create(&proc, grandchild, &want, &repeated) != 0 ||
+	    proc_timer_set(&proc, grandchild, timer, &later, &before) != 0 ||
+	    proc_timer_set(&proc, grandchild, repeated, &soon, &before) != 0)
+		abort();
+	end(0);
+	proc.now_ns = 200;
+	begin();
+	end(proc_timers_due(&proc, 8));
+	proc.now_ns = 1000;
+}
+
 static void
 make_world(void)
 {
@@ -90,6 +112,7 @@ make_world(void)
 	end(proc_spawn(&proc, spawner, spawned, new_call()));
 	make_signals();
 	make_watchers();
+	make_timers();
 	wait_for(shell, child->pid, 0, new_call(), NULL);
 }
 
@@ -126,7 +149,8 @@ end_case(int error)
 }
 
 static const struct crash_world world = {
-	.protocols = { "proc", "identity", "watches", "watcher" },
+	.protocols = { "proc", "identity", "watches", "watcher",
+		"timers" },
 	.region = { memory, sizeof(memory) },
 	.make = make_world, .resume = resume, .ok = core_ok,
 	.arena = core_arena, .begin = begin, .end = end_case,
@@ -311,6 +335,44 @@ run_affinity(void)
 	uint64_t mask = 1, before;
 
 	return proc_affinity(&proc, init, child->pid, &mask, &before);
+}
+
+static int
+run_timers_create(void)
+{
+	uint32_t made;
+
+	return proc_timer_create(&proc, grandchild, &(struct proc_timer_want){
+	    .own_value = true }, &made);
+}
+
+static int
+run_timers_set(void)
+{
+	struct proc_timer_left before;
+
+	return proc_timer_set(&proc, grandchild, timer,
+	    &(struct proc_timer_left){ 5000, 10, 0 }, &before);
+}
+
+static int
+run_timers_delete(void)
+{
+	return proc_timer_delete(&proc, grandchild, timer);
+}
+
+static int
+run_timers_due(void)
+{
+	return proc_timers_due(&proc, 8);
+}
+
+static int
+run_timer_signal_fetch(void)
+{
+	struct proc_fetched fetched;
+
+	return proc_signal_fetch(&proc, grandchild, 0, &fetched);
 }
 
 static int
@@ -520,6 +582,12 @@ static const struct crash_case cases[] = {
 	CRASH_CASE(IDENTITY_CONTROL, run_control),
 	CRASH_CASE(IDENTITY_SET_HOST_NAME, run_set_host_name),
 	CRASH_NONE(IDENTITY_HOST_NAMES, "it only looks"),
+	CRASH_CASE(TIMERS_CREATE, run_timers_create),
+	CRASH_CASE(TIMERS_SET, run_timers_set),
+	CRASH_NONE(TIMERS_GET, "it only looks"),
+	CRASH_CASE(TIMERS_DELETE, run_timers_delete),
+	CRASH_CASE(0, run_timers_due),
+	CRASH_CASE(PROC_SIGNAL_FETCH, run_timer_signal_fetch),
 	CRASH_CASE(WATCHES_OPEN, run_watches_open),
 	CRASH_CASE(WATCHES_WAKE, run_watches_wake),
 	CRASH_NONE(WATCHES_CONSOLE, "it is the shell's"),

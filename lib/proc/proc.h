@@ -36,6 +36,7 @@
 #pragma once
 
 #include <idl/proc.h>
+#include <idl/timer.h>
 #include <idl/watch.h>
 #include <lib/arena/arena.h>
 #include <lib/proc/identity.h>
@@ -82,6 +83,7 @@
 #define SIGNAL_CODE_USER	0
 #define SIGNAL_CODE_KERNEL	0x80
 #define SIGNAL_CODE_THREAD	(-6)	/* tkill */
+#define SIGNAL_CODE_TIMER	(-2)
 #define CHILD_EXITED		1
 #define CHILD_KILLED		2
 #define CHILD_DUMPED		3
@@ -126,6 +128,38 @@ struct proc_signal {
 	int32_t	 code;
 	uint32_t pid, uid;	/* of the sender */
 	uint64_t value;		/* SIGCHLD: status, clock ticks << 32 */
+	uint32_t timer, round;	/* id + 1 of a timer, and its round; 0: of none */
+};
+
+/* Made by a process (expiry.c). */
+#define PROC_TIMERS_OWN		256u	/* of one process */
+#define PROC_TIMERS_MAX		4096u	/* of all */
+
+struct proc_timer {
+	struct arena_list of_process;
+	struct arena_list by_time;	/* in the table, if listed */
+	struct process *process;
+	uint32_t id;
+	uint32_t signal;		/* 0: it tells nobody */
+	uint32_t thread;		/* 0: any */
+	uint32_t listed;
+	uint32_t pending;		/* its signal is queued */
+	uint32_t round;			/* how often it was set */
+	uint32_t overrun;		/* of the signal fetched last */
+	uint64_t value;
+	uint64_t due_ns, interval_ns;	/* since boot; 0: none */
+};
+
+struct proc_timer_want {
+	uint32_t signal, thread;
+	uint64_t value;
+	bool	 own_value;		/* the value is the id */
+};
+
+struct proc_timer_left {
+	uint64_t left_ns;		/* to set: when, since boot; 0: never */
+	uint64_t interval_ns;
+	uint32_t overrun;
 };
 
 /*
@@ -188,6 +222,7 @@ struct process {
 	struct arena_list group_link;	/* in group->members */
 	struct arena_list children;
 	struct arena_list signals;	/* struct proc_signal, by age */
+	struct arena_list timers;	/* struct proc_timer */
 	struct process *parent;		/* NULL: the first, or it has ended */
 	struct proc_group *group;	/* that of pgid */
 
@@ -203,6 +238,7 @@ struct process {
 	uint32_t stop_fetched;		/* it may ask to be stopped */
 	uint32_t queued;		/* signals in the queue */
 	uint32_t watchers;
+	uint32_t timer_count;
 	uint32_t left;			/* it asked to end: it owes no wake */
 	int32_t	 nice;
 	uint64_t affinity;		/* mask of CPUs; 0: all */
@@ -243,6 +279,8 @@ struct proc_table {
 	struct arena_map *watchers;	/* struct proc_watcher, by badge */
 	struct arena_map *watched;	/* struct proc_watched, by key[0] */
 	struct arena_list all_watchers;
+	struct arena_list timers;	/* struct proc_timer, by time */
+	uint32_t timer_count;		/* of all, also those that do not run */
 	uint32_t watches;		/* of all */
 	uint32_t count;
 	uint32_t stopped;		/* processes */
@@ -269,6 +307,7 @@ struct proc {
 	/* A notification of a watcher; may be done again after a crash. */
 	void (*signal)(void *context, uint64_t notification, uint64_t bits);
 	void *context;
+	uint64_t now_ns;		/* since boot, at each transaction */
 	/*
 	 * Pid of who was parked last in a reply object, 0 for none. A hint,
 	 * for a transaction that parked may have been undone.
@@ -425,6 +464,18 @@ bool proc_group_in_session(const struct proc *proc, uint64_t pgid,
 bool proc_group_orphaned(const struct proc *proc, uint64_t pgid);
 /* No process of the session has a controlling terminal after that. */
 int proc_session_forget_terminal(struct proc *proc, uint64_t sid);
+
+int proc_timer_create(struct proc *proc, struct process *process,
+    const struct proc_timer_want *want, uint32_t *out_id);
+int proc_timer_get(const struct proc *proc, const struct process *process,
+    uint64_t id, struct proc_timer_left *out);
+int proc_timer_set(struct proc *proc, struct process *process, uint64_t id,
+    const struct proc_timer_left *new, struct proc_timer_left *out_before);
+int proc_timer_delete(struct proc *proc, struct process *process, uint64_t id);
+/* When the first is due, 0 for never. */
+uint64_t proc_timer_next(const struct proc *proc);
+/* Raises the signals of at most that many. */
+int proc_timers_due(struct proc *proc, unsigned most);
 
 /*
  * The badge is free for good. notification and session of *out_watcher are the

@@ -27,8 +27,11 @@ static int
 entry_free(struct proc *proc, struct process *process,
     struct proc_signal *entry)
 {
-	uint32_t *all = &proc->table->queued;
+	uint32_t *all = &proc->table->queued, overrun;
 
+	if (entry->timer != 0 && timer_signal_gone(proc, process, entry,
+	    &overrun) != 0)
+		return E_NOMEM;
 	if (tx_add(proc->arena, all, sizeof(*all)) != OK ||
 	    arena_list_remove(proc->arena, &entry->link) != OK)
 		return E_NOMEM;
@@ -262,11 +265,15 @@ proc_signal_fetch(struct proc *proc, struct process *process,
 	while (signal_of(node)->signal != number)
 		node = node->next;
 	const struct proc_signal *signal = signal_of(node);
+	uint32_t overrun = 0;
+	if (signal->timer != 0 && timer_signal_gone(proc, process, signal,
+	    &overrun) != 0)
+		return E_NOMEM;
 	*out_fetched = (struct proc_fetched){
 		.signal = number,
 		.code = signal->code,
 		.pid = signal->pid,
-		.uid = signal->uid,
+		.uid = signal->timer != 0 ? overrun : signal->uid,
 		.value = signal->value,
 	};
 	int error = take(proc, process, signal_of(node));

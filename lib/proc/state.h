@@ -117,5 +117,14 @@ int job_orphaned(struct proc *proc, const struct process *process,
 int child_signal(struct proc *proc, struct process *parent,
     const struct process *child, int32_t code, uint32_t status);
 int signals_drop(struct proc *proc, struct process *process, uint64_t set);
+/* All timers of the process. */
+int timers_drop(struct proc *proc, struct process *process);
+/* A signal leaves the queue; its timer, if it has one, may go on. */
+int timer_signal_gone(struct proc *proc, struct process *process,
+    const struct proc_signal *signal, uint32_t *out_overrun);
+/* Adds those that run to *listed, for timer_list_ok(). */
+bool timers_ok(const struct proc *proc, const struct process *process,
+    uint32_t *listed);
+bool timer_list_ok(const struct proc *proc, uint32_t listed);
 /* watch.c: walks watchers and watches. */
 bool watches_ok(const struct proc *proc);

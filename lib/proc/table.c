@@ -24,7 +24,8 @@ proc_table_start(struct proc *proc)
 	    arena_list_init(proc->arena, &table->alarms) != OK ||
 	    arena_map_create(proc->arena, &table->watchers) != OK ||
 	    arena_map_create(proc->arena, &table->watched) != OK ||
-	    arena_list_init(proc->arena, &table->all_watchers) != OK)
+	    arena_list_init(proc->arena, &table->all_watchers) != OK ||
+	    arena_list_init(proc->arena, &table->timers) != OK)
 		return E_NOMEM;
 	table->next_pid = FIRST_PID;
 	memcpy(table->host_name[0], "bennu", sizeof("bennu"));
@@ -123,6 +124,7 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 
 	if (process == NULL ||
 	    arena_list_init(arena, &process->children) != OK ||
+	    arena_list_init(arena, &process->timers) != OK ||
 	    arena_list_init(arena, &process->signals) != OK)
 		return E_NOMEM;
 	process->pid = pid;
@@ -211,6 +213,8 @@ proc_exec_done(struct proc *proc, struct process *process)
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
 	process->execed = 1;
+	if (timers_drop(proc, process) != 0)
+		return E_NOMEM;
 	return vfork_release(proc, process);
 }
 
@@ -409,6 +413,7 @@ proc_ended(struct proc *proc, struct process *process)
 	if (process_hold(proc, process) != 0 ||
 	    signals_drop(proc, process, ~0ul) != 0 ||
 	    alarm_drop(proc, process) != 0 ||
+	    timers_drop(proc, process) != 0 ||
 	    proc_work_done(proc, process, ~0u) != 0 ||
 	    vfork_release(proc, process) != 0)
 		return E_NOMEM;

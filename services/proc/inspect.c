@@ -354,6 +354,14 @@ device_name(uint32_t device)
 	return "device";
 }
 
+/* What has no node. */
+static const char *const anonymous[] = {
+	[LIBOS_FILE_EVENT] = "anon_inode:[eventfd]",
+	[LIBOS_FILE_TIMER] = "anon_inode:[timerfd]",
+	[LIBOS_FILE_SIGNAL] = "anon_inode:[signalfd]",
+	[LIBOS_FILE_EPOLL] = "anon_inode:[eventpoll]",
+};
+
 static size_t
 fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 {
@@ -383,7 +391,9 @@ fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 		return r.status != OK ? 0 :
 		    format_text(out, size, "pipe:[%lu]", r.value[2]);
 	default:
-		return 0;
+		return file.kind < sizeof(anonymous) / sizeof(anonymous[0]) &&
+		    anonymous[file.kind] != NULL ?
+		    format_text(out, size, "%s", anonymous[file.kind]) : 0;
 	}
 }
 

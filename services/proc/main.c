@@ -65,6 +65,8 @@ dispatch_session(struct root *root, struct service_call *call)
 		return names_serve(call, process);
 	if (tag >= TAG_IDENTITY && tag < TAG_IDENTITY_END)
 		return identities_dispatch(process, call);
+	if (tag >= TAG_TIMER)
+		return timers_session(call, process);
 	if (tag >= TAG_WATCH)
 		return watches_session(call, process);
 	if (tag >= TAG_TERMINAL)
@@ -159,6 +161,7 @@ notified(void *arena_root, uint64_t bits)
 		watches_console_changed();
 	}
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
+	must(proc_timers_due(&proc, WORK_AT_ONCE));
 	/* What runs must have been committed: its work is done next time. */
 	if (!root->started && !root->failed) {
 		start_first(root);
@@ -274,10 +277,14 @@ static uint64_t timer_ns = DEADLINE_NEVER;
 static void
 set_timer(const struct root *root)
 {
-	uint64_t due = proc_alarm_next(&proc), read = terminals_due();
+	const uint64_t next[] = { proc_alarm_next(&proc), terminals_due(),
+		proc_timer_next(&proc) };
+	uint64_t due = 0;
 
-	if (due == 0 || (read != 0 && read < due))
-		due = read;
+	for (unsigned i = 0; i < sizeof(next) / sizeof(next[0]); i++) {
+		if (next[i] != 0 && (due == 0 || next[i] < due))
+			due = next[i];
+	}
 	if (due == 0)
 		due = DEADLINE_NEVER;
 	if (due == timer_ns && due > service_now_ns())

@@ -191,6 +191,10 @@ void nodes_gone(uint32_t number);
 void nodes_serve(void);
 cap_t attach_root(void);
 
+/* timers.c. Requests of Timers. */
+service_outcome timers_session(struct service_call *call,
+    struct process *process);
+
 /* watches.c */
 #define PROC_BADGE_WATCHER	(1ul << 34)
 

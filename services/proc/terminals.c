@@ -498,7 +498,8 @@ terminals_due(void)
 void
 terminals_begin(void)
 {
-	terminal_begin(&terminal_core, service_now_ns());
+	proc.now_ns = service_now_ns();
+	terminal_begin(&terminal_core, proc.now_ns);
 }
 
 void

@@ -490,6 +490,55 @@ many(void)
 	close(epoll);
 }
 
+#define ROUNDS	200u
+
+static void
+consume(int events_of, int done)
+{
+	int epoll = epoll_create1(0);
+	uint64_t value;
+
+	fcntl(events_of, F_SETFL, O_NONBLOCK);
+	control(epoll, EPOLL_CTL_ADD, events_of, EPOLLIN | EPOLLEXCLUSIVE, 1);
+	for (;;) {
+		epoll_wait(epoll, events, 1, -1);
+		if (read(events_of, &value, 8) == 8)
+			put(done, 1);
+	}
+}
+
+/* Some process takes each event, however few are woken. */
+static void
+exclusive(void)
+{
+	int fd = eventfd(0, EFD_SEMAPHORE), done = eventfd(0, 0);
+	unsigned taken = 0;
+	pid_t child[3];
+
+	for (int i = 0; i < 3; i++) {
+		child[i] = fork();
+		if (child[i] == 0)
+			consume(fd, done);
+	}
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		uint64_t value = 0;
+		put(fd, 2);
+		while (value < 2) {
+			uint64_t more = 0;
+			(void)!read(done, &more, 8);
+			value += more;
+		}
+		taken += (unsigned)value;
+	}
+	CHECK(taken == 2 * ROUNDS);
+	for (int i = 0; i < 3; i++) {
+		kill(child[i], SIGKILL);
+		waitpid(child[i], NULL, 0);
+	}
+	close(fd);
+	close(done);
+}
+
 int
 main(void)
 {
@@ -506,5 +555,6 @@ main(void)
 	interrupted(SA_RESTART);
 	forked();
 	many();
+	exclusive();
 	return 0;
 }
