@@ -181,9 +181,13 @@ interface Storage @0xbe44000000003002 $place("storage") {
   sync @16 () -> ()
       $tag(0x0013) $replay(any) $errors("");
 
-  map @17 () -> (size :UInt64, memory :Capability $doc("to read and execute"))
+  map @17 (write :Bool)
+      -> (size :UInt64, inode :UInt64, keyLow :UInt64, keyHigh :UInt64,
+          memory :Capability $doc("to read and execute, and to write if asked"))
       $tag(0x0014) $replay(any)
-      $errors("E_ACCES: not open for reading; E_BADF: not open for reading; E_NODEV: no regular file; E_NOMEM: no room");
+      $errors("E_ACCES: not open for that; E_BADF: no open file; E_NODEV: no regular file; E_NOMEM: no room");
+  # The key is that of the file for who waits on words of it: as random as a
+  # capability, the same for everybody who may read the file.
 
   mknodAt @18 (mode :UInt32, device :UInt64,
                path :Text $max(4095) $refuse("E_NAMETOOLONG") $short) -> ()

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fileops.h"
+#include "backing.h"
 #include "hot.h"
 
 #include "calls.h"
@@ -149,7 +150,7 @@ file_drop(struct file *file)
 	window_drop(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
-	else if (file->cap != CAP_NONE)
+	else if (file->cap != CAP_NONE && !backing_keep(file->cap))
 		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
 }

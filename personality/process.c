@@ -124,7 +124,7 @@ process_fault_info(const struct user_frame *frame,
 		info->code = SEGV_MAPERR;
 	} else if ((v->protection & need) == 0) {
 		info->code = SEGV_ACCERR;
-	} else if ((v->flags & VMA_FILE) != 0) {
+	} else if (v->backing != 0) {
 		info->signo = L_SIGBUS;
 		info->code = BUS_ADRERR;
 	} else {
@@ -143,6 +143,7 @@ process_child(void)
 {
 	random_reseed();
 	signal_after_fork();
+	memory_after_fork();
 	window_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)

@@ -211,9 +211,17 @@ run_attach(void)
 static unsigned
 run_map(void)
 {
-	uint64_t size, file;
+	struct storage_mapping mapping;
 
-	return storage_map(core(), base(2), &size, &file);
+	return storage_map(core(), base(2), false, &mapping);
+}
+
+static unsigned
+run_map_shared(void)
+{
+	struct storage_mapping mapping;
+
+	return storage_map(core(), base(2), true, &mapping);
 }
 
 static unsigned
@@ -329,6 +337,7 @@ static const struct operation {
 	{ STORAGE_TRUNCATE, "truncate", run_truncate },
 	{ STORAGE_TRUNCATE, "grow", run_grow },
 	{ STORAGE_MAP, "map", run_map },
+	{ STORAGE_MAP, "map_shared", run_map_shared },
 	{ STORAGE_MKNOD_AT, "mknod", run_mknod },
 	{ STORAGE_SET_FLAGS, "set_flags", run_set_flags },
 	{ STORAGE_WINDOW, "window", run_window },

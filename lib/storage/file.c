@@ -23,7 +23,8 @@ file_clean(struct storage *storage, struct inode *inode)
 	uint64_t end = page_round(inode->size);
 	status_t status = OK;
 
-	if (inode->file == 0 || inode->clean == storage->epoch)
+	if (inode->file == 0 ||
+	    (inode->clean == storage->epoch && !inode->shared))
 		return 0;
 	status = e->file_resize(e->context, inode->file, end);
 	if (status == OK && end != inode->size)
@@ -256,16 +257,18 @@ storage_truncate(struct storage *storage, struct description *description,
 
 unsigned
 storage_map(struct storage *storage, struct description *description,
-    uint64_t *out_size, uint64_t *out_file)
+    bool write, struct storage_mapping *out_mapping)
 {
 	struct inode *inode = description->inode;
 	unsigned error = 0;
 
+	*out_mapping = (struct storage_mapping){ .file = 0 };
 	if ((description->flags & OPEN_PATH) != 0)
 		return E_BADF;
 	if (inode_kind(inode) != KIND_REGULAR)
 		return E_NODEV;
-	if ((description->flags & OPEN_READ) == 0)
+	if ((description->flags & OPEN_READ) == 0 ||
+	    (write && (description->flags & OPEN_WRITE) == 0))
 		return E_ACCES;
 	if (inode->file == 0 || inode->clean != storage->epoch) {
 		if (SAVE(storage, inode) != 0)
@@ -273,7 +276,15 @@ storage_map(struct storage *storage, struct description *description,
 		error = inode->file == 0 ? grow(storage, inode, 0) :
 		    file_clean(storage, inode);
 	}
-	*out_size = inode->size;
-	*out_file = inode->file;
+	/* When a page is written nobody will tell. */
+	if (error == 0 && write)
+		error = inode_modified(storage, inode);
+	if (error == 0 && write)
+		inode->shared = true;
+	*out_mapping = (struct storage_mapping){
+		.file = inode->file, .size = inode->size,
+		.inode = inode->number,
+	};
+	inode_key(storage, inode, out_mapping->key);
 	return error;
 }

@@ -58,6 +58,7 @@ struct inode {
 	/* Of a directory: its only name. Of a file: one of its names or none. */
 	struct inode *parent;
 	struct entry *entry;
+	bool	 shared;	/* clients may write its pages at any time */
 	union {
 		struct {	/* KIND_REGULAR */
 			uint64_t file;	/* page object, 0 = none */
@@ -95,6 +96,7 @@ struct chunk {
 
 struct storage_root {
 	uint64_t seed;		/* of the names */
+	uint64_t secret[2];	/* of the keys */
 	uint64_t next_inode;
 	uint64_t inodes;
 	struct inode *top;
@@ -221,6 +223,10 @@ unsigned watch_take(struct storage *storage, struct inode *inode);
 unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
+
+/* key.c */
+void inode_key(const struct storage *storage, const struct inode *inode,
+    uint64_t out_key[2]);
 
 /* file.c */
 /* Would a read of data now note its time? */

@@ -85,6 +85,8 @@ extern const size_t storage_root_size;
 
 /* In a transaction; root is zeroed. Makes an empty tree with dev/. */
 unsigned storage_create(struct storage *storage, uint64_t seed);
+/* In the same one: what the keys of files are made of. */
+unsigned storage_set_secret(struct storage *storage, const uint64_t secret[2]);
 /* Arena, root, environment of *storage are set; incarnation counts up. */
 void storage_start(struct storage *storage, uint64_t incarnation);
 /* First thing in each transaction. */
@@ -169,9 +171,19 @@ unsigned storage_seek(struct storage *storage,
     uint64_t *out_position);
 unsigned storage_truncate(struct storage *storage,
     struct description *description, uint64_t size);
-/* The page object, made if there is none yet. */
+
+struct storage_mapping {
+	uint64_t file;		/* page object */
+	uint64_t size;
+	uint64_t inode;
+	uint64_t key[2];	/* nobody guesses it who may not read the file */
+};
+/*
+ * The page object, made if there is none yet. Who may write it may write beyond
+ * the size, so from then on that is cleared before the file grows.
+ */
 unsigned storage_map(struct storage *storage, struct description *description,
-    uint64_t *out_size, uint64_t *out_file);
+    bool write, struct storage_mapping *out_mapping);
 
 /*
  * The same for a client that will read by itself: *out_watch changes before

@@ -114,6 +114,7 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 	uint64_t a = take(input) << take(input) % 64, b = take(input) << 5;
 	_Alignas(8) char buffer[256];
 	struct storage_window window;
+	struct storage_mapping mapping;
 	struct storage_opened opened;
 	struct storage_transfer t;
 	size_t length;
@@ -139,7 +140,7 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 		return storage_reopen(s, base, take_path(input), (unsigned)a,
 		    0600, &opened);
 	default:
-		return storage_map(s, base, &a, &b);
+		return storage_map(s, base, (a & 1) != 0, &mapping);
 	}
 }
 

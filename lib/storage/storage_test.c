@@ -146,18 +146,84 @@ TEST(test_a_write_that_was_undone_leaves_nothing_behind_the_end)
 TEST(test_mapped_page_is_zero_behind_the_end)
 {
 	struct description *d;
-	uint64_t size, file;
+	struct storage_mapping m;
 
 	setup();
 	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
-	EXPECT_EQ(DO(storage_map(core(), d, &size, &file)), 0);
-	EXPECT_EQ(size, 0);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT_EQ(m.size, 0);
 	EXPECT_EQ(DO(write_at(d, 0, 4000, 1)), 0);
 	EXPECT_EQ(DO(storage_truncate(core(), d, 1000)), 0);
-	EXPECT_EQ(DO(storage_map(core(), d, &size, &file)), 0);
-	EXPECT_EQ(size, 1000);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT_EQ(m.size, 1000);
 	for (unsigned i = 1000; i < 4096; i++)
-		EXPECT(fake_data(&fake, file)[i] == 0);
+		EXPECT(fake_data(&fake, m.file)[i] == 0);
+	finish();
+}
+
+TEST(test_what_a_client_wrote_behind_the_end_never_becomes_content)
+{
+	struct description *d;
+	struct storage_mapping m;
+
+	setup();
+	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	EXPECT_EQ(DO(write_at(d, 0, 1000, 1)), 0);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &m)), 0);
+	for (unsigned size = 1000; size < 4000; size += 1000) {
+		memset(fake_data(&fake, m.file), 7, 4096);
+		EXPECT_EQ(DO(write_at(d, size + 990, 10, 2)), 0);
+		EXPECT(holds(d, 0, size, 7));
+		EXPECT(holds(d, size, size + 990, 0));
+	}
+	finish();
+}
+
+TEST(test_a_mapping_to_write_needs_both_rights_and_moves_mtime)
+{
+	struct description *read, *write, *both;
+	struct storage_mapping m;
+	struct storage_stat before, after;
+
+	setup();
+	both = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	read = open_file("f", OPEN_READ);
+	write = open_file("f", OPEN_WRITE);
+	EXPECT_EQ(DO(storage_map(core(), read, true, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), write, true, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), write, false, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), read, false, &m)), 0);
+	EXPECT_EQ(storage_stat_at(core(), both, PATH(""), AT_HANDLE, &before),
+	    0);
+	EXPECT_EQ(DO(storage_map(core(), both, true, &m)), 0);
+	EXPECT_EQ(storage_stat_at(core(), both, PATH(""), AT_HANDLE, &after),
+	    0);
+	EXPECT(after.mtime_ns > before.mtime_ns);
+	finish();
+}
+
+/* The key of SipHash-2-4 with 128 bits, from its reference test: 0 .. 15. */
+TEST(test_keys_are_those_of_the_definition_and_one_for_each_file)
+{
+	struct storage_mapping a, b, again;
+	struct description *f, *g;
+	const uint64_t secret[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	uint64_t key[2];
+	struct inode eight = { .number = 0x0706050403020100 };
+
+	setup();
+	EXPECT_EQ(DO(storage_set_secret(core(), secret)), 0);
+	inode_key(core(), &eight, key);
+	EXPECT_EQ(key[0], 0x61f55862baa9623b);
+	EXPECT_EQ(key[1], 0xb49714f364e2830f);
+	f = open_file("f", OPEN_READ | OPEN_CREATE);
+	g = open_file("g", OPEN_READ | OPEN_CREATE);
+	EXPECT_EQ(DO(storage_map(core(), f, false, &a)), 0);
+	EXPECT_EQ(DO(storage_map(core(), g, false, &b)), 0);
+	f = open_file("f", OPEN_READ);
+	EXPECT_EQ(DO(storage_map(core(), f, false, &again)), 0);
+	EXPECT(a.key[0] != b.key[0] && a.key[1] != b.key[1]);
+	EXPECT(a.key[0] == again.key[0] && a.key[1] == again.key[1]);
 	finish();
 }
 

@@ -88,9 +88,11 @@ unsigned
 storage_window(struct storage *storage, struct description *description,
     struct storage_window *out_window)
 {
-	unsigned error = storage_map(storage, description, &out_window->size,
-	    &out_window->file);
+	struct storage_mapping mapping;
+	unsigned error = storage_map(storage, description, false, &mapping);
 
+	out_window->size = mapping.size;
+	out_window->file = mapping.file;
 	if (error == 0)
 		error = watch_take(storage, description->inode);
 	if (error != 0)

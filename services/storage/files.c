@@ -274,16 +274,24 @@ give_memory(struct service_call *call, cap_t memory, unsigned rights)
 	return 0;
 }
 
+/*
+ * Pages that are written without asking need no care: they are no part of the
+ * arena, and nothing is derived from them.
+ */
 unsigned
 handle_map(struct storage_context *context, struct service_call *call,
-    struct storage_map_results *out)
+    const struct storage_map_args *in, struct storage_map_results *out)
 {
-	uint64_t file;
+	struct storage_mapping mapping;
 	unsigned error = storage_map(context->storage, context->self,
-	    &out->size, &file);
+	    in->write != 0, &mapping);
 
-	return error != 0 ? error : give_memory(call, file,
-	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
+	*out = (struct storage_map_results){
+		.size = mapping.size, .inode = mapping.inode,
+		.key_low = mapping.key[0], .key_high = mapping.key[1],
+	};
+	return error != 0 ? error : give_memory(call, mapping.file,
+	    READ_AND_PASS | RIGHT_EXEC | (in->write != 0 ? RIGHT_WRITE : 0));
 }
 
 unsigned

@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		2u
+#define LAYOUT		3u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	64u
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
@@ -33,12 +33,12 @@ prepare(void *root)
 }
 
 static uint64_t
-random_seed(void)
+random_seed(unsigned from)
 {
 	uint64_t seed = 0;
 
 	for (unsigned i = 0; i < sizeof(seed); i++)
-		seed = seed << 8 | service_info()->seed[16 + i];
+		seed = seed << 8 | service_info()->seed[from + i];
 	return seed;
 }
 
@@ -47,8 +47,11 @@ start(void *root)
 {
 	cap_t watches;
 
+	const uint64_t secret[2] = { random_seed(0), random_seed(8) };
+
 	prepare(root);
-	if (storage_create(&storage, random_seed()) != 0 ||
+	if (storage_create(&storage, random_seed(16)) != 0 ||
+	    storage_set_secret(&storage, secret) != 0 ||
 	    files_make_watches(&watches) != OK ||
 	    storage_set_watch_memory(&storage, watches) != 0)
 		return ERR_NOMEM;

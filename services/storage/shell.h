@@ -36,7 +36,8 @@ unsigned handle_write(struct storage_context *context,
     struct service_call *call, const struct storage_write_args *in,
     struct storage_write_results *out);
 unsigned handle_map(struct storage_context *context,
-    struct service_call *call, struct storage_map_results *out);
+    struct service_call *call, const struct storage_map_args *in,
+    struct storage_map_results *out);
 unsigned handle_window(struct storage_context *context,
     struct service_call *call, struct storage_window_results *out);
 
