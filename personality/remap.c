@@ -119,9 +119,11 @@ check_remap(const struct remap *in)
 	    in->length > PROGRAM_HIGH || in->old > PROGRAM_HIGH ||
 	    in->old_length > PROGRAM_HIGH - in->old)
 		return -E_INVAL;
+	/* As on Linux, the address is looked at in both cases. */
+	if (must_move && in->target % PAGE_SIZE != 0)
+		return -E_INVAL;
 	if ((in->flags & MREMAP_FIXED) != 0 &&
-	    (in->target % PAGE_SIZE != 0 ||
-	    in->target > PROGRAM_HIGH - in->length ||
+	    (in->target > PROGRAM_HIGH - in->length ||
 	    (in->target < in->old + in->old_length &&
 	    in->old < in->target + in->length)))
 		return -E_INVAL;
