@@ -40,6 +40,7 @@
 #define E_RANGE		34
 #define E_DEADLK	35
 #define E_NAMETOOLONG	36
+#define E_NOLCK		37
 #define E_NOSYS		38
 #define E_NOTEMPTY	39
 #define E_LOOP		40

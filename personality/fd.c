@@ -5,6 +5,7 @@
 
 #include "calls.h"
 #include "limit.h"
+#include "lock.h"
 #include "process.h"
 #include "service.h"
 #include "spare.h"
@@ -202,6 +203,7 @@ fd_close(unsigned fd)
 {
 	struct file *file = fd_file(fd);
 
+	lock_close(file);
 	fds[fd] = (struct libos_fd){ 0, 0 };
 	if (fd < fd_lowest_free)
 		fd_lowest_free = fd;
@@ -304,11 +306,6 @@ set_flags(struct file *file, uint32_t flags)
 	return error;
 }
 
-/*
- * Record locks are not kept anywhere yet. F_GETLK with nobody to conflict is
- * the one answer that would be true; it is refused like the others, so that
- * no program relies on a lock that does not exist.
- */
 long
 linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 {
@@ -335,7 +332,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:
-		return -E_NOSYS;
+	case L_F_OFD_GETLK:
+	case L_F_OFD_SETLK:
+	case L_F_OFD_SETLKW:
+		return lock_control(file, command, (void *)argument);
 	default:
 		return -E_INVAL;
 	}

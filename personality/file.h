@@ -53,6 +53,7 @@ struct file {
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
+	uint64_t inode;		/* of storage; 0 = not known */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
 	bool	 moved;		/* storage has another position */

@@ -60,6 +60,9 @@
 #define L_F_SETLK		6
 #define L_F_SETLKW		7
 #define L_F_SETOWN		8
+#define L_F_OFD_GETLK		36
+#define L_F_OFD_SETLK		37
+#define L_F_OFD_SETLKW		38
 #define L_F_GETOWN		9
 #define L_F_DUPFD_CLOEXEC	1030
 #define L_F_GETPIPE_SZ		1032

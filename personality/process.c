@@ -13,6 +13,7 @@
 
 #include "calls.h"
 #include "file.h"
+#include "lock.h"
 #include "memory.h"
 #include "service.h"
 #include "signals.h"
@@ -160,6 +161,7 @@ process_child(void)
 	signal_after_fork();
 	memory_after_fork();
 	window_after_fork();
+	lock_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },

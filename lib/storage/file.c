@@ -24,7 +24,7 @@ file_clean(struct storage *storage, struct inode *inode)
 	status_t status = OK;
 
 	if (inode->file == 0 ||
-	    (inode->clean == storage->epoch && !inode->shared))
+	    (inode->clean == storage->epoch && inode->shared == 0))
 		return 0;
 	status = e->file_resize(e->context, inode->file, end);
 	if (status == OK && end != inode->size)
@@ -35,7 +35,14 @@ file_clean(struct storage *storage, struct inode *inode)
 	return from_status(status);
 }
 
-/* The page object reaches to size. Inode is saved. */
+/* Size, times and pages: all that growing changes. */
+static unsigned
+save_content(struct storage *storage, struct inode *inode)
+{
+	return SAVE_FIELDS(storage, inode, mtime_ns, file);
+}
+
+/* The page object reaches to size. Content is saved. */
 static unsigned
 grow(struct storage *storage, struct inode *inode, uint64_t size)
 {
@@ -61,14 +68,20 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 }
 
 /* Writing as an ordinary user takes the rights of others away. */
-static void
-drop_set_id(const struct description *who, struct inode *inode)
+static unsigned
+drop_set_id(struct storage *storage, const struct description *who,
+    struct inode *inode)
 {
-	if (who->uid == 0)
-		return;
-	inode->mode &= ~MODE_SETUID;
-	if ((inode->mode & MODE_GROUP_EXEC) != 0)
-		inode->mode &= ~MODE_SETGID;
+	uint32_t mode = inode->mode & ~MODE_SETUID;
+
+	if ((mode & MODE_GROUP_EXEC) != 0)
+		mode &= ~MODE_SETGID;
+	if (who->uid == 0 || mode == inode->mode)
+		return 0;
+	if (SAVE(storage, &inode->mode) != 0)
+		return E_NOSPC;
+	inode->mode = mode;
+	return 0;
 }
 
 unsigned
@@ -77,13 +90,16 @@ file_set_size(struct storage *storage, const struct description *who,
 {
 	struct storage_environment *e = &storage->environment;
 	status_t status = OK;
-	unsigned error = inode_modified(storage, inode);
+	unsigned error = save_content(storage, inode);
 
+	if (error == 0)
+		error = inode_modified(storage, inode);
 	if (error == 0 && size > inode->size)
 		error = grow(storage, inode, size);
+	if (error == 0)
+		error = drop_set_id(storage, who, inode);
 	if (error != 0)
 		return error;
-	drop_set_id(who, inode);
 	if (size < inode->size && inode->file != 0) {
 		if (size % STORAGE_PAGE != 0)
 			inode->clean = 0;
@@ -175,9 +191,15 @@ storage_write_begin(struct storage *storage, struct description *description,
 		return E_FBIG;
 	if (length > STORAGE_FILE_MAX - t.offset && length > 0)
 		length = STORAGE_FILE_MAX - t.offset;
-	if (SAVE(storage, inode) != 0 || SAVE(storage, description) != 0)
-		return E_NOSPC;
-	if (length > 0 && t.offset + length > inode->size)
+	bool grows = length > 0 && t.offset + length > inode->size;
+
+	error = grows ? save_content(storage, inode) :
+	    SAVE_FIELDS(storage, inode, mtime_ns, ctime_ns);
+	if (error == 0 && t.moves)
+		error = SAVE(storage, &description->position);
+	if (error == 0 && length > 0)
+		error = drop_set_id(storage, description, inode);
+	if (error == 0 && grows)
 		error = grow(storage, inode, t.offset + length);
 	t.file = inode->file;
 	t.length = length;
@@ -192,15 +214,17 @@ storage_write_end(struct storage *storage, struct description *description,
 	struct inode *inode = description->inode;
 
 	transfer->position = transfer->offset + done;
-	if (done < transfer->length)
+	if (done < transfer->length) {
+		if (SAVE(storage, &inode->clean) != 0)
+			return E_NOSPC;
 		inode->clean = 0;
+	}
 	if (done == 0)
 		return 0;
 	if (transfer->position > inode->size)
 		inode->size = transfer->position;
 	if (transfer->moves)
 		description->position = transfer->position;
-	drop_set_id(description, inode);
 	return inode_modified(storage, inode);
 }
 
@@ -271,7 +295,7 @@ storage_map(struct storage *storage, struct description *description,
 	    (write && (description->flags & OPEN_WRITE) == 0))
 		return E_ACCES;
 	if (inode->file == 0 || inode->clean != storage->epoch) {
-		if (SAVE(storage, inode) != 0)
+		if (save_content(storage, inode) != 0)
 			return E_NOSPC;
 		error = inode->file == 0 ? grow(storage, inode, 0) :
 		    file_clean(storage, inode);
@@ -279,8 +303,11 @@ storage_map(struct storage *storage, struct description *description,
 	/* When a page is written nobody will tell. */
 	if (error == 0 && write)
 		error = inode_modified(storage, inode);
-	if (error == 0 && write)
-		inode->shared = true;
+	if (error == 0 && write && inode->shared == 0) {
+		if (SAVE(storage, &inode->shared) != 0)
+			return E_NOSPC;
+		inode->shared = 1;
+	}
 	*out_mapping = (struct storage_mapping){
 		.file = inode->file, .size = inode->size,
 		.inode = inode->number,
