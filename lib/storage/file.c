@@ -67,6 +67,45 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 	return error != 0 ? error : from_status(status);
 }
 
+/* Content that lies in the archive yet comes into a page object. */
+static unsigned
+fetch(struct storage *storage, struct inode *inode)
+{
+	struct storage_environment *e = &storage->environment;
+	uint64_t file;
+	status_t status;
+
+	if (inode->archive == 0)
+		return 0;
+	if (save_content(storage, inode) != 0 ||
+	    SAVE(storage, &inode->archive) != 0)
+		return E_NOSPC;
+	status = e->file_create(e->context, page_round(inode->size), &file);
+	if (status == OK)
+		status = e->file_load(e->context, file, inode->archive - 1,
+		    inode->size);
+	if (status != OK)
+		return from_status(status);
+	inode->file = file;
+	inode->clean = storage->epoch;
+	inode->archive = 0;
+	return 0;
+}
+
+unsigned
+file_set_archived(struct storage *storage, struct inode *inode,
+    uint64_t offset, uint64_t size)
+{
+	if (size > STORAGE_FILE_MAX)
+		return E_FBIG;
+	if (save_content(storage, inode) != 0 ||
+	    SAVE(storage, &inode->archive) != 0)
+		return E_NOSPC;
+	inode->size = size;
+	inode->archive = size == 0 ? 0 : offset + 1;
+	return 0;
+}
+
 /* Writing as an ordinary user takes the rights of others away. */
 static unsigned
 drop_set_id(struct storage *storage, const struct description *who,
@@ -90,8 +129,12 @@ file_set_size(struct storage *storage, const struct description *who,
 {
 	struct storage_environment *e = &storage->environment;
 	status_t status = OK;
-	unsigned error = save_content(storage, inode);
+	/* What is thrown away need not be fetched. */
+	unsigned error = size == 0 && inode->archive != 0 ?
+	    file_set_archived(storage, inode, 0, 0) : fetch(storage, inode);
 
+	if (error == 0)
+		error = save_content(storage, inode);
 	if (error == 0)
 		error = inode_modified(storage, inode);
 	if (error == 0 && size > inode->size)
@@ -131,7 +174,8 @@ storage_read_begin(struct storage *storage, struct description *description,
 	struct storage_transfer t = { .moves = offset == STORAGE_AT_POSITION };
 	unsigned error = check_data(description, OPEN_READ);
 
-	(void)storage;
+	if (error == 0)
+		error = fetch(storage, inode);
 	if (error != 0)
 		return error;
 	t.offset = t.moves ? description->position : offset;
@@ -182,6 +226,8 @@ storage_write_begin(struct storage *storage, struct description *description,
 	struct storage_transfer t = { .moves = offset == STORAGE_AT_POSITION };
 	unsigned error = check_data(description, OPEN_WRITE);
 
+	if (error == 0)
+		error = fetch(storage, inode);
 	if (error != 0)
 		return error;
 	t.offset = t.moves ? description->position : offset;
@@ -294,6 +340,9 @@ storage_map(struct storage *storage, struct description *description,
 	if ((description->flags & OPEN_READ) == 0 ||
 	    (write && (description->flags & OPEN_WRITE) == 0))
 		return E_ACCES;
+	error = fetch(storage, inode);
+	if (error != 0)
+		return error;
 	if (inode->file == 0 || inode->clean != storage->epoch) {
 		if (save_content(storage, inode) != 0)
 			return E_NOSPC;

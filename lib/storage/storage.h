@@ -213,6 +213,10 @@ uint64_t storage_version(const struct storage *storage,
 /* Size, told together with the version. */
 uint64_t storage_size(const struct description *description);
 /* The memory of the watches, kept for the caller. */
+/* What file_load copies from, for the caller to keep. 0: nothing was set. */
+uint64_t storage_archive(const struct storage *storage, uint64_t *out_offset);
+unsigned storage_set_archive(struct storage *storage, uint64_t memory,
+    uint64_t offset);
 uint64_t storage_watch_memory(const struct storage *storage);
 unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
 

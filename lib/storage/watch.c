@@ -105,6 +105,26 @@ storage_window(struct storage *storage, struct description *description,
 }
 
 uint64_t
+storage_archive(const struct storage *storage, uint64_t *out_offset)
+{
+	*out_offset = storage->root->archive_offset;
+	return storage->root->archive_memory;
+}
+
+unsigned
+storage_set_archive(struct storage *storage, uint64_t memory,
+    uint64_t offset)
+{
+	struct storage_root *root = storage->root;
+
+	if (SAVE_FIELDS(storage, root, archive_memory, archive_offset) != 0)
+		return E_NOSPC;
+	root->archive_memory = memory;
+	root->archive_offset = offset;
+	return 0;
+}
+
+uint64_t
 storage_watch_memory(const struct storage *storage)
 {
 	return storage->root->watch_memory;
