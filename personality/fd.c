@@ -149,11 +149,32 @@ file_drop(struct file *file)
 	if (file->references != 0)
 		return;
 	window_drop(file);
+	if (file->watched != 0)
+		watch_file_closed(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE && !backing_keep(file->cap))
 		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
+}
+
+void
+fd_forget_watches(void)
+{
+	for (unsigned i = 0; i < files_end; i++)
+		files[i].watched = 0;
+}
+
+/* Their peers are not asked again: who polls them has to be woken. */
+void
+watch_before_exit(void)
+{
+	for (unsigned i = 0; i < files_end; i++) {
+		if (files[i].kind != FILE_FREE &&
+		    file_ops(&files[i])->watch != NULL &&
+		    file_ops(&files[i])->close != NULL)
+			file_ops(&files[i])->close(&files[i]);
+	}
 }
 
 static unsigned

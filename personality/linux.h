@@ -214,7 +214,10 @@ struct linux_pollfd {
 #define L_POLLHUP	0x010
 #define L_POLLNVAL	0x020
 #define L_POLLRDNORM	0x040
+#define L_POLLRDBAND	0x080
 #define L_POLLWRNORM	0x100
+#define L_POLLWRBAND	0x200
+#define L_POLLRDHUP	0x2000
 
 struct linux_sigaction {
 	uint64_t handler, flags, restorer, mask;

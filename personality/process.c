@@ -19,6 +19,7 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "watch.h"
 #include "window.h"
 
 #include <idl/console_client.h>
@@ -51,6 +52,7 @@ static _Noreturn void
 leave(uint32_t wait_status)
 {
 	table_report_unmapped();
+	watch_before_exit();
 	service_insist_begin();
 	proc_exit(PROCESS_PROC, wait_status);
 	service_insist_end();
@@ -162,6 +164,7 @@ process_child(void)
 	memory_after_fork();
 	window_after_fork();
 	lock_after_fork();
+	watch_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },

@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		7u
+#define LAYOUT		8u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
@@ -63,6 +63,8 @@ dispatch_session(struct root *root, struct service_call *call)
 	/* Requests about /proc have the tags of storage. */
 	if (tag < TAG_SOCKET)
 		return names_serve(call, process);
+	if (tag >= TAG_WATCH)
+		return watches_session(call, process);
 	if (tag >= TAG_TERMINAL)
 		return terminals_session(call, process);
 	return requests_dispatch(root, process, call);
@@ -74,7 +76,9 @@ handle(void *root, struct service_call *call)
 	service_outcome outcome;
 
 	terminals_begin();
-	if ((call->badge & PROC_BADGE_FILE) != 0)
+	if ((call->badge & PROC_BADGE_WATCHER) != 0)
+		outcome = watches_request(call);
+	else if ((call->badge & PROC_BADGE_FILE) != 0)
 		outcome = files_serve(call);
 	else if (call->badge >= TERMINALS_BADGE)
 		outcome = line_request(call);
@@ -94,8 +98,12 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY)
+	if (work & PROC_WORK_DESTROY) {
 		must(proc_spent(&proc, process, objects_destroy(process)));
+		/* What it had open is gone only now. */
+		if (!process->left)
+			proc_wake_all(&proc);
+	}
 	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
@@ -144,8 +152,10 @@ notified(void *arena_root, uint64_t bits)
 	struct process *process;
 
 	terminals_begin();
-	if (bits & BIT_CONSOLE)
+	if (bits & BIT_CONSOLE) {
 		pump();
+		watches_console_changed();
+	}
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	/* What runs must have been committed: its work is done next time. */
 	if (!root->started && !root->failed) {
@@ -162,6 +172,7 @@ notified(void *arena_root, uint64_t bits)
 		work_on(process);
 	}
 	terminals_serve();
+	terminals_wake();
 	ask_for_work();
 }
 
@@ -190,6 +201,11 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
+	if ((badge & PROC_BADGE_WATCHER) != 0) {
+		if (kind == EVENT_PEER_GONE)
+			watches_closed(badge);
+		return;
+	}
 	if ((badge & PROC_BADGE_FILE) != 0) {
 		if (kind == EVENT_PEER_GONE)
 			files_close(badge);
@@ -316,6 +332,7 @@ start(void *arena_root)
 		return status;
 	if (files_create(root) != 0)
 		return ERR_NOMEM;
+	watches_start(&root->watches);
 	status = terminals_start(&root->terminals);
 	if (status != OK)
 		return status;
@@ -333,6 +350,7 @@ resume(void *arena_root, bool first)
 	proc.arena = service_arena();
 	proc.answer = requests_answer;
 	proc.session_ended = terminals_session_ended;
+	proc.signal = watches_signal;
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
 	proc_resume(&proc);
@@ -358,6 +376,7 @@ resume(void *arena_root, bool first)
 	};
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
+	watches_resume(&root->watches);
 	loop_transaction_end();
 	nodes_resume();
 	if (!root->started && !root->failed)
