@@ -33,6 +33,9 @@ static struct fake fake;
 /* Root, user, open file, open folder, retired, two that lock the file. */
 static uint64_t badge[BASES];
 
+static uint64_t archived_badge;	/* of a file in the archive */
+static const uint8_t archive[100] = { 1, 2, 3 };
+
 static struct description *
 base(unsigned i)
 {
@@ -86,6 +89,34 @@ static unsigned
 run_write(void)
 {
 	return write_bytes(base(2), 5000, 700, 9);
+}
+
+static struct description *
+archived(void)
+{
+	return storage_find(core(), archived_badge);
+}
+
+static unsigned
+run_read_archived(void)
+{
+	struct storage_transfer t;
+	unsigned error = storage_read_begin(core(), archived(), 0, 100, &t);
+
+	return error != 0 ? error : storage_read_end(core(), archived(), &t,
+	    t.length);
+}
+
+static unsigned
+run_write_archived(void)
+{
+	return write_bytes(archived(), 10, 20, 9);
+}
+
+static unsigned
+run_cut_archived(void)
+{
+	return storage_truncate(core(), archived(), 0);
 }
 
 static unsigned
@@ -398,6 +429,9 @@ static const struct operation {
 	{ STORAGE_OPEN, "open_truncate", run_open_truncate },
 	{ STORAGE_READ, "read", run_read },
 	{ STORAGE_WRITE, "write", run_write },
+	{ STORAGE_READ, "read_archived", run_read_archived },
+	{ STORAGE_WRITE, "write_archived", run_write_archived },
+	{ STORAGE_TRUNCATE, "cut_archived", run_cut_archived },
 	{ STORAGE_SEEK, "seek", run_seek },
 	{ STORAGE_READDIR, "readdir", run_readdir },
 	{ STORAGE_MKDIR_AT, "mkdir", run_mkdir },
@@ -492,6 +526,11 @@ make_tree(void)
 	must(write_bytes(storage_find(core(), other), 0, 50, 2));
 	fake_begin(&fake);
 	must(storage_close(core(), storage_find(core(), other)));
+	archived_badge = open_badge("stored",
+	    OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	fake.archive = archive;
+	fake_begin(&fake);
+	must(file_set_archived(core(), archived()->inode, 5, 60));
 	struct storage_window window;
 	fake_begin(&fake);
 	must(storage_window(core(), base(2), &window));

@@ -595,6 +595,47 @@ TEST(test_an_archive_is_loaded_with_links_and_replacements)
 	check_loaded();
 }
 
+TEST(test_what_is_in_the_archive_takes_memory_when_it_is_used)
+{
+	struct description *d;
+	struct storage_mapping m;
+	bool more = true;
+
+	setup_with(1ul << 20, 128, 1);
+	used = 0;
+	memset(archive, 0, sizeof(archive));
+	for (unsigned i = 0; i < 6; i++)
+		add((char[]){ (char)('a' + i), 0 }, 0100644, 50 + i, 1,
+		    "hello, world");
+	add("TRAILER!!!", 0, 0, 1, "");
+	fake.archive = (const uint8_t *)archive;
+	while (more)
+		EXPECT_EQ(DO(storage_load(core(), archive, used, &more)), 0);
+	EXPECT_EQ(fake_used(&fake), 0);
+	EXPECT_EQ(storage_size(open_file("a", OPEN_READ)), 12);
+	EXPECT_EQ(fake_used(&fake), 0);
+	/* Read, written, mapped, cut: each for itself, each once. */
+	EXPECT(file_is("a", "hello, world"));
+	EXPECT_EQ(fake_used(&fake), 1);
+	EXPECT(file_is("a", "hello, world"));
+	d = open_file("b", OPEN_READ | OPEN_WRITE);
+	EXPECT_EQ(DO(write_at(d, 12, 1, '!')), 0);
+	EXPECT(file_is("b", "hello, world!"));
+	d = open_file("c", OPEN_READ);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT(memcmp(fake_data(&fake, m.file), "hello, world", 13) == 0);
+	d = open_file("d", OPEN_READ | OPEN_WRITE);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 5)), 0);
+	EXPECT(file_is("d", "hello"));
+	EXPECT_EQ(fake_used(&fake), 4);
+	/* What goes is not brought first. */
+	d = open_file("e", OPEN_READ | OPEN_WRITE | OPEN_TRUNCATE);
+	EXPECT_EQ(storage_size(d), 0);
+	EXPECT_EQ(DO(storage_unlink(core(), top, PATH("f"), false)), 0);
+	EXPECT_EQ(fake_used(&fake), 4);
+	finish();
+}
+
 /* The event pair of the first may still be there, and its event. */
 TEST(test_an_undone_opening_shares_no_badge_with_the_next)
 {
