@@ -55,6 +55,13 @@ const lockUnlock :UInt32 = 2;
 const lockWhole :UInt32 = 0x1 $hex;         # as flock, apart from records
 const lockWait :UInt32 = 0x2 $hex;
 
+# Seals, as of memfd_create.
+const sealSeal :UInt32 = 0x1 $hex;          # no more seals
+const sealShrink :UInt32 = 0x2 $hex;
+const sealGrow :UInt32 = 0x4 $hex;
+const sealWrite :UInt32 = 0x8 $hex;
+const sealFutureWrite :UInt32 = 0x10 $hex;  # not by who begins to
+
 const timeNow :UInt64 = 0xffffffffffffffff $hex;
 const timeOmit :UInt64 = 0xfffffffffffffffe $hex;
 
@@ -261,6 +268,18 @@ interface Storage @0xbe44000000003002 $place("storage") {
           pid :UInt32 $half, first :UInt64, last :UInt64)
       $tag(0x001f) $replay(any)
       $errors("E_BADF: not open; E_INVAL: no such range or type");
+
+  unnamed @30 (mode :UInt32, seals :UInt32 $doc("SEAL_*"))
+      -> (inode :UInt64, file :Capability)
+      $tag(0x0030) $replay(never)
+      $errors("E_NFILE: no room; E_NOSPC: no room");
+  # A new file without a name, open to read and write, that can be sealed.
+
+  seal @31 (add :UInt32) -> (seals :UInt32 $doc("of the file, after"))
+      $tag(0x0031) $replay(never)
+      $errors("E_INVAL: no file that can be sealed, or no such seal; E_PERM: not open for writing, or sealed for good; E_NOSPC: no room");
+  # What a sealed file does not allow is E_PERM. Who has mapped its pages to
+  # write them keeps pages that are the file's no more.
 
   attach @27 (uid :UInt32, gid :UInt32) -> (root :Capability)
       $tag(0x0020) $trust(0xe) $replay(never)

@@ -25,6 +25,7 @@ long linux_mlock2(uint64_t address, uint64_t length, int flags);
 long linux_munlock(uint64_t address, uint64_t length);
 long linux_mlockall(int flags);
 long linux_munlockall(void);
+long linux_memfd_create(const char *name, unsigned flags);
 long linux_mincore(uint64_t address, uint64_t length, uint8_t *out);
 
 /* fd.c */

@@ -357,6 +357,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_OFD_SETLK:
 	case L_F_OFD_SETLKW:
 		return lock_control(file, command, (void *)argument);
+	case L_F_ADD_SEALS:
+		return file_add_seals(file, (unsigned)argument);
+	case L_F_GET_SEALS:
+		return file_seals(file);
 	default:
 		return -E_INVAL;
 	}

@@ -151,6 +151,9 @@ long file_status(const struct file *file, struct storage_stat *out);
 /* For mmap: may this be mapped; and what it lies over then. */
 long file_map_check(const struct file *file, bool shared,
     unsigned protection);
+/* memfd.c: SEAL_* of the file, and more of them; or -E_*. */
+long file_seals(const struct file *file);
+long file_add_seals(const struct file *file, unsigned add);
 struct backing;
 /* Object CAP_NONE: zero pages. */
 long file_map(const struct file *file, bool write,

@@ -66,6 +66,8 @@
 #define L_F_GETOWN		9
 #define L_F_DUPFD_CLOEXEC	1030
 #define L_F_GETPIPE_SZ		1032
+#define L_F_ADD_SEALS	1033
+#define L_F_GET_SEALS	1034
 #define L_FD_CLOEXEC		1
 
 #define L_S_IFMT	0170000

@@ -281,6 +281,8 @@ make_shared_writable(struct vma *piece, unsigned protection)
 	if (!backing->writable) {
 		error = file_map_description(backing->description, true,
 		    &new);
+		if (error == -E_PERM)
+			error = -E_ACCES;
 		if (error != 0)
 			return error;
 		sys_cap_delete(CAP_NONE, backing->object);

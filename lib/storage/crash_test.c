@@ -33,6 +33,7 @@ static struct fake fake;
 /* Root, user, open file, open folder, retired, two that lock the file. */
 static uint64_t badge[BASES];
 
+static uint64_t sealed_badge;	/* of one that can be sealed */
 static uint64_t archived_badge;	/* of a file in the archive */
 static const uint8_t archive[100] = { 1, 2, 3 };
 
@@ -117,6 +118,25 @@ static unsigned
 run_cut_archived(void)
 {
 	return storage_truncate(core(), archived(), 0);
+}
+
+static unsigned
+run_unnamed(void)
+{
+	struct description *d;
+	unsigned error = storage_unnamed(core(), base(0), 0777, SEAL_GROW, &d);
+
+	return error != 0 ? error : storage_set_session(core(), d, 78);
+}
+
+/* Its pages may be written by somebody: they are parted from him. */
+static unsigned
+run_seal(void)
+{
+	uint32_t seals;
+
+	return storage_seal(core(), storage_find(core(), sealed_badge),
+	    SEAL_WRITE | SEAL_SHRINK, &seals);
 }
 
 static unsigned
@@ -448,6 +468,8 @@ static const struct operation {
 	{ STORAGE_UTIMENS_AT, "utimens", run_utimens },
 	{ STORAGE_TRUNCATE, "truncate", run_truncate },
 	{ STORAGE_TRUNCATE, "grow", run_grow },
+	{ STORAGE_UNNAMED, "unnamed", run_unnamed },
+	{ STORAGE_SEAL, "seal", run_seal },
 	{ STORAGE_MAP, "map", run_map },
 	{ STORAGE_MAP, "map_shared", run_map_shared },
 	{ STORAGE_MKNOD_AT, "mknod", run_mknod },
@@ -526,6 +548,15 @@ make_tree(void)
 	must(write_bytes(storage_find(core(), other), 0, 50, 2));
 	fake_begin(&fake);
 	must(storage_close(core(), storage_find(core(), other)));
+	struct storage_mapping mapping;
+	fake_begin(&fake);
+	must(storage_unnamed(core(), base(0), 0600, 0, &d));
+	sealed_badge = storage_badge(d);
+	fake_begin(&fake);
+	must(write_bytes(storage_find(core(), sealed_badge), 0, 5000, 3));
+	fake_begin(&fake);
+	must(storage_map(core(), storage_find(core(), sealed_badge), true,
+	    &mapping));
 	archived_badge = open_badge("stored",
 	    OPEN_READ | OPEN_WRITE | OPEN_CREATE);
 	fake.archive = archive;

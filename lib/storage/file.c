@@ -227,6 +227,8 @@ storage_write_begin(struct storage *storage, struct description *description,
 	unsigned error = check_data(description, OPEN_WRITE);
 
 	if (error == 0)
+		error = seal_allows_writing(inode);
+	if (error == 0)
 		error = fetch(storage, inode);
 	if (error != 0)
 		return error;
@@ -238,6 +240,8 @@ storage_write_begin(struct storage *storage, struct description *description,
 	if (length > STORAGE_FILE_MAX - t.offset && length > 0)
 		length = STORAGE_FILE_MAX - t.offset;
 	bool grows = length > 0 && t.offset + length > inode->size;
+	if (grows && seal_allows_size(inode, t.offset + length) != 0)
+		return E_PERM;
 
 	error = grows ? save_content(storage, inode) :
 	    SAVE_FIELDS(storage, inode, mtime_ns, ctime_ns);
@@ -322,6 +326,8 @@ storage_truncate(struct storage *storage, struct description *description,
 		return E_INVAL;
 	if (size > STORAGE_FILE_MAX)
 		return E_FBIG;
+	if (seal_allows_size(inode, size) != 0)
+		return E_PERM;
 	return file_set_size(storage, description, inode, size);
 }
 
@@ -340,6 +346,8 @@ storage_map(struct storage *storage, struct description *description,
 	if ((description->flags & OPEN_READ) == 0 ||
 	    (write && (description->flags & OPEN_WRITE) == 0))
 		return E_ACCES;
+	if (write && seal_allows_writing(inode) != 0)
+		return E_PERM;
 	error = fetch(storage, inode);
 	if (error != 0)
 		return error;

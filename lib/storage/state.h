@@ -71,6 +71,7 @@ struct inode {
 	struct inode *parent;
 	struct entry *entry;
 	uint64_t archive;	/* offset + 1 of content that lies there yet */
+	uint32_t seals;		/* SEAL_*, SEALABLE */
 	uint32_t shared;	/* clients may write its pages at any time */
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	struct file_locks *locks;	/* NULL: none, see lock.c */
@@ -287,6 +288,12 @@ unsigned watch_take(struct storage *storage, struct inode *inode);
 unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
+
+/* seal.c */
+#define SEALABLE	0x80000000u
+/* E_PERM if a seal forbids this size, or to write. */
+unsigned seal_allows_size(const struct inode *inode, uint64_t size);
+unsigned seal_allows_writing(const struct inode *inode);
 
 /* key.c */
 void inode_key(const struct storage *storage, const struct inode *inode,

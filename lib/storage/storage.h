@@ -52,6 +52,9 @@ struct storage_environment {
 	status_t (*file_create)(void *context, uint64_t size,
 	    uint64_t *out_file);
 	status_t (*file_resize)(void *context, uint64_t file, uint64_t size);
+	/* A page object with the same pages, apart from then on. */
+	status_t (*file_clone)(void *context, uint64_t file, uint64_t size,
+	    uint64_t *out_file);
 	/* Zeroes bytes inside one page. */
 	status_t (*file_clear)(void *context, uint64_t file, uint64_t offset,
 	    uint64_t length);
@@ -184,6 +187,13 @@ unsigned storage_seek(struct storage *storage,
     uint64_t *out_position);
 unsigned storage_truncate(struct storage *storage,
     struct description *description, uint64_t size);
+
+/* A file without a name, with seals: storage_seal adds more. */
+unsigned storage_unnamed(struct storage *storage, struct description *base,
+    uint32_t mode, uint32_t seals, struct description **out_description);
+unsigned storage_seal(struct storage *storage, struct description *description,
+    uint32_t add, uint32_t *out_seals);
+uint64_t storage_inode(const struct description *description);
 
 struct storage_mapping {
 	uint64_t file;		/* page object */

@@ -202,6 +202,41 @@ TEST(test_a_mapping_to_write_needs_both_rights_and_moves_mtime)
 	finish();
 }
 
+TEST(test_seals_forbid_what_they_say_and_part_from_writers)
+{
+	struct description *d;
+	struct storage_mapping m, after;
+	uint32_t seals;
+
+	setup();
+	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	EXPECT_EQ(DO(storage_seal(core(), d, 0, &seals)), E_INVAL);
+	EXPECT_EQ(DO(storage_unnamed(core(), top, 0777, 0, &d)), 0);
+	EXPECT_EQ(DO(write_at(d, 0, 100, 1)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, 64, &seals)), E_INVAL);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_GROW, &seals)), 0);
+	EXPECT_EQ(seals, SEAL_GROW);
+	EXPECT_EQ(DO(write_at(d, 50, 100, 2)), E_PERM);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 101)), E_PERM);
+	EXPECT_EQ(DO(write_at(d, 50, 50, 2)), 0);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 90)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_SHRINK, &seals)), 0);
+	EXPECT_EQ(seals, SEAL_GROW | SEAL_SHRINK);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 80)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &m)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_WRITE | SEAL_SEAL, &seals)),
+	    0);
+	EXPECT_EQ(DO(write_at(d, 0, 1, 2)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &after)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &after)), 0);
+	EXPECT(after.file != m.file);
+	EXPECT(holds(d, 0, 50, 1) && holds(d, 50, 90, 2));
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_GROW, &seals)), E_PERM);
+	EXPECT_EQ(DO(storage_close(core(), d)), 0);
+	EXPECT_EQ(fake_used(&fake), 0);
+	finish();
+}
+
 /* The key of SipHash-2-4 with 128 bits, from its reference test: 0 .. 15. */
 TEST(test_keys_are_those_of_the_definition_and_one_for_each_file)
 {

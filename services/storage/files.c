@@ -98,6 +98,24 @@ environment_load(void *context, uint64_t file, uint64_t offset,
 }
 
 static status_t
+environment_clone(void *context, uint64_t file, uint64_t size,
+    uint64_t *out_file)
+{
+	struct sys_result r = sys_invoke(SYS_MEMORY_CLONE, file, 0, size,
+	    PLACE_CONTAINER, CAP_ANY_SLOT, 0);
+	status_t status = r.status;
+
+	(void)context;
+	if (status != OK)
+		return status;
+	*out_file = r.value[0];
+	status = service_cap_keep(*out_file);
+	if (status != OK)
+		sys_cap_delete(CAP_NONE, *out_file);
+	return status == ERR_RANGE ? ERR_FULL : status;
+}
+
+static status_t
 environment_shrink(void *context, uint64_t file, uint64_t size)
 {
 	(void)context;
@@ -166,6 +184,7 @@ files_environment(struct storage_environment *out_environment)
 		.file_resize = environment_resize,
 		.file_clear = environment_clear,
 		.file_load = environment_load,
+		.file_clone = environment_clone,
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
 		.answer = locks_answer,
