@@ -108,14 +108,16 @@ file_set_archived(struct storage *storage, struct inode *inode,
 
 /* Writing as an ordinary user takes the rights of others away. */
 static unsigned
-drop_set_id(struct storage *storage, const struct description *who,
+drop_set_id(struct storage *storage, const struct subject *who,
     struct inode *inode)
 {
-	uint32_t mode = inode->mode & ~MODE_SETUID;
+	uint32_t mode;
 
-	if ((mode & MODE_GROUP_EXEC) != 0)
-		mode &= ~MODE_SETGID;
-	if (who->uid == 0 || mode == inode->mode)
+	if ((inode->mode & (MODE_SETUID | MODE_SETGID)) == 0 ||
+	    (who != NULL && subject_may(who, PRIVILEGE_FSETID)))
+		return 0;
+	mode = inode_without_set_id(who, inode);
+	if (mode == inode->mode)
 		return 0;
 	if (SAVE(storage, &inode->mode) != 0)
 		return E_NOSPC;
@@ -124,7 +126,7 @@ drop_set_id(struct storage *storage, const struct description *who,
 }
 
 unsigned
-file_set_size(struct storage *storage, const struct description *who,
+file_set_size(struct storage *storage, const struct subject *who,
     struct inode *inode, uint64_t size)
 {
 	struct storage_environment *e = &storage->environment;
@@ -248,7 +250,7 @@ storage_write_begin(struct storage *storage, struct description *description,
 	if (error == 0 && t.moves)
 		error = SAVE(storage, &description->position);
 	if (error == 0 && length > 0)
-		error = drop_set_id(storage, description, inode);
+		error = drop_set_id(storage, description->subject, inode);
 	if (error == 0 && grows)
 		error = grow(storage, inode, t.offset + length);
 	t.file = inode->file;
@@ -328,7 +330,7 @@ storage_truncate(struct storage *storage, struct description *description,
 		return E_FBIG;
 	if (seal_allows_size(inode, size) != 0)
 		return E_PERM;
-	return file_set_size(storage, description, inode, size);
+	return file_set_size(storage, description->subject, inode, size);
 }
 
 unsigned

@@ -31,7 +31,7 @@ storage_unnamed(struct storage *storage, struct description *base,
     uint32_t mode, uint32_t seals, struct description **out_description)
 {
 	struct inode *inode;
-	unsigned error = inode_create(storage, base,
+	unsigned error = inode_create(storage, base->subject,
 	    KIND_REGULAR << MODE_KIND_SHIFT | (mode & MODE_MASK), &inode);
 
 	if (error != 0)

@@ -17,7 +17,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		4u
+#define LAYOUT		6u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	STORAGE_WAITS_MAX
 #define BIT_WORK	(1ul << 32)
@@ -32,6 +32,7 @@ prepare(void *root)
 	storage.root = root;
 	files_environment(&storage.environment);
 	storage_start(&storage, service_info()->incarnation);
+	storage.protects_symlinks = storage.protects_links = true;
 }
 
 static uint64_t
@@ -144,6 +145,7 @@ resume(void *root, bool first)
 		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
+	storage_resume(&storage);
 	uint64_t offset;
 	cap_t archive = storage_archive(&storage, &offset);
 	files_set_archive(archive, offset);
