@@ -29,6 +29,8 @@
 #define MAX_SAMPLES	1000
 #define PAGE		4096
 #define TOUCH_SAMPLES	400
+#define LARGE		(64ul << 20)
+#define DYNAMIC		"/bin/tests/linux-bench-exit"
 #define NO_CALL		100000	/* a number that no system gives to a call */
 
 char *bench_self;
@@ -247,6 +249,17 @@ do_touch(void)
 	untouched += PAGE;
 }
 
+/* One page of a file, by a mapping of its own. */
+static void
+do_map_file(void)
+{
+	volatile char *page = mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, file,
+	    0);
+
+	bench_must(page != MAP_FAILED && page[0] == 0x7f, "mmap of a file");
+	munmap((void *)page, PAGE);
+}
+
 static void
 do_create_unlink(void)
 {
@@ -318,6 +331,26 @@ measure_spawn(void)
 	    status == 0, SPAWN_BENCH);
 }
 
+static void
+do_exec_dynamic(void)
+{
+	pid_t child = vfork();
+	int status;
+
+	if (child == 0) {
+		execl(DYNAMIC, DYNAMIC, (char *)0);
+		_exit(127);
+	}
+	bench_must(child > 0 && waitpid(child, &status, 0) == child &&
+	    status == 0, "exec of a dynamic program");
+}
+
+static int
+has_dynamic(void)
+{
+	return access(DYNAMIC, X_OK) == 0;
+}
+
 static void *
 thread_end(void *argument)
 {
@@ -374,6 +407,20 @@ measure_touch(void)
 	munmap(start, size);
 }
 
+/* A fork of so much memory that was written. */
+static void
+measure_large_fork(void)
+{
+	char *start = mmap(NULL, LARGE, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	bench_must(start != MAP_FAILED, "mmap");
+	for (size_t at = 0; at < LARGE; at += PAGE)
+		start[at] = 1;
+	bench_measure("fork_64m", 20, 1, do_fork);
+	munmap(start, LARGE);
+}
+
 static const struct row {
 	const char *name;
 	unsigned count;
@@ -396,9 +443,11 @@ static const struct row {
 	{ "pipe_write_read", 400, do_self_pipe, NULL },
 	{ "mmap_munmap", 400, do_map, NULL },
 	{ "mmap_touch_munmap", 400, do_map_touch, NULL },
+	{ "mmap_file_touch", 400, do_map_file, NULL },
 	{ "fork_exit_wait", 100, do_fork, NULL },
 	{ "vfork_exec_wait", 100, do_vfork_exec, NULL },
 	{ "fork_exec_wait", 100, do_fork_exec, NULL },
+	{ "vfork_exec_dynamic", 100, do_exec_dynamic, has_dynamic },
 	{ "thread_create_join", 400, do_thread, has_threads },
 };
 
@@ -434,6 +483,8 @@ main(int argc, char **argv)
 	}
 	if (wanted("page_touch"))
 		measure_touch();
+	if (wanted("fork_64m"))
+		measure_large_fork();
 	for (const struct row *row = rows;
 	    row < rows + sizeof(rows) / sizeof(rows[0]); row++) {
 		if (!wanted(row->name))

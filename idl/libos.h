@@ -59,7 +59,9 @@ struct libos_view {
 	uint64_t map_count;	/* address of a uint32_t */
 	uint64_t path;		/* of the program: a string */
 	uint32_t fd_count, file_count, file_size;
-	uint32_t path_size, handler_size, reserved;
+	uint32_t path_size, handler_size, backing_count;
+	uint32_t backing_size, reserved;
+	uint64_t backings;	/* a libos_backing in front of each */
 	cap_t	 working_directory;
 	uint64_t arguments[2];	/* where they begin and end */
 	uint64_t environment[2];
@@ -101,9 +103,17 @@ struct libos_file {
 #define LIBOS_MAP_SHARED	0x1u
 #define LIBOS_MAP_STACK		0x8u
 #define LIBOS_MAP_HEAP		0x10u
+#define LIBOS_MAP_VDSO		0x80u
 
 struct libos_map {
 	uint64_t start, end;
+	uint64_t offset;	/* of start in what it lies over */
+	uint16_t backing;	/* index + 1 of a libos_backing; 0: none */
 	uint8_t	 protection;	/* MAP_READ ... */
 	uint8_t	 flags;		/* LIBOS_MAP_* */
+};
+
+struct libos_backing {
+	cap_t	 description;	/* in the table of the process; of no file: 0 */
+	uint64_t inode;
 };

@@ -60,6 +60,13 @@ const lockUnlock :UInt32 = 2;
 const lockWhole :UInt32 = 0x1 $hex;         # as flock, apart from records
 const lockWait :UInt32 = 0x2 $hex;
 
+# Seals, as of memfd_create.
+const sealSeal :UInt32 = 0x1 $hex;          # no more seals
+const sealShrink :UInt32 = 0x2 $hex;
+const sealGrow :UInt32 = 0x4 $hex;
+const sealWrite :UInt32 = 0x8 $hex;
+const sealFutureWrite :UInt32 = 0x10 $hex;  # not by who begins to
+
 const timeNow :UInt64 = 0xffffffffffffffff $hex;
 const timeOmit :UInt64 = 0xfffffffffffffffe $hex;
 
@@ -222,9 +229,13 @@ interface Storage @0xbe44000000003002 $place("storage") {
   sync @16 () -> ()
       $tag(0x0013) $replay(any) $errors("");
 
-  map @17 () -> (size :UInt64, memory :Capability $doc("to read and execute"))
+  map @17 (write :Bool)
+      -> (size :UInt64, inode :UInt64, keyLow :UInt64, keyHigh :UInt64,
+          memory :Capability $doc("to read and execute, and to write if asked"))
       $tag(0x0014) $replay(any)
-      $errors("E_ACCES: not open for reading; E_BADF: not open for reading; E_NODEV: no regular file; E_NOMEM: no room");
+      $errors("E_ACCES: not open for that; E_BADF: no open file; E_NODEV: no regular file; E_NOMEM: no room");
+  # The key is that of the file for who waits on words of it: as random as a
+  # capability, the same for everybody who may read the file.
 
   mknodAt @18 (mode :UInt32, device :UInt64,
                path :Text $max(4095) $refuse("E_NAMETOOLONG") $short) -> ()
@@ -290,6 +301,18 @@ interface Storage @0xbe44000000003002 $place("storage") {
           pid :UInt32 $half, first :UInt64, last :UInt64)
       $tag(0x001f) $replay(any)
       $errors("E_BADF: not open; E_INVAL: no such range or type");
+
+  unnamed @37 (mode :UInt32, seals :UInt32 $doc("SEAL_*"))
+      -> (inode :UInt64, file :Capability)
+      $tag(0x0030) $replay(never)
+      $errors("E_NFILE: no room; E_NOSPC: no room");
+  # A new file without a name, open to read and write, that can be sealed.
+
+  seal @38 (add :UInt32) -> (seals :UInt32 $doc("of the file, after"))
+      $tag(0x0031) $replay(never)
+      $errors("E_INVAL: no file that can be sealed, or no such seal; E_PERM: not open for writing, or sealed for good; E_NOSPC: no room");
+  # What a sealed file does not allow is E_PERM. Who has mapped its pages to
+  # write them keeps pages that are the file's no more.
 
   fifo @30 (nowait :Bool $doc("a writer without readers is refused"))
        -> (readers :UInt32, writers :UInt32 $half,

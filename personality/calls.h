@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* memory.c */
+/* memory.c, mmap.c, remap.c */
 long linux_brk(uint64_t wanted);
 long linux_mmap(uint64_t address, uint64_t length, unsigned protection,
     unsigned flags, int fd, uint64_t offset);
@@ -20,6 +20,13 @@ long linux_mremap(uint64_t old, uint64_t old_length, uint64_t length,
     unsigned flags, uint64_t target);
 long linux_madvise(uint64_t address, uint64_t length, int advice);
 long linux_msync(uint64_t address, uint64_t length, int flags);
+long linux_mlock(uint64_t address, uint64_t length);
+long linux_mlock2(uint64_t address, uint64_t length, int flags);
+long linux_munlock(uint64_t address, uint64_t length);
+long linux_mlockall(int flags);
+long linux_munlockall(void);
+long linux_memfd_create(const char *name, unsigned flags);
+long linux_mincore(uint64_t address, uint64_t length, uint8_t *out);
 
 /* fd.c */
 long linux_close(unsigned fd);

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include "backing.h"
+
 #include <abi/object.h>
 #include <idl/storage.h>
 #include <lib/elf/elf.h>
@@ -51,7 +53,7 @@ struct image_head {
 struct image {
 	cap_t	 file;		/* open description; CAP_NONE: no image */
 	cap_t	 base;		/* of file, see spare.h */
-	cap_t	 object;	/* its memory */
+	struct backing backing;	/* its memory */
 	uint64_t size;
 	struct elf_image elf;
 };
@@ -67,7 +69,7 @@ long image_interpreter(const struct image *image,
 /* What to add to addresses of an image that is to lie at or below. */
 uint64_t image_bias(const struct elf_image *elf, uint64_t at);
 /* Maps all segments; *out_end is where the last one ends. */
-long image_load(const struct image *image, uint64_t bias, uint64_t *out_end);
+long image_load(struct image *image, uint64_t bias, uint64_t *out_end);
 void image_close(struct image *image);
 
 /* load.c */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "fileops.h"
+#include "backing.h"
 #include "hot.h"
 
 #include "calls.h"
@@ -155,7 +156,7 @@ file_drop(struct file *file)
 		watch_file_closed(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
-	else if (file->cap != CAP_NONE)
+	else if (file->cap != CAP_NONE && !backing_keep(file->cap))
 		spare_close(file->cap, file->base, file->lineage != lineage);
 	if (file->adopted != CAP_NONE)
 		sys_cap_delete(0, file->adopted);
@@ -397,6 +398,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_OFD_SETLK:
 	case L_F_OFD_SETLKW:
 		return lock_control(file, command, (void *)argument);
+	case L_F_ADD_SEALS:
+		return file_add_seals(file, (unsigned)argument);
+	case L_F_GET_SEALS:
+		return file_seals(file);
 	default:
 		return -E_INVAL;
 	}

@@ -2,6 +2,7 @@
 /* Opening files, and what changes the tree of names. */
 #include "fileops.h"
 
+#include "backing.h"
 #include "calls.h"
 #include "pipe.h"
 #include "limit.h"
@@ -196,27 +197,42 @@ linux_getdents64(unsigned fd, void *buffer, unsigned size)
 /* Memory objects of files */
 
 long
-file_memory_check(int fd, bool shared, unsigned protection)
+file_map_check(const struct file *file, bool shared, unsigned protection)
 {
-	const struct file *file = fd_file((unsigned)fd);
 	bool write = shared && (protection & L_PROT_WRITE) != 0;
 
-	if (file == NULL || file->kind == FILE_PATH)
-		return -E_BADF;
 	if (!file->can_read || (write && !file->can_write))
 		return -E_ACCES;
-	if (file->kind != FILE_STORAGE || file->node != KIND_REGULAR)
-		return -E_NODEV;
-	return write ? -E_NODEV : 0;
+	return file_ops(file)->map == NULL ? -E_NODEV : 0;
 }
 
 long
-file_memory(int fd, bool write, cap_t *out_object, uint64_t *out_size)
+file_map(const struct file *file, bool write, struct backing *out_backing)
 {
-	const struct file *file = fd_file((unsigned)fd);
-	if (write || file == NULL)
-		return -E_NODEV;
-	return storage_map(file->cap, out_size, out_object);
+	return file_ops(file)->map(file, write, out_backing);
+}
+
+long
+file_map_description(cap_t description, bool write, struct backing *out)
+{
+	struct storage_map_results mapped;
+	cap_t object;
+	long error = storage_map(description, write, &mapped, &object);
+
+	if (error != 0)
+		return error;
+	*out = (struct backing){
+		.description = description, .inode = mapped.inode,
+		.object = object, .key = { mapped.key_low, mapped.key_high },
+		.writable = write,
+	};
+	return 0;
+}
+
+long
+file_map_storage(const struct file *file, bool write, struct backing *out)
+{
+	return file_map_description(file->cap, write, out);
 }
 
 /* Requests on one path */

@@ -173,9 +173,21 @@ long path_leave_proc(struct path *path);
 /* file.c */
 
 long file_status(const struct file *file, struct storage_stat *out);
-/* For mmap: may this be mapped; and the memory object of a file. */
-long file_memory_check(int fd, bool shared, unsigned protection);
-long file_memory(int fd, bool write, cap_t *out_object, uint64_t *out_size);
+/* For mmap: may this be mapped; and what it lies over then. */
+long file_map_check(const struct file *file, bool shared,
+    unsigned protection);
+/* memfd.c: SEAL_* of the file, and more of them; or -E_*. */
+long file_seals(const struct file *file);
+long file_add_seals(const struct file *file, unsigned add);
+struct backing;
+/* Object CAP_NONE: zero pages. */
+long file_map(const struct file *file, bool write,
+    struct backing *out_backing);
+long file_map_storage(const struct file *file, bool write,
+    struct backing *out_backing);
+/* -E_ACCES if it was not opened for that. */
+long file_map_description(cap_t description, bool write,
+    struct backing *out_backing);
 
 /* io.c: user buffers, length > 0. Bytes done or -E_*. */
 long file_read(struct file *file, void *buffer, uint64_t size,

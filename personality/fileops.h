@@ -57,6 +57,9 @@ struct file_ops {
 	long (*set_flags)(struct file *file, uint32_t flags);
 	/* fstat. Missing: storage is asked about file->cap. */
 	long (*status)(const struct file *file, struct storage_stat *out);
+	/* mmap, see file_map. Missing: -E_NODEV. */
+	long (*map)(const struct file *file, bool write,
+	    struct backing *out_backing);
 	/* The last descriptor is gone. Missing: file->cap is closed. */
 	void (*close)(struct file *file);
 	/*

@@ -25,11 +25,11 @@ page_up(uint64_t value)
 void
 image_close(struct image *image)
 {
-	if (image->object != CAP_NONE)
-		sys_cap_delete(0, image->object);
-	if (image->file != CAP_NONE)
+	if (image->backing.object != CAP_NONE)
+		sys_cap_delete(0, image->backing.object);
+	if (image->file != CAP_NONE && !backing_keep(image->file))
 		spare_close(image->file, image->base, false);
-	image->object = image->file = CAP_NONE;
+	image->backing.object = image->file = CAP_NONE;
 }
 
 long
@@ -65,7 +65,6 @@ long
 image_check(struct image *image, const struct image_head *head)
 {
 	struct elf_image *elf = &image->elf;
-	uint64_t size;
 	enum elf_error error = elf_parse_head(head->bytes, head->length,
 	    image->size > head->length ? image->size : head->length, elf);
 
@@ -73,7 +72,7 @@ image_check(struct image *image, const struct image_head *head)
 	    (!elf->relocatable && elf->low < IMAGE_LOW) ||
 	    elf->align > ALIGN_MAX)
 		return -E_NOEXEC;
-	return storage_map(image->file, &size, &image->object);
+	return file_map_description(image->file, false, &image->backing);
 }
 
 long
@@ -111,44 +110,49 @@ image_bias(const struct elf_image *elf, uint64_t at)
 }
 
 static long
-load_segment(const struct image *image, const struct elf_segment *s,
-    uint64_t bias, uint64_t *end)
+load_segment(unsigned backing, const struct elf_segment *s, uint64_t bias,
+    uint64_t *end)
 {
 	uint64_t start = (s->vaddr + bias) & ~PAGE_MASK;
 	uint64_t file_end = s->vaddr + bias + s->file_size;
 	uint64_t pages_end = s->file_size != 0 ? page_up(file_end) : start;
-	uint64_t offset = s->offset & ~PAGE_MASK;
-	unsigned protection = s->flags | MAP_READ;
+	bool write = (s->flags & ELF_WRITE) != 0;
+	struct vma range = {
+		.start = start, .end = pages_end,
+		.offset = s->offset & ~PAGE_MASK, .backing = (uint16_t)backing,
+		.protection = (uint8_t)(s->flags | MAP_READ),
+		.flags = write ? VMA_COPY : VMA_FILE,
+	};
 	long error = 0;
 
 	/* A page that two segments share belongs to the later one. */
 	if (start < *end)
 		error = memory_unmap(start, *end - start);
 	*end = page_up(s->vaddr + bias + s->memory_size);
-	if (error == 0 && pages_end > start && (s->flags & ELF_WRITE) != 0) {
-		error = memory_map_copy(start, image->object, offset,
-		    pages_end - start, protection);
-		if (error == 0)
-			error = user_zero((void *)file_end,
-			    pages_end - file_end);
-	} else if (error == 0 && pages_end > start) {
-		error = memory_map_object(start, image->object, offset,
-		    pages_end - start, protection, VMA_FILE);
-	}
+	if (error == 0 && pages_end > start)
+		error = memory_map(&range);
+	if (error == 0 && pages_end > start && write)
+		error = user_zero((void *)file_end, pages_end - file_end);
 	if (error == 0 && *end > pages_end)
 		error = memory_map_zero(pages_end, *end - pages_end,
-		    protection, 0);
+		    range.protection, 0);
 	return error;
 }
 
 long
-image_load(const struct image *image, uint64_t bias, uint64_t *out_end)
+image_load(struct image *image, uint64_t bias, uint64_t *out_end)
 {
+	unsigned backing = backing_add(&image->backing);
 	long error = 0;
 
 	*out_end = 0;
+	if (backing == 0)
+		return -E_NOMEM;
+	image->backing.object = CAP_NONE;
+	backing_hold(backing, true);
 	for (unsigned i = 0; i < image->elf.segment_count && error == 0; i++)
-		error = load_segment(image, &image->elf.segments[i], bias,
+		error = load_segment(backing, &image->elf.segments[i], bias,
 		    out_end);
+	backing_hold(backing, false);
 	return error;
 }

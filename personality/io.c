@@ -6,6 +6,7 @@
  * here, except that a vector of small pieces is gathered into one request.
  */
 #include "calls.h"
+#include "backing.h"
 #include "fileops.h"
 #include "limit.h"
 #include "service.h"
@@ -299,7 +300,7 @@ set_flags_storage(struct file *file, uint32_t flags)
 const struct file_ops storage_file_ops = {
 	.read = read_storage, .write = write_storage,
 	.waiting = waiting_storage, .set_flags = set_flags_storage,
-	.seeks = true,
+	.map = file_map_storage, .seeks = true,
 };
 
 const struct file_ops console_file_ops = {
@@ -308,8 +309,17 @@ const struct file_ops console_file_ops = {
 	.waiting = waiting_console, .status = status_console,
 };
 
+static long
+map_device(const struct file *file, bool write, struct backing *out)
+{
+	(void)write;
+	out->object = CAP_NONE;
+	return file->device == DEVICE_ZERO ? 0 : -E_NODEV;
+}
+
 const struct file_ops device_file_ops = {
-	.read = read_device, .write = write_device, .seeks = true,
+	.read = read_device, .write = write_device, .map = map_device,
+	.seeks = true,
 };
 
 long

@@ -66,6 +66,8 @@
 #define L_F_GETOWN		9
 #define L_F_DUPFD_CLOEXEC	1030
 #define L_F_GETPIPE_SZ		1032
+#define L_F_ADD_SEALS	1033
+#define L_F_GET_SEALS	1034
 #define L_FD_CLOEXEC		1
 
 #define L_S_IFMT	0170000
@@ -76,9 +78,20 @@
 #define L_PROT_EXEC	4
 #define L_MAP_SHARED	1
 #define L_MAP_PRIVATE	2
+#define L_MAP_SHARED_VALIDATE	3
 #define L_MAP_TYPE	15
 #define L_MAP_FIXED	0x10
 #define L_MAP_ANONYMOUS	0x20
+#define L_MAP_32BIT	0x40
+#define L_MAP_GROWSDOWN	0x100
+#define L_MAP_DENYWRITE	0x800
+#define L_MAP_EXECUTABLE	0x1000
+#define L_MAP_LOCKED	0x2000
+#define L_MAP_NORESERVE	0x4000
+#define L_MAP_POPULATE	0x8000
+#define L_MAP_NONBLOCK	0x10000
+#define L_MAP_STACK	0x20000
+#define L_MAP_HUGETLB	0x40000
 #define L_MAP_FIXED_NOREPLACE	0x100000
 
 /* signals */

@@ -229,9 +229,11 @@ map_vdso(void)
 	    ~PAGE_MASK;
 	uint64_t at = memory_layout.map_top - size;
 
-	if (vdso_object == CAP_NONE ||
-	    memory_map_object(at, vdso_object, 0, size, MAP_READ | MAP_EXEC,
-	    VMA_SHARED | VMA_FILE) != 0)
+	if (vdso_object == CAP_NONE || memory_map_object(&(struct vma){
+		.start = at, .end = at + size,
+		.protection = MAP_READ | MAP_EXEC,
+		.flags = VMA_SHARED | VMA_FILE | VMA_VDSO,
+	    }, vdso_object) != 0)
 		return 0;
 	/* Nothing is placed right below it. */
 	memory_layout.map_top = at - VDSO_GAP;
@@ -315,14 +317,14 @@ choose_bias(const struct elf_image *elf)
 
 /* Below what is mapped already, like any library; returns where to begin. */
 static uint64_t
-load_interpreter(const struct image *image, uint64_t *out_bias)
+load_interpreter(struct image *image, uint64_t *out_bias)
 {
 	const struct elf_image *elf = &image->elf;
 	uint64_t end, room = elf->high - (elf->low & ~(elf->align - 1)) +
 	    elf->align;
 
 	if (elf->relocatable) {
-		uint64_t at = memory_find_free(room);
+		uint64_t at = memory_find_free(0, room);
 		must(at == 0 ? -E_NOMEM : 0);
 		*out_bias = image_bias(elf, at + elf->align - 1);
 	}
@@ -332,7 +334,7 @@ load_interpreter(const struct image *image, uint64_t *out_bias)
 
 /* All that is mapped but the stack; returns where to begin. */
 static uint64_t
-load_program(const struct program *p, struct places *out_places)
+load_program(struct program *p, struct places *out_places)
 {
 	uint64_t bias = choose_bias(&p->main.elf), end;
 	uint64_t entry = p->main.elf.entry + bias;

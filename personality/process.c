@@ -110,18 +110,33 @@ process_internal_error(const struct user_frame *frame)
 #define SEGV_ACCERR	2
 #define BUS_ADRERR	2
 
+static unsigned
+fault_needs(const struct user_frame *frame)
+{
+	return (frame->error & FAULT_WRITE) != 0 ? MAP_WRITE :
+	    (frame->error & FAULT_EXEC) != 0 ? MAP_EXEC : MAP_READ;
+}
+
+bool
+process_fault_ends(const struct user_frame *frame)
+{
+	const struct vma *v = vma_find(&memory_vmas, frame->address);
+
+	return v != NULL && (v->protection & fault_needs(frame)) != 0 &&
+	    memory_fault(frame->address);
+}
+
 /*
- * A fault where the list allows the access has two reasons: a file mapping
- * reaches beyond its file, or there is no memory left, which ends the process
- * as Linux would.
+ * A fault where the list allows the access has two reasons: a mapping reaches
+ * beyond its object, or there is no memory left, which ends the process as
+ * Linux would.
  */
 void
 process_fault_info(const struct user_frame *frame,
     struct linux_siginfo *info)
 {
 	const struct vma *v = vma_find(&memory_vmas, frame->address);
-	unsigned need = (frame->error & FAULT_WRITE) != 0 ? MAP_WRITE :
-	    (frame->error & FAULT_EXEC) != 0 ? MAP_EXEC : MAP_READ;
+	unsigned need = fault_needs(frame);
 
 	info->signo = L_SIGSEGV;
 	info->address = frame->address;
@@ -129,7 +144,7 @@ process_fault_info(const struct user_frame *frame,
 		info->code = SEGV_MAPERR;
 	} else if ((v->protection & need) == 0) {
 		info->code = SEGV_ACCERR;
-	} else if ((v->flags & VMA_FILE) != 0) {
+	} else if (v->backing != 0) {
 		info->signo = L_SIGBUS;
 		info->code = BUS_ADRERR;
 	} else {
@@ -148,6 +163,7 @@ process_child(void)
 {
 	random_reseed();
 	signal_after_fork();
+	memory_after_fork();
 	window_after_fork();
 	lock_after_fork();
 	watch_after_fork();

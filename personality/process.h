@@ -5,12 +5,15 @@
 #include "linux.h"
 
 #include <abi/utcb.h>
+#include <stdbool.h>
 
 _Noreturn void process_exit_code(int code);
 _Noreturn void process_exit_signal(int number);
 /* A fault in libOS code: says where, ends the process. */
 _Noreturn void process_internal_error(const struct user_frame *frame);
 /* Signal and code of a page fault of the program. */
+/* True: the file has grown, so the access can be made again. */
+bool process_fault_ends(const struct user_frame *frame);
 void process_fault_info(const struct user_frame *frame,
     struct linux_siginfo *out_info);
 /* One line on the log stream. */

@@ -376,6 +376,8 @@ signal_exception(struct user_frame *frame)
 	struct linux_siginfo info = { .signo = L_SIGSEGV, .code = L_SI_KERNEL };
 	uint64_t v = frame->vector;
 
+	if (v == 14 && process_fault_ends(frame))
+		return;
 	if (v == 14) {
 		process_fault_info(frame, &info);
 	} else if (v < sizeof(map) / sizeof(map[0]) && map[v].number != 0) {

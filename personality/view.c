@@ -24,6 +24,8 @@ SAME(file, device, libos_file, device);
 SAME(file, cap, libos_file, cap);
 SAME(vma, start, libos_map, start);
 SAME(vma, end, libos_map, end);
+SAME(vma, offset, libos_map, offset);
+SAME(vma, backing, libos_map, backing);
 SAME(vma, protection, libos_map, protection);
 SAME(vma, flags, libos_map, flags);
 _Static_assert(sizeof(struct vma) == sizeof(struct libos_map), "vma");
@@ -39,7 +41,7 @@ _Static_assert((int)FILE_STORAGE == LIBOS_FILE_STORAGE &&
     (int)FILE_EPOLL == LIBOS_FILE_EPOLL &&
     (int)FILE_PATH == LIBOS_FILE_PATH, "kinds of files");
 _Static_assert(VMA_SHARED == LIBOS_MAP_SHARED && VMA_STACK == LIBOS_MAP_STACK &&
-    VMA_HEAP == LIBOS_MAP_HEAP, "flags of mappings");
+    VMA_HEAP == LIBOS_MAP_HEAP && VMA_VDSO == LIBOS_MAP_VDSO, "flags of mappings");
 _Static_assert(offsetof(struct linux_sigaction, handler) == 0, "handlers");
 
 struct libos_view libos_view;
@@ -56,6 +58,7 @@ view_init(void)
 	libos_view.handlers = (uint64_t)signal_state.action;
 	libos_view.handler_size = sizeof(signal_state.action[0]);
 	fd_show(&libos_view);
+	backing_show(&libos_view);
 }
 
 /*

@@ -90,7 +90,9 @@ merge_at(struct vma_list *list, uint32_t at)
 		return;
 	struct vma *left = &list->entry[at - 1], *right = &list->entry[at];
 	if (left->end != right->start || left->flags != right->flags ||
-	    left->protection != right->protection)
+	    left->protection != right->protection ||
+	    left->backing != right->backing || (left->backing != 0 &&
+	    left->offset + (left->end - left->start) != right->offset))
 		return;
 	left->end = right->end;
 	close_gap(list, at, 1);
@@ -107,44 +109,72 @@ split_at(struct vma_list *list, uint64_t address)
 	open_gap(list, i);
 	list->entry[i].end = address;
 	list->entry[i + 1].start = address;
+	if (list->entry[i].backing != 0)
+		list->entry[i + 1].offset += address - list->entry[i].start;
 }
 
 void
-vma_insert(struct vma_list *list, uint64_t start, uint64_t end,
-    unsigned protection, unsigned flags)
+vma_insert(struct vma_list *list, const struct vma *range)
 {
-	uint32_t i = find_index(list, start);
+	uint32_t i = find_index(list, range->start);
 
 	open_gap(list, i);
-	list->entry[i] = (struct vma){ start, end, (uint8_t)protection,
-	    (uint8_t)flags };
+	list->entry[i] = *range;
 	merge_at(list, i + 1);
 	merge_at(list, i);
 }
 
-void
-vma_remove(struct vma_list *list, uint64_t start, uint64_t end)
+/* The ranges that make up [start, end): first, and the one behind the last. */
+static uint32_t
+cut_out(struct vma_list *list, uint64_t start, uint64_t end,
+    uint32_t *out_last)
 {
 	split_at(list, start);
 	split_at(list, end);
 	uint32_t first = find_index(list, start), last = first;
 	while (last < list->count && list->entry[last].end <= end)
 		last++;
+	*out_last = last;
+	return first;
+}
+
+void
+vma_remove(struct vma_list *list, uint64_t start, uint64_t end)
+{
+	uint32_t last, first = cut_out(list, start, end, &last);
+
 	if (last > first)
 		close_gap(list, first, last - first);
+}
+
+static void
+merge_all(struct vma_list *list, uint32_t first, uint32_t last)
+{
+	for (uint32_t i = last + 1; i-- > first;)
+		merge_at(list, i);
 }
 
 void
 vma_protect(struct vma_list *list, uint64_t start, uint64_t end,
     unsigned protection)
 {
-	split_at(list, start);
-	split_at(list, end);
-	uint32_t first = find_index(list, start), last = first;
-	for (; last < list->count && list->entry[last].end <= end; last++)
-		list->entry[last].protection = (uint8_t)protection;
-	for (uint32_t i = last + 1; i-- > first;)
-		merge_at(list, i);
+	uint32_t last, first = cut_out(list, start, end, &last);
+
+	for (uint32_t i = first; i < last; i++)
+		list->entry[i].protection = (uint8_t)protection;
+	merge_all(list, first, last);
+}
+
+void
+vma_mark(struct vma_list *list, uint64_t start, uint64_t end,
+    unsigned clear, unsigned set)
+{
+	uint32_t last, first = cut_out(list, start, end, &last);
+
+	for (uint32_t i = first; i < last; i++)
+		list->entry[i].flags = (uint8_t)
+		    ((list->entry[i].flags & ~clear) | set);
+	merge_all(list, first, last);
 }
 
 uint64_t

@@ -18,13 +18,19 @@
 
 /* Protection is MAP_READ, MAP_WRITE, MAP_EXEC of abi/object.h. */
 #define VMA_SHARED	0x1u	/* shared with children */
-#define VMA_FILE	0x2u	/* a file's memory object itself: never written */
+#define VMA_FILE	0x2u	/* a file's memory object itself */
 #define VMA_COPY	0x4u	/* private copy of a file */
 #define VMA_STACK	0x8u
 #define VMA_HEAP	0x10u
+#define VMA_NOFORK	0x20u	/* children do not have it */
+#define VMA_WIPE	0x40u	/* children have zeros in its place */
+#define VMA_VDSO	0x80u
 
+/* Ranges over the same backing merge only where one goes on with the other. */
 struct vma {
 	uint64_t start, end;
+	uint64_t offset;	/* of start in the backing; 0 without one */
+	uint16_t backing;	/* backing.h, or 0 */
 	uint8_t	 protection;
 	uint8_t	 flags;
 };
@@ -45,8 +51,7 @@ bool vma_is_free(const struct vma_list *list, uint64_t start, uint64_t end);
 /* No hole in the range. */
 bool vma_is_mapped(const struct vma_list *list, uint64_t start, uint64_t end);
 /* The range must be free. */
-void vma_insert(struct vma_list *list, uint64_t start, uint64_t end,
-    unsigned protection, unsigned flags);
+void vma_insert(struct vma_list *list, const struct vma *range);
 void vma_remove(struct vma_list *list, uint64_t start, uint64_t end);
 /* Changes what is mapped in the range. */
 void vma_protect(struct vma_list *list, uint64_t start, uint64_t end,
@@ -54,5 +59,8 @@ void vma_protect(struct vma_list *list, uint64_t start, uint64_t end,
 /* Highest free range of that length in [low, high), or 0. */
 uint64_t vma_find_free(const struct vma_list *list, uint64_t length,
     uint64_t low, uint64_t high);
+/* Other flags for what is mapped in the range: `clear` go, then `set` come. */
+void vma_mark(struct vma_list *list, uint64_t start, uint64_t end,
+    unsigned clear, unsigned set);
 uint64_t vma_total(const struct vma_list *list);
 bool vma_ok(const struct vma_list *list);

@@ -14,14 +14,21 @@
 static struct vma_list list;
 
 static void
+insert(uint64_t start, uint64_t end, unsigned protection)
+{
+	vma_insert(&list, &(struct vma){ .start = start, .end = end,
+	    .protection = (uint8_t)protection });
+}
+
+static void
 test_insert_merges_equal_neighbours(void)
 {
 	vma_clear(&list);
-	vma_insert(&list, PAGE, 2 * PAGE, 3, 0);
-	vma_insert(&list, 3 * PAGE, 4 * PAGE, 3, 0);
-	vma_insert(&list, 2 * PAGE, 3 * PAGE, 3, 0);
+	insert(PAGE, 2 * PAGE, 3);
+	insert(3 * PAGE, 4 * PAGE, 3);
+	insert(2 * PAGE, 3 * PAGE, 3);
 	KTAP_EQUAL(list.count, 1);
-	vma_insert(&list, 4 * PAGE, 5 * PAGE, 1, 0);
+	insert(4 * PAGE, 5 * PAGE, 1);
 	KTAP_EQUAL(list.count, 2);
 	KTAP_CHECK(vma_ok(&list));
 }
@@ -30,7 +37,7 @@ static void
 test_remove_splits_and_leaves_the_rest(void)
 {
 	vma_clear(&list);
-	vma_insert(&list, PAGE, 10 * PAGE, 3, 0);
+	insert(PAGE, 10 * PAGE, 3);
 	vma_remove(&list, 3 * PAGE, 5 * PAGE);
 	KTAP_EQUAL(list.count, 2);
 	KTAP_CHECK(vma_find(&list, 3 * PAGE) == NULL);
@@ -45,12 +52,44 @@ test_free_space_is_found_from_the_top(void)
 {
 	vma_clear(&list);
 	KTAP_EQUAL(vma_find_free(&list, PAGE, PAGE, 10 * PAGE), 9 * PAGE);
-	vma_insert(&list, 8 * PAGE, 12 * PAGE, 1, 0);
+	insert(8 * PAGE, 12 * PAGE, 1);
 	KTAP_EQUAL(vma_find_free(&list, PAGE, PAGE, 10 * PAGE), 7 * PAGE);
-	vma_insert(&list, 4 * PAGE, 7 * PAGE, 1, 0);
+	insert(4 * PAGE, 7 * PAGE, 1);
 	KTAP_EQUAL(vma_find_free(&list, PAGE, PAGE, 10 * PAGE), 7 * PAGE);
 	KTAP_EQUAL(vma_find_free(&list, 2 * PAGE, PAGE, 10 * PAGE), 2 * PAGE);
 	KTAP_EQUAL(vma_find_free(&list, 4 * PAGE, PAGE, 10 * PAGE), 0);
+}
+
+static void
+test_parts_of_a_backing_merge_only_in_order(void)
+{
+	struct vma low = { PAGE, 3 * PAGE, 7 * PAGE, 5, 1, 0 };
+	struct vma next = { 3 * PAGE, 4 * PAGE, 9 * PAGE, 5, 1, 0 };
+	struct vma apart = { 4 * PAGE, 5 * PAGE, 9 * PAGE, 5, 1, 0 };
+	struct vma other = { 5 * PAGE, 6 * PAGE, 10 * PAGE, 6, 1, 0 };
+
+	vma_clear(&list);
+	vma_insert(&list, &next);
+	vma_insert(&list, &low);
+	KTAP_EQUAL(list.count, 1);
+	vma_insert(&list, &apart);
+	vma_insert(&list, &other);
+	KTAP_EQUAL(list.count, 3);
+	/* Split and joined again it is what it was. */
+	vma_protect(&list, 2 * PAGE, 3 * PAGE, 3);
+	KTAP_EQUAL(list.count, 5);
+	KTAP_EQUAL(vma_find(&list, 2 * PAGE)->offset, 8 * PAGE);
+	KTAP_EQUAL(vma_find(&list, 3 * PAGE)->offset, 9 * PAGE);
+	vma_protect(&list, 2 * PAGE, 3 * PAGE, 1);
+	KTAP_EQUAL(list.count, 3);
+	vma_mark(&list, PAGE, 2 * PAGE, 0, VMA_NOFORK);
+	KTAP_EQUAL(list.count, 4);
+	vma_mark(&list, PAGE, 2 * PAGE, VMA_NOFORK, 0);
+	KTAP_EQUAL(list.count, 3);
+	vma_remove(&list, 2 * PAGE, 3 * PAGE);
+	KTAP_EQUAL(vma_find(&list, PAGE)->offset, 7 * PAGE);
+	KTAP_EQUAL(vma_find(&list, 3 * PAGE)->offset, 9 * PAGE);
+	KTAP_CHECK(vma_ok(&list));
 }
 
 static uint8_t model[PAGES];	/* 0: free, else protection + 1 */
@@ -103,7 +142,7 @@ random_step(void)
 		break;
 	case 2:
 		if (vma_is_free(&list, low, high)) {
-			vma_insert(&list, low, high, protection, 0);
+			insert(low, high, protection);
 			memset(model + start, (int)protection + 1, length);
 		}
 		break;
@@ -132,6 +171,7 @@ main(void)
 		KTAP_TEST(test_insert_merges_equal_neighbours),
 		KTAP_TEST(test_remove_splits_and_leaves_the_rest),
 		KTAP_TEST(test_free_space_is_found_from_the_top),
+		KTAP_TEST(test_parts_of_a_backing_merge_only_in_order),
 		KTAP_TEST(test_random_changes_match_the_model),
 	};
 	return KTAP_RUN(tests);

@@ -25,7 +25,7 @@ import chaos_plan
 import chaos_store
 from channel import ChannelError
 from machine import BENCH_CPU, Machine, kernel_image
-from mkarchive import ROOT, boot_module, service_file
+from mkarchive import ROOT, boot_parts, service_file
 from run import KernelLog, MachineFailed, Session, TimeUp
 
 LOGS = os.path.join(ROOT, "build", "chaos")
@@ -159,7 +159,7 @@ def machine_arguments(arguments):
 def run_machine(arguments, name, boot, command, options):
     """Boots once. Returns (log, output, errors, exit code or None, why)."""
     machine_of = machine_arguments(arguments)
-    module = boot_module(command, (), ["leakcheck=1"] + options)
+    module = boot_parts(command, (), ["leakcheck=1"] + options)
     log = ChaosLog(os.path.join(arguments.logs, name + ".kernel.log"),
                    kernel_image(machine_of))
     machine = Machine(machine_of, module, EXTRA + (str(boot.seed % (1 << 31)),))

@@ -34,10 +34,12 @@ LOG = os.path.join(FOLDER, "log")
 UNFINISHED = ".unfinished"
 NAME = re.compile(r"[a-z0-9][a-z0-9+.:-]*")
 # A change of what is below makes other roots.
-RECIPE = 1
+RECIPE = 2
 # Manuals and translations are a quarter of a small system, and only read.
 LEFT_OUT = ("usr/share/doc", "usr/share/info", "usr/share/locale",
-            "usr/share/man", "var/cache/apt", "var/lib/apt/lists", "var/log")
+            "usr/share/man", "var/cache/apt", "var/lib/apt/lists")
+# Folders of logs stay: their services expect them.
+LOGS = "var/log"
 # The machine makes its own nodes and has its own processes.
 NOT_PACKED = ("proc", "sys")
 ENVIRONMENT = {
@@ -203,6 +205,9 @@ def slim(root):
                 shutil.rmtree(path)
             else:
                 os.unlink(path)
+    for where, _, files in os.walk(os.path.join(root, LOGS)):
+        for name in files:
+            os.unlink(os.path.join(where, name))
 
 
 @contextlib.contextmanager

@@ -17,7 +17,7 @@ import threading
 from channel import ChannelError
 from machine import (Machine, add_arguments, check_arguments, command_line,
                      kernel_image)
-from mkarchive import GUEST, ROOT, boot_module
+from mkarchive import GUEST, ROOT, boot_parts
 from run import KernelLog, MachineFailed, Session
 
 LOG = os.path.join(ROOT, "build", "debug.log")
@@ -135,7 +135,7 @@ def main(argv):
     if arguments.print:
         print_commands(arguments)
         return 0
-    module = boot_module(arguments.program, root=arguments.root)
+    module = boot_parts(arguments.program, root=arguments.root)
     socket = f"/tmp/bennu-gdb-{os.getpid()}"
     machine = Machine(arguments, module, stub(socket, arguments))
     # Ctrl-C in the terminal is for gdb.

@@ -16,7 +16,7 @@ import signal
 import subprocess
 import tempfile
 
-from mkarchive import ROOT
+from mkarchive import ROOT, write_parts
 
 KERNEL = os.path.join(ROOT, "build", "guest", "bennu.elf")
 DEBUG_KERNEL = os.path.join(ROOT, "build", "guest-debug", "bennu.elf")
@@ -146,7 +146,7 @@ def stored_module(module):
     """Writes the boot module where a command run by hand finds it."""
     path = os.path.join(ROOT, "build", "module.cpio")
     with open(path, "wb") as file:
-        file.write(module)
+        write_parts(module, file)
     return path
 
 
@@ -182,7 +182,7 @@ class Machine:
 
     def start(self, arguments, module, extra):
         with open(self.module, "wb", closefd=False) as file:
-            file.write(module or b"")
+            write_parts(module or [], file)
         for line in ("com1", "com2"):
             for end in ("in", "out"):
                 os.mkfifo(os.path.join(self.folder, f"{line}.{end}"))

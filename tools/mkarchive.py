@@ -19,6 +19,7 @@ file that is passed through untouched.
 import argparse
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -28,6 +29,7 @@ import text_table as text_table_module
 ROOT = os.environ.get("BENNU_ROOT") or os.path.dirname(
     os.path.dirname(os.path.abspath(__file__)))
 PAGE = 4096
+COPY_AT_ONCE = 1 << 20
 GUEST = os.path.join(ROOT, "build", "guest")
 BUSYBOX = "/bin/busybox"
 BASH = "/bin/bash-static"
@@ -341,12 +343,30 @@ def boot_archive(command, environment, options):
     return writer.finish(PAGE)
 
 
-def boot_module(command, environment=(), options=(), root=None):
-    """Returns the whole module; the same input gives the same bytes.
-    `environment` holds K=V strings."""
+def boot_parts(command, environment=(), options=(), root=None):
+    """Returns the archives of the module, each as bytes or as the path of a
+    file that is one. `environment` holds K=V strings."""
     merged = dict(DEFAULT_ENVIRONMENT)
     merged.update(item.split("=", 1) for item in environment)
-    return boot_archive(command, merged, options) + user_root(root)
+    first = boot_archive(command, merged, options)
+    if root is not None and os.path.isfile(root):
+        return [first, root]
+    return [first, user_root(root)]
+
+
+def write_parts(parts, file):
+    for part in parts:
+        if isinstance(part, bytes):
+            file.write(part)
+        else:
+            with open(part, "rb") as source:
+                shutil.copyfileobj(source, file, COPY_AT_ONCE)
+
+
+def boot_module(command, environment=(), options=(), root=None):
+    """Returns the whole module; the same input gives the same bytes."""
+    return b"".join(part if isinstance(part, bytes) else read(part) for part in
+                    boot_parts(command, environment, options, root))
 
 
 def main():

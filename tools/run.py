@@ -25,7 +25,7 @@ from host_terminal import Quit, Terminal
 from image import wants_terminal
 from machine import (Machine, add_arguments, add_image_arguments,
                      check_arguments, kernel_image, printable_command)
-from mkarchive import (boot_module, give_terminal, host_file,
+from mkarchive import (boot_parts, give_terminal, host_file,
                        service_file)
 from symbolize import Symbolizer
 
@@ -539,7 +539,7 @@ def main(argv):
         os.fstat(0)
     except OSError:
         os.open(os.devnull, os.O_RDONLY)
-    module = None if arguments.image else boot_module(
+    module = None if arguments.image else boot_parts(
         arguments.program, arguments.env, options(arguments), arguments.root)
     if arguments.print_command:
         print(printable_command(arguments, module))

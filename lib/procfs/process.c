@@ -2,6 +2,7 @@
 /* Files of one process. */
 #include <lib/procfs/procfs.h>
 
+#include <lib/base/format.h>
 #include <lib/base/string.h>
 
 #define TICK_NS		10000000ul
@@ -10,6 +11,8 @@
 #define NO_LIMIT	(~0ul)
 #define NO_USER		UINT32_MAX
 #define SIGNAL_CHILD	17u
+#define STORAGE_DEVICE	1u
+#define LINE_MAX	96u
 
 /* The name as text: control characters and what frames it would confuse. */
 static void
@@ -197,13 +200,27 @@ procfs_process_file(struct procfs_text *text, unsigned kind,
 	}
 }
 
-/* Where from a mapping was made is not kept: offset, device, inode are 0. */
-void
-procfs_map_line(struct procfs_text *text, const struct libos_map *map)
+/* Shared memory without a name has that of Linux. */
+static const char *
+map_name(const struct libos_map *map, const struct procfs_source *source)
 {
-	const char *name = (map->flags & LIBOS_MAP_STACK) != 0 ? "[stack]" :
-	    (map->flags & LIBOS_MAP_HEAP) != 0 ? "[heap]" : "";
-	char rights[5] = "---p";
+	if ((map->flags & LIBOS_MAP_STACK) != 0)
+		return "[stack]";
+	if ((map->flags & LIBOS_MAP_HEAP) != 0)
+		return "[heap]";
+	if ((map->flags & LIBOS_MAP_VDSO) != 0)
+		return "[vdso]";
+	if (source != NULL)
+		return source->path;
+	return map->backing != 0 ? "/dev/zero (deleted)" : "";
+}
+
+void
+procfs_map_line(struct procfs_text *text, const struct libos_map *map,
+    const struct procfs_source *source)
+{
+	const char *name = map_name(map, source);
+	char rights[5] = "---p", line[LINE_MAX];
 
 	if ((map->protection & MAP_READ) != 0)
 		rights[0] = 'r';
@@ -211,13 +228,14 @@ procfs_map_line(struct procfs_text *text, const struct libos_map *map)
 		rights[1] = 'w';
 	if ((map->protection & MAP_EXEC) != 0)
 		rights[2] = 'x';
-	if ((map->flags & LIBOS_MAP_SHARED) != 0)
+	if ((map->flags & LIBOS_MAP_SHARED) != 0 &&
+	    (map->flags & LIBOS_MAP_VDSO) == 0)
 		rights[3] = 's';
-	procfs_print(text, "%08lx-%08lx %s 00000000 00:00 0", map->start,
-	    map->end, rights);
-	if (name[0] != 0)
-		procfs_print(text, "%26s%s", "", name);
-	procfs_print(text, "\n");
+	format_text(line, sizeof(line), "%08lx-%08lx %s %08lx 00:%02x %lu ",
+	    map->start, map->end, rights, map->offset,
+	    source != NULL ? STORAGE_DEVICE : 0,
+	    source != NULL ? source->inode : 0ul);
+	procfs_print(text, name[0] != 0 ? "%-73s%s\n" : "%s%s\n", line, name);
 }
 
 void

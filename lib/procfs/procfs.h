@@ -205,7 +205,14 @@ bool procfs_machine_file(struct procfs_text *text, unsigned kind,
 /* Not CMDLINE, ENVIRON and MAPS. False: none of these. */
 bool procfs_process_file(struct procfs_text *text, unsigned kind,
     const struct procfs_process *process);
-void procfs_map_line(struct procfs_text *text, const struct libos_map *map);
+/* The file that is mapped. */
+struct procfs_source {
+	uint64_t inode;
+	const char *path;	/* without control characters */
+};
+/* source: NULL if it is no file. */
+void procfs_map_line(struct procfs_text *text, const struct libos_map *map,
+    const struct procfs_source *source);
 /* Adds a map to virtual_bytes and its parts. */
 void procfs_map_count(struct procfs_process *process,
     const struct libos_map *map);

@@ -305,21 +305,26 @@ test_limits_tell_what_has_none(void)
 static void
 test_maps_are_written_and_counted(void)
 {
-	static const struct libos_map heap = { 0x400000, 0x403000,
+	static const struct libos_map heap = { 0x400000, 0x403000, 0, 0,
 		MAP_READ | MAP_WRITE, LIBOS_MAP_HEAP };
 	static const struct libos_map code = { 0x7f0000000000, 0x7f0000001000,
-		MAP_READ | MAP_EXEC, LIBOS_MAP_SHARED };
+		0x2f000, 1, MAP_READ | MAP_EXEC, LIBOS_MAP_SHARED };
+	static const struct procfs_source file = { 47, "/lib/a b.so" };
 	struct procfs_process process = { 0 };
 	char buffer[256];
 	struct procfs_text text = { .buffer = buffer, .size = 255 };
 
-	procfs_map_line(&text, &heap);
-	procfs_map_line(&text, &code);
+	procfs_map_line(&text, &heap, NULL);
+	procfs_map_line(&text, &code, &file);
 	buffer[text.length] = 0;
 	KTAP_CHECK(strstr(buffer, "00400000-00403000 rw-p 00000000 00:00 0 ")
 	    == buffer);
-	KTAP_CHECK(strstr(buffer, " [heap]\n7f0000000000-7f0000001000 r-xs ")
-	    != NULL);
+	KTAP_CHECK(strstr(buffer, " [heap]\n7f0000000000-7f0000001000 r-xs "
+	    "0002f000 00:01 47 ") != NULL);
+	/* Names begin in one column, that of Linux. */
+	KTAP_EQUAL(strstr(buffer, "[heap]") - buffer, 73);
+	KTAP_EQUAL(strstr(buffer, "/lib/a b.so\n") - strchr(buffer, '\n'),
+	    74);
 	procfs_map_count(&process, &heap);
 	procfs_map_count(&process, &code);
 	KTAP_EQUAL(process.virtual_bytes, 0x4000);

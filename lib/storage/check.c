@@ -52,7 +52,9 @@ inode_ok(const struct inode *inode)
 		return inode->target != NULL &&
 		    inode->size == inode->target_length;
 	if (inode_kind(inode) == KIND_REGULAR)
-		return inode->file != 0 || inode->size == 0;
+		return inode->archive != 0 ?
+		    inode->file == 0 && inode->size != 0 :
+		    inode->file != 0 || inode->size == 0;
 	return true;
 }
 

@@ -37,6 +37,10 @@ struct fake crash_fake;
  */
 static uint64_t badge[BASES];
 
+static uint64_t sealed_badge;	/* of one that can be sealed */
+static uint64_t archived_badge;	/* of a file in the archive */
+static const uint8_t archive[100] = { 1, 2, 3 };
+
 struct description *
 crash_base(unsigned i)
 {
@@ -90,6 +94,53 @@ static unsigned
 run_write(void)
 {
 	return write_bytes(crash_base(2), 5000, 700, 9);
+}
+
+static struct description *
+archived(void)
+{
+	return storage_find(core(), archived_badge);
+}
+
+static unsigned
+run_read_archived(void)
+{
+	struct storage_transfer t;
+	unsigned error = storage_read_begin(core(), archived(), 0, 100, &t);
+
+	return error != 0 ? error : storage_read_end(core(), archived(), &t,
+	    t.length);
+}
+
+static unsigned
+run_write_archived(void)
+{
+	return write_bytes(archived(), 10, 20, 9);
+}
+
+static unsigned
+run_cut_archived(void)
+{
+	return storage_truncate(core(), archived(), 0);
+}
+
+static unsigned
+run_unnamed(void)
+{
+	struct description *d;
+	unsigned error = storage_unnamed(core(), crash_base(0), 0777, SEAL_GROW, &d);
+
+	return error != 0 ? error : storage_set_session(core(), d, 78);
+}
+
+/* Its pages may be written by somebody: they are parted from him. */
+static unsigned
+run_seal(void)
+{
+	uint32_t seals;
+
+	return storage_seal(core(), storage_find(core(), sealed_badge),
+	    SEAL_WRITE | SEAL_SHRINK, &seals);
 }
 
 static unsigned
@@ -249,9 +300,17 @@ run_adopt(void)
 static unsigned
 run_map(void)
 {
-	uint64_t size, file;
+	struct storage_mapping mapping;
 
-	return storage_map(core(), crash_base(2), &size, &file);
+	return storage_map(core(), crash_base(2), false, &mapping);
+}
+
+static unsigned
+run_map_shared(void)
+{
+	struct storage_mapping mapping;
+
+	return storage_map(core(), crash_base(2), true, &mapping);
 }
 
 static unsigned
@@ -350,6 +409,9 @@ static const struct operation {
 	{ STORAGE_OPEN, "open_truncate", run_open_truncate },
 	{ STORAGE_READ, "read", run_read },
 	{ STORAGE_WRITE, "write", run_write },
+	{ STORAGE_READ, "read_archived", run_read_archived },
+	{ STORAGE_WRITE, "write_archived", run_write_archived },
+	{ STORAGE_TRUNCATE, "cut_archived", run_cut_archived },
 	{ STORAGE_SEEK, "seek", run_seek },
 	{ STORAGE_READDIR, "readdir", run_readdir },
 	{ STORAGE_MKDIR_AT, "mkdir", run_mkdir },
@@ -366,7 +428,10 @@ static const struct operation {
 	{ STORAGE_UTIMENS_AT, "utimens", run_utimens },
 	{ STORAGE_TRUNCATE, "truncate", run_truncate },
 	{ STORAGE_TRUNCATE, "grow", run_grow },
+	{ STORAGE_UNNAMED, "unnamed", run_unnamed },
+	{ STORAGE_SEAL, "seal", run_seal },
 	{ STORAGE_MAP, "map", run_map },
+	{ STORAGE_MAP, "map_shared", run_map_shared },
 	{ STORAGE_MKNOD_AT, "mknod", run_mknod },
 	{ STORAGE_SET_FLAGS, "set_flags", run_set_flags },
 	{ STORAGE_WINDOW, "window", run_window },
@@ -476,6 +541,20 @@ make_tree(void)
 	must(write_bytes(storage_find(core(), other), 0, 50, 2));
 	fake_begin(&crash_fake);
 	must(storage_close(core(), storage_find(core(), other)));
+	struct storage_mapping mapping;
+	fake_begin(&crash_fake);
+	must(storage_unnamed(core(), crash_base(0), 0600, 0, &d));
+	sealed_badge = storage_badge(d);
+	fake_begin(&crash_fake);
+	must(write_bytes(storage_find(core(), sealed_badge), 0, 5000, 3));
+	fake_begin(&crash_fake);
+	must(storage_map(core(), storage_find(core(), sealed_badge), true,
+	    &mapping));
+	archived_badge = open_badge("stored",
+	    OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	crash_fake.archive = archive;
+	fake_begin(&crash_fake);
+	must(file_set_archived(core(), archived()->inode, 5, 60));
 	struct storage_window window;
 	fake_begin(&crash_fake);
 	must(storage_window(core(), crash_base(2), &window));

@@ -142,6 +142,18 @@ fake_file_next(void *context, uint64_t file, uint64_t page)
 }
 
 static status_t
+fake_file_clone(void *context, uint64_t file, uint64_t size,
+    uint64_t *out_file)
+{
+	status_t status = fake_file_create(context, size, out_file);
+
+	if (status == OK)
+		memcpy(fake_data(context, *out_file), fake_data(context, file),
+		    size);
+	return status;
+}
+
+static status_t
 fake_file_load(void *context, uint64_t file, uint64_t offset, uint64_t length)
 {
 	struct fake *fake = context;
@@ -300,7 +312,7 @@ open_world(struct fake *fake)
 		.file_create = fake_file_create,
 		.file_resize = fake_file_resize,
 		.file_clear = fake_file_clear, .file_next = fake_file_next,
-		.file_load = fake_file_load,
+		.file_load = fake_file_load, .file_clone = fake_file_clone,
 		.file_shrink = fake_file_shrink,
 		.file_destroy = fake_file_destroy, .space = fake_space,
 		.answer = fake_answer,

@@ -24,7 +24,8 @@ file_clean(struct storage *storage, struct inode *inode)
 	uint64_t end = page_round(inode->size);
 	status_t status = OK;
 
-	if (inode->file == 0 || inode->clean == storage->epoch)
+	if (inode->file == 0 ||
+	    (inode->clean == storage->epoch && inode->shared == 0))
 		return 0;
 	status = e->file_resize(e->context, inode->file, end);
 	if (status == OK && end != inode->size)
@@ -67,6 +68,45 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 	return error != 0 ? error : from_status(status);
 }
 
+/* Content that lies in the archive yet comes into a page object. */
+static unsigned
+fetch(struct storage *storage, struct inode *inode)
+{
+	struct storage_environment *e = &storage->environment;
+	uint64_t file;
+	status_t status;
+
+	if (inode->archive == 0)
+		return 0;
+	if (save_content(storage, inode) != 0 ||
+	    SAVE(storage, &inode->archive) != 0)
+		return E_NOSPC;
+	status = e->file_create(e->context, page_round(inode->size), &file);
+	if (status == OK)
+		status = e->file_load(e->context, file, inode->archive - 1,
+		    inode->size);
+	if (status != OK)
+		return from_status(status);
+	inode->file = file;
+	inode->clean = storage->epoch;
+	inode->archive = 0;
+	return 0;
+}
+
+unsigned
+file_set_archived(struct storage *storage, struct inode *inode,
+    uint64_t offset, uint64_t size)
+{
+	if (size > STORAGE_FILE_MAX)
+		return E_FBIG;
+	if (save_content(storage, inode) != 0 ||
+	    SAVE(storage, &inode->archive) != 0)
+		return E_NOSPC;
+	inode->size = size;
+	inode->archive = size == 0 ? 0 : offset + 1;
+	return 0;
+}
+
 /* Writing as an ordinary user takes the rights of others away. */
 static unsigned
 drop_set_id(struct storage *storage, const struct subject *who,
@@ -92,8 +132,12 @@ file_set_size(struct storage *storage, const struct subject *who,
 {
 	struct storage_environment *e = &storage->environment;
 	status_t status = OK;
-	unsigned error = save_content(storage, inode);
+	/* What is thrown away need not be fetched. */
+	unsigned error = size == 0 && inode->archive != 0 ?
+	    file_set_archived(storage, inode, 0, 0) : fetch(storage, inode);
 
+	if (error == 0)
+		error = save_content(storage, inode);
 	if (error == 0)
 		error = inode_modified(storage, inode);
 	if (error == 0 && size > inode->size)
@@ -133,7 +177,8 @@ storage_read_begin(struct storage *storage, struct description *description,
 	struct storage_transfer t = { .moves = offset == STORAGE_AT_POSITION };
 	unsigned error = check_data(description, OPEN_READ);
 
-	(void)storage;
+	if (error == 0)
+		error = fetch(storage, inode);
 	if (error != 0)
 		return error;
 	t.offset = t.moves ? description->position : offset;
@@ -184,6 +229,10 @@ storage_write_begin(struct storage *storage, struct description *description,
 	struct storage_transfer t = { .moves = offset == STORAGE_AT_POSITION };
 	unsigned error = check_data(description, OPEN_WRITE);
 
+	if (error == 0)
+		error = seal_allows_writing(inode);
+	if (error == 0)
+		error = fetch(storage, inode);
 	if (error != 0)
 		return error;
 	t.offset = t.moves ? description->position : offset;
@@ -195,6 +244,8 @@ storage_write_begin(struct storage *storage, struct description *description,
 	if (length > STORAGE_FILE_MAX - t.offset && length > 0)
 		length = STORAGE_FILE_MAX - t.offset;
 	bool grows = length > 0 && t.offset + length > inode->size;
+	if (grows && seal_allows_size(inode, t.offset + length) != 0)
+		return E_PERM;
 
 	error = grows ? save_content(storage, inode) :
 	    SAVE_FIELDS(storage, inode, mtime_ns, ctime_ns);
@@ -246,6 +297,11 @@ find_data(struct storage *storage, const struct inode *inode, uint64_t offset,
 		return E_INVAL;
 	if (offset >= inode->size)
 		return E_NXIO;
+	/* The archive has no holes. */
+	if (inode->archive != 0) {
+		*out_offset = hole ? inode->size : offset;
+		return 0;
+	}
 	for (unsigned i = 0; i < (hole ? HOLE_PAGES : 1); i++) {
 		if (inode->file != 0)
 			next = e->file_next(e->context, inode->file, page);
@@ -323,6 +379,10 @@ storage_clear(struct storage *storage, struct description *description,
 	if (error == 0 && length > STORAGE_TRANSFER_MAX)
 		error = E_INVAL;
 	if (error == 0)
+		error = seal_allows_writing(inode);
+	if (error == 0)
+		error = fetch(storage, inode);
+	if (error == 0)
 		error = inode_modified(storage, inode);
 	if (error == 0)
 		error = drop_set_id(storage, description->subject, inode);
@@ -388,29 +448,49 @@ storage_truncate(struct storage *storage, struct description *description,
 		return E_INVAL;
 	if (size > STORAGE_FILE_MAX)
 		return E_FBIG;
+	if (seal_allows_size(inode, size) != 0)
+		return E_PERM;
 	return file_set_size(storage, description->subject, inode, size);
 }
 
 unsigned
 storage_map(struct storage *storage, struct description *description,
-    uint64_t *out_size, uint64_t *out_file)
+    bool write, struct storage_mapping *out_mapping)
 {
 	struct inode *inode = description->inode;
 	unsigned error = 0;
 
+	*out_mapping = (struct storage_mapping){ .file = 0 };
 	if ((description->flags & OPEN_PATH) != 0)
 		return E_BADF;
 	if (inode_kind(inode) != KIND_REGULAR)
 		return E_NODEV;
-	if ((description->flags & OPEN_READ) == 0)
+	if ((description->flags & OPEN_READ) == 0 ||
+	    (write && (description->flags & OPEN_WRITE) == 0))
 		return E_ACCES;
+	if (write && seal_allows_writing(inode) != 0)
+		return E_PERM;
+	error = fetch(storage, inode);
+	if (error != 0)
+		return error;
 	if (inode->file == 0 || inode->clean != storage->epoch) {
 		if (save_content(storage, inode) != 0)
 			return E_NOSPC;
 		error = inode->file == 0 ? grow(storage, inode, 0) :
 		    file_clean(storage, inode);
 	}
-	*out_size = inode->size;
-	*out_file = inode->file;
+	/* When a page is written nobody will tell. */
+	if (error == 0 && write)
+		error = inode_modified(storage, inode);
+	if (error == 0 && write && inode->shared == 0) {
+		if (SAVE(storage, &inode->shared) != 0)
+			return E_NOSPC;
+		inode->shared = 1;
+	}
+	*out_mapping = (struct storage_mapping){
+		.file = inode->file, .size = inode->size,
+		.inode = inode->number,
+	};
+	inode_key(storage, inode, out_mapping->key);
 	return error;
 }

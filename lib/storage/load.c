@@ -8,6 +8,8 @@
  * missing parents are made. Files with several links come with one inode
  * number; the last of them carries the data.
  *
+ * Content stays in the archive until a file is read, written or mapped.
+ *
  * An entry that cannot be (a path through a file) is left out. An archive that
  * is malformed ends the loading with E_IO.
  */
@@ -148,23 +150,6 @@ set_attributes(struct inode *inode, const struct cpio_entry *entry)
 	    entry->mtime * SECOND;
 }
 
-static unsigned
-load_data(struct storage *storage, struct inode *inode,
-    const struct cpio_entry *entry)
-{
-	struct storage_environment *e = &storage->environment;
-	struct description self = maker(storage);
-	unsigned error;
-
-	if (entry->size == 0)
-		return 0;
-	error = file_set_size(storage, self.subject, inode, entry->size);
-	if (error == 0)
-		error = from_status(e->file_load(e->context, inode->file,
-		    entry->data_offset, entry->size));
-	return error;
-}
-
 static uint64_t
 link_key(const struct cpio_entry *entry)
 {
@@ -196,8 +181,10 @@ load_regular(struct storage *storage, struct walk *walk,
 	}
 	if (error == 0)
 		error = link_new(walk, inode);
-	if (error == 0)
-		error = load_data(storage, inode, entry);
+	/* Of several links the one with the data counts. */
+	if (error == 0 && entry->size != 0)
+		error = file_set_archived(storage, inode, entry->data_offset,
+		    entry->size);
 	return error;
 }
 

@@ -71,6 +71,9 @@ struct inode {
 	/* Of a directory: its only name. Of a file: one of its names or none. */
 	struct inode *parent;
 	struct entry *entry;
+	uint64_t archive;	/* offset + 1 of content that lies there yet */
+	uint32_t seals;		/* SEAL_*, SEALABLE */
+	uint32_t shared;	/* clients may write its pages at any time */
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	bool	 nameless;	/* never had a name, and may get one */
 	struct file_locks *locks;	/* NULL: none, see lock.c */
@@ -169,6 +172,7 @@ struct chunk {
 
 struct storage_root {
 	uint64_t seed;		/* of the names */
+	uint64_t secret[2];	/* of the keys */
 	uint64_t next_inode;
 	uint64_t inodes;
 	struct inode *top;
@@ -182,7 +186,8 @@ struct storage_root {
 		uint32_t descriptions;	/* in use */
 	} places;
 	struct chunk *chunk[CHUNKS_MAX];
-	uint64_t watch_memory;	/* the caller's */
+	uint64_t watch_memory;	/* the caller's, as is the next */
+	uint64_t archive_memory, archive_offset;
 	uint32_t watch_ready;	/* watches above were never taken */
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
@@ -331,6 +336,16 @@ unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
 
+/* seal.c */
+#define SEALABLE	0x80000000u
+/* E_PERM if a seal forbids this size, or to write. */
+unsigned seal_allows_size(const struct inode *inode, uint64_t size);
+unsigned seal_allows_writing(const struct inode *inode);
+
+/* key.c */
+void inode_key(const struct storage *storage, const struct inode *inode,
+    uint64_t out_key[2]);
+
 /* fifo.c */
 /* Counted no more. */
 unsigned fifo_leave(struct storage *storage, struct description *description);
@@ -369,6 +384,9 @@ bool locks_ok(const struct storage *storage, const struct description *owner,
 bool file_wants_atime(const struct inode *inode, uint64_t time);
 /* Everything beyond the size is zero after that. `clean` is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
+/* A new file: its content is that part of the archive. */
+unsigned file_set_archived(struct storage *storage, struct inode *inode,
+    uint64_t offset, uint64_t size);
 /* Sets the size, with page object, for someone who may. Saves. */
 unsigned file_set_size(struct storage *storage, const struct subject *who,
     struct inode *inode, uint64_t size);

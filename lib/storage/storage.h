@@ -59,6 +59,9 @@ struct storage_environment {
 	status_t (*file_create)(void *context, uint64_t size,
 	    uint64_t *out_file);
 	status_t (*file_resize)(void *context, uint64_t file, uint64_t size);
+	/* A page object with the same pages, apart from then on. */
+	status_t (*file_clone)(void *context, uint64_t file, uint64_t size,
+	    uint64_t *out_file);
 	/* Zeroes bytes inside one page. */
 	status_t (*file_clear)(void *context, uint64_t file, uint64_t offset,
 	    uint64_t length);
@@ -117,6 +120,8 @@ extern const size_t storage_root_size;
 
 /* In a transaction; root is zeroed. Makes an empty tree with dev/. */
 unsigned storage_create(struct storage *storage, uint64_t seed);
+/* In the same one: what the keys of files are made of. */
+unsigned storage_set_secret(struct storage *storage, const uint64_t secret[2]);
 /* Arena, root, environment of *storage are set; incarnation counts up. */
 void storage_start(struct storage *storage, uint64_t incarnation);
 /* First thing in each transaction. */
@@ -235,9 +240,26 @@ unsigned storage_seek(struct storage *storage,
     uint64_t *out_position);
 unsigned storage_truncate(struct storage *storage,
     struct description *description, uint64_t size);
-/* The page object, made if there is none yet. */
+
+/* A file without a name, with seals: storage_seal adds more. */
+unsigned storage_unnamed(struct storage *storage, struct description *base,
+    uint32_t mode, uint32_t seals, struct description **out_description);
+unsigned storage_seal(struct storage *storage, struct description *description,
+    uint32_t add, uint32_t *out_seals);
+uint64_t storage_inode(const struct description *description);
+
+struct storage_mapping {
+	uint64_t file;		/* page object */
+	uint64_t size;
+	uint64_t inode;
+	uint64_t key[2];	/* nobody guesses it who may not read the file */
+};
+/*
+ * The page object, made if there is none yet. Who may write it may write beyond
+ * the size, so from then on that is cleared before the file grows.
+ */
 unsigned storage_map(struct storage *storage, struct description *description,
-    uint64_t *out_size, uint64_t *out_file);
+    bool write, struct storage_mapping *out_mapping);
 
 /*
  * The same for a client that will read by itself: *out_watch changes before
@@ -254,6 +276,10 @@ uint64_t storage_version(const struct storage *storage,
 /* Size, told together with the version. */
 uint64_t storage_size(const struct description *description);
 /* The memory of the watches, kept for the caller. */
+/* What file_load copies from, for the caller to keep. 0: nothing was set. */
+uint64_t storage_archive(const struct storage *storage, uint64_t *out_offset);
+unsigned storage_set_archive(struct storage *storage, uint64_t memory,
+    uint64_t offset);
 uint64_t storage_watch_memory(const struct storage *storage);
 unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
 

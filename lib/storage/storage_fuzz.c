@@ -124,6 +124,7 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 	uint64_t a = take(input) << take(input) % 64, b = take(input) << 5;
 	_Alignas(8) char buffer[256];
 	struct storage_window window;
+	struct storage_mapping mapping;
 	struct storage_opened opened;
 	struct storage_transfer t;
 	size_t length;
@@ -149,7 +150,7 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 		return storage_reopen(s, base, take_path(input), (unsigned)a,
 		    0600, &opened);
 	case 9:
-		return storage_map(s, base, &a, &b);
+		return storage_map(s, base, (a & 1) != 0, &mapping);
 	case 10:
 		return storage_renounce(s, base);
 	default:

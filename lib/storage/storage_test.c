@@ -146,18 +146,119 @@ TEST(test_a_write_that_was_undone_leaves_nothing_behind_the_end)
 TEST(test_mapped_page_is_zero_behind_the_end)
 {
 	struct description *d;
-	uint64_t size, file;
+	struct storage_mapping m;
 
 	setup();
 	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
-	EXPECT_EQ(DO(storage_map(core(), d, &size, &file)), 0);
-	EXPECT_EQ(size, 0);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT_EQ(m.size, 0);
 	EXPECT_EQ(DO(write_at(d, 0, 4000, 1)), 0);
 	EXPECT_EQ(DO(storage_truncate(core(), d, 1000)), 0);
-	EXPECT_EQ(DO(storage_map(core(), d, &size, &file)), 0);
-	EXPECT_EQ(size, 1000);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT_EQ(m.size, 1000);
 	for (unsigned i = 1000; i < 4096; i++)
-		EXPECT(fake_data(&fake, file)[i] == 0);
+		EXPECT(fake_data(&fake, m.file)[i] == 0);
+	finish();
+}
+
+TEST(test_what_a_client_wrote_behind_the_end_never_becomes_content)
+{
+	struct description *d;
+	struct storage_mapping m;
+
+	setup();
+	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	EXPECT_EQ(DO(write_at(d, 0, 1000, 1)), 0);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &m)), 0);
+	for (unsigned size = 1000; size < 4000; size += 1000) {
+		memset(fake_data(&fake, m.file), 7, 4096);
+		EXPECT_EQ(DO(write_at(d, size + 990, 10, 2)), 0);
+		EXPECT(holds(d, 0, size, 7));
+		EXPECT(holds(d, size, size + 990, 0));
+	}
+	finish();
+}
+
+TEST(test_a_mapping_to_write_needs_both_rights_and_moves_mtime)
+{
+	struct description *read, *write, *both;
+	struct storage_mapping m;
+	struct storage_stat before, after;
+
+	setup();
+	both = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	read = open_file("f", OPEN_READ);
+	write = open_file("f", OPEN_WRITE);
+	EXPECT_EQ(DO(storage_map(core(), read, true, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), write, true, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), write, false, &m)), E_ACCES);
+	EXPECT_EQ(DO(storage_map(core(), read, false, &m)), 0);
+	EXPECT_EQ(storage_stat_at(core(), both, PATH(""), AT_HANDLE, &before),
+	    0);
+	EXPECT_EQ(DO(storage_map(core(), both, true, &m)), 0);
+	EXPECT_EQ(storage_stat_at(core(), both, PATH(""), AT_HANDLE, &after),
+	    0);
+	EXPECT(after.mtime_ns > before.mtime_ns);
+	finish();
+}
+
+TEST(test_seals_forbid_what_they_say_and_part_from_writers)
+{
+	struct description *d;
+	struct storage_mapping m, after;
+	uint32_t seals;
+
+	setup();
+	d = open_file("f", OPEN_READ | OPEN_WRITE | OPEN_CREATE);
+	EXPECT_EQ(DO(storage_seal(core(), d, 0, &seals)), E_INVAL);
+	EXPECT_EQ(DO(storage_unnamed(core(), top, 0777, 0, &d)), 0);
+	EXPECT_EQ(DO(write_at(d, 0, 100, 1)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, 64, &seals)), E_INVAL);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_GROW, &seals)), 0);
+	EXPECT_EQ(seals, SEAL_GROW);
+	EXPECT_EQ(DO(write_at(d, 50, 100, 2)), E_PERM);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 101)), E_PERM);
+	EXPECT_EQ(DO(write_at(d, 50, 50, 2)), 0);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 90)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_SHRINK, &seals)), 0);
+	EXPECT_EQ(seals, SEAL_GROW | SEAL_SHRINK);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 80)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &m)), 0);
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_WRITE | SEAL_SEAL, &seals)),
+	    0);
+	EXPECT_EQ(DO(write_at(d, 0, 1, 2)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, true, &after)), E_PERM);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &after)), 0);
+	EXPECT(after.file != m.file);
+	EXPECT(holds(d, 0, 50, 1) && holds(d, 50, 90, 2));
+	EXPECT_EQ(DO(storage_seal(core(), d, SEAL_GROW, &seals)), E_PERM);
+	EXPECT_EQ(DO(storage_close(core(), d)), 0);
+	EXPECT_EQ(fake_used(&fake), 0);
+	finish();
+}
+
+/* The key of SipHash-2-4 with 128 bits, from its reference test: 0 .. 15. */
+TEST(test_keys_are_those_of_the_definition_and_one_for_each_file)
+{
+	struct storage_mapping a, b, again;
+	struct description *f, *g;
+	const uint64_t secret[2] = { 0x0706050403020100, 0x0f0e0d0c0b0a0908 };
+	uint64_t key[2];
+	struct inode eight = { .number = 0x0706050403020100 };
+
+	setup();
+	EXPECT_EQ(DO(storage_set_secret(core(), secret)), 0);
+	inode_key(core(), &eight, key);
+	EXPECT_EQ(key[0], 0x61f55862baa9623b);
+	EXPECT_EQ(key[1], 0xb49714f364e2830f);
+	f = open_file("f", OPEN_READ | OPEN_CREATE);
+	g = open_file("g", OPEN_READ | OPEN_CREATE);
+	EXPECT_EQ(DO(storage_map(core(), f, false, &a)), 0);
+	EXPECT_EQ(DO(storage_map(core(), g, false, &b)), 0);
+	f = open_file("f", OPEN_READ);
+	EXPECT_EQ(DO(storage_map(core(), f, false, &again)), 0);
+	EXPECT(a.key[0] != b.key[0] && a.key[1] != b.key[1]);
+	EXPECT(a.key[0] == again.key[0] && a.key[1] == again.key[1]);
 	finish();
 }
 
@@ -527,6 +628,47 @@ TEST(test_an_archive_is_loaded_with_links_and_replacements)
 	while (more)
 		EXPECT_EQ(DO(storage_load(core(), archive, used, &more)), 0);
 	check_loaded();
+}
+
+TEST(test_what_is_in_the_archive_takes_memory_when_it_is_used)
+{
+	struct description *d;
+	struct storage_mapping m;
+	bool more = true;
+
+	setup_with(1ul << 20, 128, 1);
+	used = 0;
+	memset(archive, 0, sizeof(archive));
+	for (unsigned i = 0; i < 6; i++)
+		add((char[]){ (char)('a' + i), 0 }, 0100644, 50 + i, 1,
+		    "hello, world");
+	add("TRAILER!!!", 0, 0, 1, "");
+	fake.archive = (const uint8_t *)archive;
+	while (more)
+		EXPECT_EQ(DO(storage_load(core(), archive, used, &more)), 0);
+	EXPECT_EQ(fake_used(&fake), 0);
+	EXPECT_EQ(storage_size(open_file("a", OPEN_READ)), 12);
+	EXPECT_EQ(fake_used(&fake), 0);
+	/* Read, written, mapped, cut: each for itself, each once. */
+	EXPECT(file_is("a", "hello, world"));
+	EXPECT_EQ(fake_used(&fake), 1);
+	EXPECT(file_is("a", "hello, world"));
+	d = open_file("b", OPEN_READ | OPEN_WRITE);
+	EXPECT_EQ(DO(write_at(d, 12, 1, '!')), 0);
+	EXPECT(file_is("b", "hello, world!"));
+	d = open_file("c", OPEN_READ);
+	EXPECT_EQ(DO(storage_map(core(), d, false, &m)), 0);
+	EXPECT(memcmp(fake_data(&fake, m.file), "hello, world", 13) == 0);
+	d = open_file("d", OPEN_READ | OPEN_WRITE);
+	EXPECT_EQ(DO(storage_truncate(core(), d, 5)), 0);
+	EXPECT(file_is("d", "hello"));
+	EXPECT_EQ(fake_used(&fake), 4);
+	/* What goes is not brought first. */
+	d = open_file("e", OPEN_READ | OPEN_WRITE | OPEN_TRUNCATE);
+	EXPECT_EQ(storage_size(d), 0);
+	EXPECT_EQ(DO(storage_unlink(core(), top, PATH("f"), false)), 0);
+	EXPECT_EQ(fake_used(&fake), 4);
+	finish();
 }
 
 /* The event pair of the first may still be there, and its event. */

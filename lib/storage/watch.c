@@ -88,9 +88,11 @@ unsigned
 storage_window(struct storage *storage, struct description *description,
     struct storage_window *out_window)
 {
-	unsigned error = storage_map(storage, description, &out_window->size,
-	    &out_window->file);
+	struct storage_mapping mapping;
+	unsigned error = storage_map(storage, description, false, &mapping);
 
+	out_window->size = mapping.size;
+	out_window->file = mapping.file;
 	if (error == 0)
 		error = watch_take(storage, description->inode);
 	if (error != 0)
@@ -99,6 +101,26 @@ storage_window(struct storage *storage, struct description *description,
 	out_window->watch = description->inode->watch - 1;
 	if (description->inode->watch == 0)
 		out_window->watch = 0;
+	return 0;
+}
+
+uint64_t
+storage_archive(const struct storage *storage, uint64_t *out_offset)
+{
+	*out_offset = storage->root->archive_offset;
+	return storage->root->archive_memory;
+}
+
+unsigned
+storage_set_archive(struct storage *storage, uint64_t memory,
+    uint64_t offset)
+{
+	struct storage_root *root = storage->root;
+
+	if (SAVE_FIELDS(storage, root, archive_memory, archive_offset) != 0)
+		return E_NOSPC;
+	root->archive_memory = memory;
+	root->archive_offset = offset;
 	return 0;
 }
 

@@ -237,11 +237,35 @@ files_machine(struct proc_machine_results *out)
 	return 0;
 }
 
+struct map_listing {
+	struct procfs_text *text;
+	const struct process *process;
+	const struct libos_view *view;
+	struct inspect_source source;	/* of the map before: often the same */
+};
+
 static bool
 put_map(void *context, const struct libos_map *map)
 {
-	procfs_map_line(context, map);
-	return !procfs_text_full(context);
+	struct map_listing *listing = context;
+	struct inspect_source *source = &listing->source;
+	bool file = inspect_source(listing->process, listing->view,
+	    map->backing, source);
+
+	procfs_map_line(listing->text, map, !file ? NULL :
+	    &(struct procfs_source){ source->inode, source->path });
+	return !procfs_text_full(listing->text);
+}
+
+static void
+put_maps(struct procfs_text *text, const struct process *process,
+    const struct libos_view *view)
+{
+	struct map_listing listing = {
+		.text = text, .process = process, .view = view,
+	};
+
+	inspect_maps(process, view, put_map, &listing);
 }
 
 /* Strings on the stack, as they are now. */
@@ -271,7 +295,7 @@ put_process(struct procfs_text *text, const struct proc_file *file,
 		if (!inspect_view(process, &view))
 			return;
 		if (kind == PROCFS_MAPS)
-			inspect_maps(process, &view, put_map, text);
+			put_maps(text, process, &view);
 		else
 			put_strings(text, process, kind == PROCFS_CMDLINE ?
 			    view.arguments : view.environment);
@@ -493,9 +517,9 @@ handle_set_flags(struct storage_context *context, struct service_call *call,
 
 static unsigned
 handle_map(struct storage_context *context, struct service_call *call,
-    struct storage_map_results *out)
+    const struct storage_map_args *in, struct storage_map_results *out)
 {
-	(void)context, (void)call, (void)out;
+	(void)context, (void)call, (void)in, (void)out;
 	return E_NODEV;
 }
 

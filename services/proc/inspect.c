@@ -333,6 +333,39 @@ handle_path(const struct process *process, cap_t cap, char *out, size_t size)
 	    described_path(badge, r.value[2], out, size);
 }
 
+bool
+inspect_source(const struct process *process, const struct libos_view *view,
+    uint32_t number, struct inspect_source *source)
+{
+	struct libos_backing backing;
+	size_t length;
+
+	if (number == source->number)
+		return source->path[0] != 0;
+	source->number = number;
+	source->path[0] = 0;
+	if (number == 0 || number > view->backing_count ||
+	    view->backing_size < sizeof(backing) ||
+	    !read_all(process, view->backings + (number - 1ul) *
+	    view->backing_size, &backing, sizeof(backing)) ||
+	    backing.description == CAP_NONE)
+		return false;
+	length = handle_path(process, backing.description, source->path,
+	    sizeof(source->path) - 1);
+	source->inode = backing.inode;
+	/* A file without a name is no longer found by one. */
+	if (length == 0)
+		length = format_text(source->path, sizeof(source->path),
+		    "(deleted)");
+	source->path[length] = 0;
+	/* Linux writes only this one so. */
+	for (size_t i = 0; i < length; i++) {
+		if (source->path[i] == '\n')
+			source->path[i] = '?';
+	}
+	return true;
+}
+
 static const char *
 device_name(uint32_t device)
 {

@@ -287,6 +287,16 @@ bool inspect_view(const struct process *process, struct libos_view *out);
 void inspect_maps(const struct process *process,
     const struct libos_view *view,
     bool (*each)(void *context, const struct libos_map *map), void *context);
+/* The file behind a backing of the process; zeroed at first. */
+struct inspect_source {
+	uint64_t inode;
+	uint32_t number;	/* of the backing that this is */
+	char	 path[1024];
+};
+/* False: no file. */
+bool inspect_source(const struct process *process,
+    const struct libos_view *view, uint32_t number,
+    struct inspect_source *source);
 /* All but handlers and limits. */
 void inspect_process(const struct process *process, uint32_t reader,
     struct procfs_process *out);

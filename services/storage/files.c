@@ -114,6 +114,24 @@ environment_load(void *context, uint64_t file, uint64_t offset,
 }
 
 static status_t
+environment_clone(void *context, uint64_t file, uint64_t size,
+    uint64_t *out_file)
+{
+	struct sys_result r = sys_invoke(SYS_MEMORY_CLONE, file, 0, size,
+	    PLACE_CONTAINER, CAP_ANY_SLOT, 0);
+	status_t status = r.status;
+
+	(void)context;
+	if (status != OK)
+		return status;
+	*out_file = r.value[0];
+	status = service_cap_keep(*out_file);
+	if (status != OK)
+		sys_cap_delete(CAP_NONE, *out_file);
+	return status == ERR_RANGE ? ERR_FULL : status;
+}
+
+static status_t
 environment_shrink(void *context, uint64_t file, uint64_t size)
 {
 	(void)context;
@@ -226,6 +244,7 @@ files_environment(struct storage_environment *out_environment)
 		.file_clear = environment_clear,
 		.file_next = environment_next,
 		.file_load = environment_load,
+		.file_clone = environment_clone,
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
 		.answer = locks_answer,
@@ -339,6 +358,10 @@ give_copy(struct service_call *call, cap_t cap, unsigned rights)
 	return 0;
 }
 
+/*
+ * Pages that are written without asking need no care: they are no part of the
+ * arena, and nothing is derived from them.
+ */
 unsigned
 handle_copy(struct storage_context *context, struct service_call *call,
     const struct storage_copy_args *in, struct storage_copy_results *out)
@@ -383,14 +406,18 @@ handle_fifo(struct storage_context *context, struct service_call *call,
 
 unsigned
 handle_map(struct storage_context *context, struct service_call *call,
-    struct storage_map_results *out)
+    const struct storage_map_args *in, struct storage_map_results *out)
 {
-	uint64_t file;
+	struct storage_mapping mapping;
 	unsigned error = storage_map(context->storage, context->self,
-	    &out->size, &file);
+	    in->write != 0, &mapping);
 
-	return error != 0 ? error : give_copy(call, file,
-	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
+	*out = (struct storage_map_results){
+		.size = mapping.size, .inode = mapping.inode,
+		.key_low = mapping.key[0], .key_high = mapping.key[1],
+	};
+	return error != 0 ? error : give_copy(call, mapping.file,
+	    READ_AND_PASS | RIGHT_EXEC | (in->write != 0 ? RIGHT_WRITE : 0));
 }
 
 unsigned

@@ -176,6 +176,30 @@ handle_set_flags(struct storage_context *context, struct service_call *call,
 }
 
 static unsigned
+handle_unnamed(struct storage_context *context, struct service_call *call,
+    const struct storage_unnamed_args *in,
+    struct storage_unnamed_results *out)
+{
+	struct description *description;
+	unsigned error = storage_unnamed(context->storage, context->self,
+	    in->mode, in->seals, &description);
+
+	if (error != 0)
+		return error;
+	out->inode = storage_inode(description);
+	return give_description(context, call, description);
+}
+
+static unsigned
+handle_seal(struct storage_context *context, struct service_call *call,
+    const struct storage_seal_args *in, struct storage_seal_results *out)
+{
+	(void)call;
+	return storage_seal(context->storage, context->self, in->add,
+	    &out->seals);
+}
+
+static unsigned
 handle_retire(struct storage_context *context, struct service_call *call)
 {
 	(void)call;
@@ -251,6 +275,8 @@ static const struct storage_operations of_descriptions = {
 	.path = handle_path,
 	.window = handle_window,
 	.retire = handle_retire,
+	.unnamed = handle_unnamed,
+	.seal = handle_seal,
 	.reopen = handle_reopen,
 	.copy = handle_copy,
 	.clear = handle_clear,

@@ -8,7 +8,8 @@
  * description, and when the last copy of A is gone an event closes it.
  *
  * The first start fills the tree from the second archive of the boot module,
- * in transactions of a few files. A restart in between goes on where it was.
+ * in transactions of a few names. A restart in between goes on where it was.
+ * The bytes of a file stay in the module until it is used.
  */
 #include "shell.h"
 
@@ -16,7 +17,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		5u
+#define LAYOUT		6u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	STORAGE_WAITS_MAX
 #define BIT_WORK	(1ul << 32)
@@ -35,12 +36,12 @@ prepare(void *root)
 }
 
 static uint64_t
-random_seed(void)
+random_seed(unsigned from)
 {
 	uint64_t seed = 0;
 
 	for (unsigned i = 0; i < sizeof(seed); i++)
-		seed = seed << 8 | service_info()->seed[16 + i];
+		seed = seed << 8 | service_info()->seed[from + i];
 	return seed;
 }
 
@@ -49,8 +50,11 @@ start(void *root)
 {
 	cap_t watches;
 
+	const uint64_t secret[2] = { random_seed(0), random_seed(8) };
+
 	prepare(root);
-	if (storage_create(&storage, random_seed()) != 0 ||
+	if (storage_create(&storage, random_seed(16)) != 0 ||
+	    storage_set_secret(&storage, secret) != 0 ||
 	    files_make_watches(&watches) != OK ||
 	    storage_set_watch_memory(&storage, watches) != 0)
 		return ERR_NOMEM;
@@ -73,11 +77,10 @@ find_root(uint64_t size, uint64_t *out_offset)
 
 /* Parts until all is loaded. */
 static void
-load_parts(cap_t memory, uint64_t offset, uint64_t size)
+load_parts(uint64_t offset, uint64_t size)
 {
 	bool more = true;
 
-	files_set_archive(memory, offset);
 	while (more) {
 		loop_transaction_begin();
 		storage_begin(&storage);
@@ -92,7 +95,18 @@ load_parts(cap_t memory, uint64_t offset, uint64_t size)
 		/* Doing without part of the tree would go unnoticed. */
 		service_panic("cannot load the root archive: error %u", error);
 	}
-	files_set_archive(CAP_NONE, 0);
+}
+
+/* From then on the archive is ours: files are copied when they are used. */
+static void
+keep_archive(cap_t memory, uint64_t offset)
+{
+	loop_transaction_begin();
+	storage_begin(&storage);
+	if (service_cap_keep(memory) != OK ||
+	    storage_set_archive(&storage, memory, offset) != 0)
+		service_panic("cannot keep the boot module");
+	loop_transaction_end();
 }
 
 static void
@@ -101,16 +115,24 @@ load_root(void)
 	cap_t vspace = service_info()->vspace, memory;
 	struct sys_result r;
 	uint64_t offset;
-	status_t status = service_request("archive:root", &memory);
+	status_t status = OK;
+	bool kept;
 
+	memory = storage_archive(&storage, &offset);
+	kept = memory != CAP_NONE;
+	if (!kept)
+		status = service_request("archive:root", &memory);
 	if (status != OK)
 		service_panic("no boot module: status %lu", status);
 	r = sys_invoke(SYS_MEMORY_INFO, memory, 0, 0, 0, 0, 0);
 	if (r.status != OK || sys_map(vspace, ARCHIVE_VIEW, memory, 0,
 	    r.value[0], MAP_READ) != OK)
 		service_panic("cannot map the boot module");
-	if (find_root(r.value[0], &offset))
-		load_parts(memory, offset, r.value[0]);
+	if (find_root(r.value[0], &offset)) {
+		if (!kept)
+			keep_archive(memory, offset);
+		load_parts(offset, r.value[0]);
+	}
 	sys_unmap(vspace, ARCHIVE_VIEW, r.value[0]);
 }
 
@@ -124,6 +146,9 @@ resume(void *root, bool first)
 	if (!storage_is_loaded(&storage))
 		load_root();
 	storage_resume(&storage);
+	uint64_t offset;
+	cap_t archive = storage_archive(&storage, &offset);
+	files_set_archive(archive, offset);
 	/* The signal may have been taken by the one before. */
 	if (storage_has_work(&storage))
 		sys_signal(PLACE_NOTIFICATION, BIT_WORK);

@@ -37,7 +37,7 @@ void locks_cancel(struct storage *storage, struct parked_call id);
 
 /* files.c: effects and preparations for the core, and data requests. */
 void files_environment(struct storage_environment *out_environment);
-/* Where storage_load() finds its archive; 0, 0: it is done. */
+/* Where the contents of the archive lie. */
 void files_set_archive(cap_t memory, uint64_t offset);
 /* The memory of watches: made once, mapped by each incarnation. */
 status_t files_make_watches(cap_t *out_memory);
@@ -49,7 +49,8 @@ unsigned handle_write(struct storage_context *context,
     struct service_call *call, const struct storage_write_args *in,
     struct storage_write_results *out);
 unsigned handle_map(struct storage_context *context,
-    struct service_call *call, struct storage_map_results *out);
+    struct service_call *call, const struct storage_map_args *in,
+    struct storage_map_results *out);
 unsigned handle_window(struct storage_context *context,
     struct service_call *call, struct storage_window_results *out);
 
