@@ -20,8 +20,8 @@
 #include <lib/service/service.h>
 
 #define LOOKS		16u			/* at each injection */
-/* For what must come: longer than the longest budget of a request. */
-#define PATIENCE_NS	6000000000ul
+/* For what must come: longer than twice the longest budget, and three beats. */
+#define PATIENCE_NS	15000000000ul
 #define PATIENCE_LOOK_NS 1000000ul
 #define CHECK_NS	1000000000ul	/* for a look at a whole arena */
 

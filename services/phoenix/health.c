@@ -110,16 +110,19 @@ run_time_ns(const struct place *place)
 }
 
 /*
- * The budget of a request ends who computes too long, but only while one is
- * open. Who computes so long for nobody is left to the beats.
+ * The budget of a request ends who computes too long, after twice its length at
+ * most, but only while one is open. Who computes longer without a beat does so
+ * for nobody, and is left to the beats; so is, sooner, who says that none is.
  */
 static bool
 has_budget(const struct phoenix *phoenix, const struct place *place)
 {
-	return place->manifest.request_budget_ns != 0 && is_computing(place) &&
-	    (!health_is_quiet(phoenix, place) ||
-	    growth(run_time_ns(place), place->life.watch.heard_run_ns) <
-	    COMPUTE_NS);
+	uint64_t budget = place->manifest.request_budget_ns;
+	uint64_t run = growth(run_time_ns(place),
+	    place->life.watch.heard_run_ns);
+
+	return budget != 0 && is_computing(place) &&
+	    run < (health_is_quiet(phoenix, place) ? COMPUTE_NS : 2 * budget);
 }
 
 static void
@@ -147,7 +150,9 @@ ask(struct phoenix *phoenix, struct place *place,
 	struct watch *watch = &place->life.watch;
 	bool owes = policy->beats_asked != policy->beats_answered;
 
+	/* Who was excused has not answered: it is asked again. */
 	if (policy->policy.beat_ns == 0 || (!owes &&
+	    (trace->beat != watch->beat || watch->asked_tsc == 0) &&
 	    trace->next == watch->events && health_is_quiet(phoenix, place)))
 		return;
 	if (growth(now, policy->beat_ns) < policy->policy.beat_ns)
