@@ -32,6 +32,7 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_SOCKET,		/* socket.h */
 	FILE_KINDS
 };
 
@@ -47,7 +48,7 @@ struct file {
 	uint8_t	 node;		/* KIND_* */
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
-	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t pipe;		/* FILE_PIPE, FILE_SOCKET: index */
 	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
@@ -112,6 +113,8 @@ struct path {
  */
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
+/* The same of a text that is in such a buffer already, with its NUL. */
+long path_place(int base, char *buffer, uint64_t length, struct path *out_path);
 /*
  * After a request at path->base: true if it has to be made again, because a
  * link of /proc led to another server; *path says where to. Text is followed by
@@ -142,6 +145,8 @@ long path_enter_proc(struct path *path);
 long path_leave_proc(struct path *path);
 
 /* file.c */
+
+unsigned file_umask(void);
 
 long file_status(const struct file *file, struct storage_stat *out);
 /* For mmap: may this be mapped; and the memory object of a file. */

@@ -12,4 +12,5 @@ const struct file_ops *const file_ops_of[FILE_KINDS] = {
 	[FILE_PIPE] = &pipe_file_ops,
 	[FILE_PATH] = &none_file_ops,
 	[FILE_TERMINAL] = &terminal_file_ops,
+	[FILE_SOCKET] = &socket_file_ops,
 };

@@ -9,6 +9,8 @@
 #pragma once
 
 #include "file.h"
+#include "linux.h"
+#include "parcel.h"
 
 struct file_ops {
 	/*
@@ -19,6 +21,9 @@ struct file_ops {
 	    uint64_t offset);
 	long (*write)(struct file *file, const void *buffer, uint64_t size,
 	    uint64_t offset);
+	/* Of readv and writev, pieces not looked at. Missing: one by one. */
+	long (*vector)(struct file *file, const struct linux_iovec *from,
+	    size_t count, bool write);
 	/* POLL* bits that hold now. Missing: always ready. */
 	unsigned (*poll)(struct file *file);
 	/*
@@ -35,8 +40,16 @@ struct file_ops {
 	long (*set_flags)(struct file *file, uint32_t flags);
 	/* fstat. Missing: storage is asked about file->cap. */
 	long (*status)(const struct file *file, struct storage_stat *out);
+	/*
+	 * To another process: fills words and capabilities, which stay the
+	 * file's; and makes them those of a new file, or -E_* and they are not.
+	 * Missing: file->cap and the flags, or, with own_cap, -E_OPNOTSUPP.
+	 */
+	long (*pack)(struct file *file, struct parcel_file *out);
+	long (*unpack)(const struct parcel_file *in, struct file *out);
 	/* The last descriptor is gone. Missing: file->cap is closed. */
 	void (*close)(struct file *file);
+	bool	 messages;	/* to write nothing says something */
 	bool	 seeks;		/* pread and pwrite have a meaning */
 	bool	 own_cap;	/* file->cap is no description of storage */
 	bool	 streams;	/* like a pipe: ESPIPE where others have ENODEV */
@@ -48,6 +61,7 @@ extern const struct file_ops console_file_ops;
 extern const struct file_ops device_file_ops;
 extern const struct file_ops pipe_file_ops;	/* pipe.c */
 extern const struct file_ops terminal_file_ops;	/* terminal.c */
+extern const struct file_ops socket_file_ops;	/* socket.c */
 
 /* By enum file_kind. */
 extern const struct file_ops *const file_ops_of[FILE_KINDS];

@@ -303,9 +303,10 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 		return -E_FAULT;
 	if (size > COUNT_MAX)
 		size = COUNT_MAX;
-	if (size == 0 && file->kind != FILE_STORAGE)
+	if (size == 0 && file->kind != FILE_STORAGE &&
+	    !(write && file_ops(file)->messages))
 		return 0;
-	if (size == 0)
+	if (size == 0 && file->kind == FILE_STORAGE)
 		return file->node == KIND_DIRECTORY ? -E_ISDIR : 0;
 	return write ? file_write(file, buffer, size, offset) :
 	    file_read(file, buffer, size, offset);
@@ -426,6 +427,8 @@ transfer_vector(unsigned fd, const struct linux_iovec *from, size_t count,
 		return -E_BADF;
 	if (offset != STORAGE_AT_POSITION && !file_ops(file)->seeks)
 		return -E_SPIPE;
+	if (file_ops(file)->vector != NULL)
+		return file_ops(file)->vector(file, from, count, write);
 	long error = vector_get(from, count);
 	if (error != 0 || vector.total == 0)
 		return error;
@@ -485,7 +488,7 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
 	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
-	    file->kind == FILE_TERMINAL)
+	    file->kind == FILE_TERMINAL || file_ops(file)->streams)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;

@@ -68,6 +68,7 @@ struct inode {
 			uint64_t count;
 		};
 		char	*target;	/* KIND_SYMLINK */
+		uint64_t key[2];	/* KIND_SOCKET, see socket.c */
 	};
 };
 

@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		7u
+#define LAYOUT		8u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
@@ -42,7 +42,7 @@ must(int error)
 static void
 ask_for_work(void)
 {
-	if (proc_work_next(&proc) == NULL)
+	if (proc_work_next(&proc) == NULL && !sockets_has_work(&sockets))
 		return;
 	if (service_effect_signal(PLACE_NOTIFICATION, BIT_WORK) != OK)
 		service_panic("effect list full");
@@ -63,6 +63,8 @@ dispatch_session(struct root *root, struct service_call *call)
 	/* Requests about /proc have the tags of storage. */
 	if (tag < TAG_SOCKET)
 		return names_serve(call, process);
+	if (tag < TAG_DEVICE)
+		return sockets_session(call, process);
 	if (tag >= TAG_TERMINAL)
 		return terminals_session(call, process);
 	return requests_dispatch(root, process, call);
@@ -76,6 +78,8 @@ handle(void *root, struct service_call *call)
 	terminals_begin();
 	if ((call->badge & PROC_BADGE_FILE) != 0)
 		outcome = files_serve(call);
+	else if ((call->badge & PROC_BADGE_SOCKET) != 0)
+		outcome = sockets_request(call);
 	else if (call->badge >= TERMINALS_BADGE)
 		outcome = line_request(call);
 	else
@@ -94,8 +98,10 @@ work_on(struct process *process)
 {
 	uint32_t work = process->work;
 
-	if (work & PROC_WORK_DESTROY)
+	if (work & PROC_WORK_DESTROY) {
 		must(proc_spent(&proc, process, objects_destroy(process)));
+		sockets_process_ended();
+	}
 	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
 		return;
@@ -162,6 +168,7 @@ notified(void *arena_root, uint64_t bits)
 		work_on(process);
 	}
 	terminals_serve();
+	sockets_serve();
 	ask_for_work();
 }
 
@@ -193,6 +200,11 @@ event(void *root, uint64_t kind, uint64_t badge)
 	if ((badge & PROC_BADGE_FILE) != 0) {
 		if (kind == EVENT_PEER_GONE)
 			files_close(badge);
+		return;
+	}
+	if ((badge & PROC_BADGE_SOCKET) != 0) {
+		sockets_peer_gone(badge);
+		ask_for_work();
 		return;
 	}
 	terminals_begin();
@@ -227,6 +239,8 @@ cancel(void *root, struct parked_call id)
 		terminals_end();
 		return;
 	}
+	if (sockets_cancelled(id))
+		return;
 	must(proc_cancel(&proc, (struct proc_call){ id.reply, id.order },
 	    &found));
 	/* Left by a process that has ended: only the object matters. */
@@ -316,6 +330,11 @@ start(void *arena_root)
 		return status;
 	if (files_create(root) != 0)
 		return ERR_NOMEM;
+	uint64_t seed;
+	memcpy(&seed, service_info()->seed, sizeof(seed));
+	status = sockets_create(&root->sockets, seed);
+	if (status != OK)
+		return status;
 	status = terminals_start(&root->terminals);
 	if (status != OK)
 		return status;
@@ -341,6 +360,7 @@ resume(void *arena_root, bool first)
 	if (root->started)
 		must(proc_skip_pid(&proc));
 	must(files_start(root));
+	sockets_come_back(&root->sockets);
 	loop_transaction_end();
 	inspect_start(root);
 	granted = (struct granted){
