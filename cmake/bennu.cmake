@@ -10,8 +10,9 @@
 #   bennu_driver(NAME SOURCES ... [DEPENDS ...])     the same
 #   bennu_init(SOURCES ... [DEPENDS ...])            guest: init.img
 #   bennu_libos(NAME SOURCES ... [DEPENDS ...])      guest: bin/NAME.elf
-#   bennu_program(NAME SOURCES ... [GLIBC] [PIE])    guest: programs/NAME,
-#       a static Linux program (musl unless GLIBC)
+#   bennu_program(NAME SOURCES ... [GLIBC] [PIE] [DYNAMIC])
+#       guest: programs/NAME, a Linux program (musl unless GLIBC), static
+#       unless DYNAMIC
 #   bennu_hosted(NAME SOURCES ... [DEPENDS ...])
 #       host presets: bin/NAME, a Linux program that people run
 #   bennu_test(NAME SOURCES ... [DEPENDS ...] [INCLUDES ...] [KERNEL_HOST]
@@ -362,7 +363,7 @@ function(bennu_init)
 endfunction()
 
 function(bennu_program name)
-	cmake_parse_arguments(PARSE_ARGV 1 arg "GLIBC;PIE" ""
+	cmake_parse_arguments(PARSE_ARGV 1 arg "GLIBC;PIE;DYNAMIC" ""
 		"SOURCES;OPTIONS")
 	if(NOT BENNU_GUEST)
 		return()
@@ -372,7 +373,11 @@ function(bennu_program name)
 		set(compiler gcc)
 	endif()
 	set(kind -static -no-pie -fno-pie)
-	if(arg_PIE)
+	if(arg_DYNAMIC AND arg_PIE)
+		set(kind -pie -fPIE)
+	elseif(arg_DYNAMIC)
+		set(kind -no-pie -fno-pie)
+	elseif(arg_PIE)
 		set(kind -static-pie -fPIE)
 	endif()
 	set(sources ${arg_SOURCES})

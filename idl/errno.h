@@ -40,6 +40,7 @@
 #define E_RANGE		34
 #define E_DEADLK	35
 #define E_NAMETOOLONG	36
+#define E_NOLCK		37
 #define E_NOSYS		38
 #define E_NOTEMPTY	39
 #define E_LOOP		40
@@ -52,6 +53,7 @@
 #define E_NOPROTOOPT	92
 #define E_PROTONOSUPPORT 93
 #define E_SOCKTNOSUPPORT 94
+#define E_LIBBAD	80
 #define E_NOTSUP	95
 #define E_AFNOSUPPORT	97
 #define E_ADDRINUSE	98

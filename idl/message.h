@@ -17,6 +17,7 @@ struct message {
 #define TAG_CONSOLE	0x0210
 #define TAG_PROC	0x0300
 #define TAG_TERMINAL	0x0380
+#define TAG_WATCH	0x03c0
 #define TAG_PHOENIX	0x0400
 
 #define TAG_REPLY_OK	0x8000	/* words as the request documents */

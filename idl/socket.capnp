@@ -90,7 +90,8 @@ interface Sockets @0xbe44000000007102 $place("proc") {
       $tag(0x0108) $replay(any) $errors("E_NOMEM: no memory");
   # Looks for parcels that nobody can get any more.
 
-  listen @9 (backlog :UInt32, socket :Capability $doc("what BIND gave"),
+  listen @9 (low :UInt64 $doc("key of the watch of who polls"),
+             high :UInt64, backlog :UInt32, socket :Capability $doc("what BIND gave"),
              note :Capability $doc("signalled when one waits")) -> ()
       $tag(0x0109) $replay(any)
       $errors("E_BADF: no socket with a name; E_NOTSUP: of datagrams; E_NOMEM: no memory");

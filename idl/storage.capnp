@@ -20,6 +20,7 @@ using import "bennu.capnp".count;
 using import "bennu.capnp".lengthOf;
 using import "bennu.capnp".max;
 using import "bennu.capnp".optional;
+using import "bennu.capnp".parks;
 using import "bennu.capnp".place;
 using import "bennu.capnp".prefix;
 using import "bennu.capnp".refuse;
@@ -46,6 +47,13 @@ const atHandle :UInt32 = 0x2 $hex;          # path may be empty: the handle itse
 
 const renameNoreplace :UInt32 = 0x1 $hex;
 const renameExchange :UInt32 = 0x2 $hex;
+
+# Types and flags of LOCK.
+const lockRead :UInt32 = 0;
+const lockWrite :UInt32 = 1;
+const lockUnlock :UInt32 = 2;
+const lockWhole :UInt32 = 0x1 $hex;         # as flock, apart from records
+const lockWait :UInt32 = 0x2 $hex;
 
 const timeNow :UInt64 = 0xffffffffffffffff $hex;
 const timeOmit :UInt64 = 0xfffffffffffffffe $hex;
@@ -232,18 +240,36 @@ interface Storage @0xbe44000000003002 $place("storage") {
       $errors("E_STALE: no such description; E_RANGE: no room; E_NOENT: it has no name any more");
   # The path of a description, by its badge and the kernel's object number.
 
+  lock @28 (type :UInt32 $doc("LOCK_READ, LOCK_WRITE, LOCK_UNLOCK"),
+            flags :UInt32 $half $doc("LOCK_WHOLE, LOCK_WAIT"),
+            pid :UInt32 $doc("told to who asks; 0 without an owner"),
+            first :UInt64, last :UInt64,
+            owner :Capability $optional $doc("a description; else that of the call"))
+      -> (granted :Bool $doc("false: somebody is in the way"))
+      $tag(0x001e) $replay(never) $parks
+      $errors("E_BADF: not open for that; E_INVAL: no such range or type; E_DEADLK: it would wait for ever; E_NOLCK: too many; E_INTR: the wait was given up");
+  # Bytes first to last of the file, for the owner; over its own locks there.
+  # They end with their owner.
+
+  lockTest @29 (type :UInt32, flags :UInt32 $half $doc("LOCK_WHOLE"),
+                first :UInt64, last :UInt64, owner :Capability $optional)
+      -> (type :UInt32 $doc("LOCK_UNLOCK: nobody is in the way"),
+          pid :UInt32 $half, first :UInt64, last :UInt64)
+      $tag(0x001f) $replay(any)
+      $errors("E_BADF: not open; E_INVAL: no such range or type");
+
   attach @27 (uid :UInt32, gid :UInt32) -> (root :Capability)
       $tag(0x0020) $trust(0xe) $replay(never)
       $errors("E_NFILE: no room");
   # The root directory as that user sees it.
 
-  socketAt @28 (low :UInt64, high :UInt64 $doc("of a key that the caller draws"),
+  socketAt @30 (low :UInt64, high :UInt64 $doc("of a key that the caller draws"),
                 mode :UInt32, path :Text $max(4095) $refuse("E_NAMETOOLONG")) -> ()
       $tag(0x00e0) $replay(never)
       $errors("E_EXIST: the name is there; E_NOENT: of the path; E_NOTDIR: of the path; E_LOOP: of the path; E_ACCES: of the path; E_NOSPC: no room");
   # A node of a local socket.
 
-  rendezvousAt @29 (path :Text $max(4095) $refuse("E_NAMETOOLONG") $short)
+  rendezvousAt @31 (path :Text $max(4095) $refuse("E_NAMETOOLONG") $short)
       -> (low :UInt64, high :UInt64)
       $tag(0x00e1) $replay(any)
       $errors("E_CONNREFUSED: no socket; E_ACCES: the user may not write it; E_NOENT: of the path; E_NOTDIR: of the path; E_LOOP: of the path; E_REMOTE: the path leads out of /proc");

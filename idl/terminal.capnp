@@ -247,4 +247,8 @@ interface Terminal @0xbe44000000006003 $place("proc") {
   setPty @12 (what :UInt32 $doc("TERMINAL_PTY_*"), on :Bool) -> ()
       $tag(0x038d) $replay(any)
       $errors("E_IO: hung up; E_NOTTY: no master; E_INVAL: no such thing");
+
+  watch @13 () -> (keyLow :UInt64, keyHigh :UInt64)
+      $tag(0x038e) $replay(any) $errors("E_NOMEM: no memory");
+  # The key of idl/watch.capnp that is woken once, when POLL says something else.
 }

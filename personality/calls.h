@@ -30,6 +30,9 @@ long linux_dup3(unsigned old, unsigned new, unsigned flags);
 long linux_fcntl(unsigned fd, unsigned command, uint64_t argument);
 long linux_ioctl(unsigned fd, unsigned request, void *argument);
 
+/* lock.c */
+long linux_flock(unsigned fd, unsigned operation);
+
 /* pipe.c */
 long linux_pipe(int *fds);
 long linux_pipe2(int *fds, unsigned flags);

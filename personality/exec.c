@@ -153,7 +153,8 @@ first_failed(const char *name, long error)
 	size_t at = strlen(line), length = strlen(name);
 	const char *why = error == -E_NOENT ? ": not found\n" :
 	    error == -E_ACCES ? ": permission denied\n" :
-	    error == -E_NOEXEC ? ": no program, or not linked with -static\n" :
+	    error == -E_NOEXEC ? ": no program of this machine\n" :
+	    error == -E_LIBBAD ? ": its interpreter is no program\n" :
 	    ": input or memory error\n";
 
 	if (length > 400)

@@ -39,17 +39,45 @@ struct script_line {
 bool script_parse(const char *head, uint64_t length,
     struct script_line *out_line);
 
-/* load.c */
+/* image.c: one ELF file, opened to be mapped and run. */
 
-struct program {
-	cap_t	 file;		/* open description */
+#define IMAGE_HEAD	4096u	/* its headers lie in these bytes */
+
+struct image_head {
+	char	 bytes[IMAGE_HEAD];
+	uint64_t length;
+};
+
+struct image {
+	cap_t	 file;		/* open description; CAP_NONE: no image */
 	cap_t	 base;		/* of file, see spare.h */
 	cap_t	 object;	/* its memory */
 	uint64_t size;
+	struct elf_image elf;
+};
+
+/* Opens what may be executed, reads its first bytes; 0 or -E_*. */
+long image_open(struct image *image, cap_t base, const char *path,
+    uint64_t length, struct image_head *out_head);
+/* Is it a program for this machine? Gets its memory. */
+long image_check(struct image *image, const struct image_head *head);
+/* Path of its interpreter, NUL-terminated: length, 0 if none, or -E_*. */
+long image_interpreter(const struct image *image,
+    const struct image_head *head, char *out_path, uint64_t size);
+/* What to add to addresses of an image that is to lie at or below. */
+uint64_t image_bias(const struct elf_image *elf, uint64_t at);
+/* Maps all segments; *out_end is where the last one ends. */
+long image_load(const struct image *image, uint64_t bias, uint64_t *out_end);
+void image_close(struct image *image);
+
+/* load.c */
+
+struct program {
+	struct image main;
+	struct image interpreter;
 	char	 path[STORAGE_PATH_MAX];	/* as given: AT_EXECFN */
-	char	 head[4096];	/* first bytes of the file */
-	uint64_t head_length;
-	struct elf_image image;
+	char	 next[STORAGE_PATH_MAX];	/* of an interpreter */
+	struct image_head head;		/* of what was opened last */
 };
 
 /* Opens path and what it names as its interpreter; 0 or -E_*. */

@@ -4,6 +4,7 @@
 
 #include "calls.h"
 #include "limit.h"
+#include "lock.h"
 #include "process.h"
 #include "service.h"
 #include "spare.h"
@@ -147,11 +148,32 @@ file_drop(struct file *file)
 	if (file->references != 0)
 		return;
 	window_drop(file);
+	if (file->watched != 0)
+		watch_file_closed(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE)
 		spare_close(file->cap, file->base, file->lineage != lineage);
 	*file = (struct file){ .kind = FILE_FREE };
+}
+
+void
+fd_forget_watches(void)
+{
+	for (unsigned i = 0; i < files_end; i++)
+		files[i].watched = 0;
+}
+
+/* Their peers are not asked again: who polls them has to be woken. */
+void
+watch_before_exit(void)
+{
+	for (unsigned i = 0; i < files_end; i++) {
+		if (files[i].kind != FILE_FREE &&
+		    file_ops(&files[i])->watch != NULL &&
+		    file_ops(&files[i])->close != NULL)
+			file_ops(&files[i])->close(&files[i]);
+	}
 }
 
 static unsigned
@@ -201,6 +223,7 @@ fd_close(unsigned fd)
 {
 	struct file *file = fd_file(fd);
 
+	lock_close(file);
 	fds[fd] = (struct libos_fd){ 0, 0 };
 	if (fd < fd_lowest_free)
 		fd_lowest_free = fd;
@@ -303,11 +326,6 @@ set_flags(struct file *file, uint32_t flags)
 	return error;
 }
 
-/*
- * Record locks are not kept anywhere yet. F_GETLK with nobody to conflict is
- * the one answer that would be true; it is refused like the others, so that
- * no program relies on a lock that does not exist.
- */
 long
 linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 {
@@ -334,7 +352,10 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:
-		return -E_NOSYS;
+	case L_F_OFD_GETLK:
+	case L_F_OFD_SETLK:
+	case L_F_OFD_SETLKW:
+		return lock_control(file, command, (void *)argument);
 	default:
 		return -E_INVAL;
 	}

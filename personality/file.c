@@ -95,6 +95,7 @@ install_opened(unsigned flags, const struct storage_open_results *opened,
 		    L_O_DIRECTORY | L_O_NOFOLLOW | L_O_PATH | L_O_DSYNC),
 		.cap = take_cap,
 		.base = base,
+		.inode = opened->inode,
 		.lineage = file_lineage(),
 		.place = (uint8_t)path_place_of(path, opened->inode),
 	};

@@ -54,12 +54,14 @@ struct file {
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
+	uint64_t inode;		/* of storage; 0 = not known */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
 	bool	 moved;		/* storage has another position */
 	uint8_t	 window;	/* window.c: index + 1 */
 	uint8_t	 small_reads;	/* without a window */
 	uint8_t	 place;		/* enum path_place */
+	uint8_t	 watched;	/* watch.c: registered for in 1, out 2 */
 };
 
 /* fd.c */
@@ -91,6 +93,8 @@ bool file_is_own(const struct file *file);
 uint32_t file_lineage(void);
 /* Position of any file of storage; 0 or -E_*. */
 long file_position(const struct file *file, uint64_t *out_position);
+/* watch.c: none is registered any more. */
+void fd_forget_watches(void);
 /* Before a fork: from now on all files are shared. */
 void file_share_all(void);
 unsigned fd_limit(void);

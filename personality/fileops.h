@@ -11,6 +11,7 @@
 #include "file.h"
 #include "linux.h"
 #include "parcel.h"
+#include "watch.h"
 
 struct file_ops {
 	/*
@@ -32,6 +33,21 @@ struct file_ops {
 	 * Missing: nobody can be told.
 	 */
 	cap_t (*announce)(struct file *file, uint64_t *out_seen);
+	/*
+	 * The watch of being readable, or writable, for who waits for many
+	 * (watch.h). NULL: that changes in no other way than watch_far says.
+	 */
+	struct watch *(*watch)(struct file *file, bool out);
+	/*
+	 * Objects at a server: has it wake the key at the next change.
+	 * 0 or -E_*. Missing with watch: its state never changes.
+	 */
+	long (*watch_far)(struct file *file, uint64_t out_key[2]);
+	/*
+	 * When poll says something else by itself, in ns since boot;
+	 * DEADLINE_NEVER. Missing: never.
+	 */
+	uint64_t (*due)(struct file *file);
 	/* FIONREAD. Missing: -E_NOTTY. */
 	long (*waiting)(struct file *file, uint64_t *out_bytes);
 	/* Requests that no other kind knows. Missing: -E_NOTTY. */

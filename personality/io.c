@@ -9,12 +9,14 @@
 #include "fileops.h"
 #include "service.h"
 #include "user.h"
+#include "watch.h"
 #include "window.h"
 
 #include <abi/utcb.h>
 #include <idl/console_client.h>
 #include <idl/process.h>
 #include <idl/storage_client.h>
+#include <idl/watches_client.h>
 #include <lib/base/string.h>
 
 #define COUNT_MAX	0x7ffff000ul
@@ -239,6 +241,19 @@ poll_console(struct file *file)
 }
 
 static long
+watch_console(struct file *file, uint64_t out_key[2])
+{
+	struct watches_console_results key = { 0, 0 };
+
+	if (!file->can_read)
+		return -E_PERM;
+	long error = watches_console(PROCESS_PROC, &key);
+	out_key[0] = key.key_low;
+	out_key[1] = key.key_high;
+	return error;
+}
+
+static long
 status_console(const struct file *file, struct storage_stat *out)
 {
 	*out = file_local_status(file, 0620);
@@ -263,6 +278,7 @@ const struct file_ops storage_file_ops = {
 
 const struct file_ops console_file_ops = {
 	.read = read_console, .write = write_console, .poll = poll_console,
+	.watch_far = watch_console,
 	.waiting = waiting_console, .status = status_console,
 };
 

@@ -59,6 +59,9 @@
 #define L_F_SETLK		6
 #define L_F_SETLKW		7
 #define L_F_SETOWN		8
+#define L_F_OFD_GETLK		36
+#define L_F_OFD_SETLK		37
+#define L_F_OFD_SETLKW		38
 #define L_F_GETOWN		9
 #define L_F_DUPFD_CLOEXEC	1030
 #define L_F_GETPIPE_SZ		1032
@@ -199,6 +202,7 @@ struct linux_pollfd {
 #define L_POLLHUP	0x010
 #define L_POLLNVAL	0x020
 #define L_POLLRDNORM	0x040
+#define L_POLLRDBAND	0x080
 #define L_POLLWRNORM	0x100
 #define L_POLLWRBAND	0x200
 #define L_POLLRDHUP	0x2000

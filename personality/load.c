@@ -3,13 +3,17 @@
  * From a path to a running program.
  *
  * program_open does everything that may fail and changes nothing: it opens the
- * file, follows "#!" lines, and validates the ELF headers. program_start is the
- * point of no return: from its first line on the old program is gone, and what
- * fails ends the process.
+ * file, follows "#!" lines, validates the ELF headers, and does the same for
+ * the interpreter that they name (image.c). program_start is the point of no
+ * return: from its first line on the old program is gone, and what fails ends
+ * the process.
  *
  * Layout, top down from PROGRAM_HIGH: a random gap, the stack, a guard gap, the
- * vDSO, mappings. A static-PIE program lies near PIE_BASE. The heap follows the
- * program.
+ * vDSO, the interpreter, mappings. A position-independent program lies near
+ * PIE_BASE. The heap follows the program.
+ *
+ * With an interpreter (ld.so) the program begins in that; the auxiliary vector
+ * tells it where the program lies and where that begins.
  */
 #include "crash.h"
 #include "exec.h"
@@ -19,7 +23,6 @@
 #include "process.h"
 #include "service.h"
 #include "signals.h"
-#include "spare.h"
 #include "stack.h"
 #include "thread.h"
 #include "user.h"
@@ -39,8 +42,6 @@
 #define HEAP_RANDOM	0x3fful
 #define GUARD		(1ul << 20)
 #define VDSO_GAP	0x10000ul
-#define IMAGE_LOW	0x10000ul
-#define IMAGE_HIGH	0x700000000000ul
 #define SCRATCH		0x7e8000000000ul
 #define RFLAGS_USER	0x202ul
 #define CLOCK_TICKS	100
@@ -70,59 +71,11 @@ program_init(void)
 void
 program_close(struct program *program)
 {
-	if (program->object != CAP_NONE)
-		sys_cap_delete(0, program->object);
-	if (program->file != CAP_NONE)
-		spare_close(program->file, program->base, false);
-	program->object = program->file = CAP_NONE;
+	image_close(&program->main);
+	image_close(&program->interpreter);
 }
 
 /* Opening */
-
-static long
-open_file(struct program *p, cap_t base, const char *path, uint64_t length)
-{
-	const struct storage_open_args in = {
-		.flags = OPEN_READ | OPEN_EXECUTE, .path = { path, length, 0 },
-	};
-	struct storage_open_results opened;
-	struct storage_read_results read;
-	cap_t file = CAP_NONE;
-	long error = spare_open(base, &in, &opened, &file, &p->base);
-
-	if (error != 0)
-		return error;
-	p->file = file;
-	p->size = opened.size;
-	if (opened.kind != KIND_REGULAR)
-		return -E_ACCES;
-	error = storage_read(p->file, 0, p->head, sizeof(p->head), &read);
-	if (error != 0)
-		return error;
-	p->head_length = read.data_length <= sizeof(p->head) ?
-	    read.data_length : 0;
-	return 0;
-}
-
-static long
-check_image(struct program *p)
-{
-	enum elf_error error = elf_parse_head(p->head, p->head_length,
-	    p->size > p->head_length ? p->size : p->head_length, &p->image);
-
-	if (error != ELF_OK)
-		return -E_NOEXEC;
-	if (p->image.interpreter != 0) {
-		process_log("libos: dynamic linking is not supported\n");
-		return -E_NOEXEC;
-	}
-	if (p->image.high > IMAGE_HIGH ||
-	    (!p->image.relocatable && p->image.low < IMAGE_LOW) ||
-	    p->image.align > 1ul << 30)
-		return -E_NOEXEC;
-	uint64_t size;
-	return storage_map(p->file, &size, &p->object);
-}
 
 /* The script's path takes the place of argument 0, the interpreter leads. */
 static long
@@ -137,24 +90,53 @@ use_script(const struct script_line *line, const char *path,
 	return 0;
 }
 
+static cap_t
+base_of(const char *path)
+{
+	return path[0] == '/' ? PROCESS_ROOT : path_working_directory();
+}
+
+/* The file that PT_INTERP names; its own would be ignored. */
+static long
+open_interpreter(struct program *p)
+{
+	struct image *image = &p->interpreter;
+	long length = image_interpreter(&p->main, &p->head, p->next,
+	    sizeof(p->next));
+
+	if (length <= 0)
+		return length;
+	long error = image_open(image, base_of(p->next), p->next,
+	    (uint64_t)length, &p->head);
+	if (error == 0)
+		error = image_check(image, &p->head);
+	if (error == 0 && !p->main.elf.relocatable &&
+	    !image->elf.relocatable && image->elf.low < p->main.elf.high &&
+	    p->main.elf.low < image->elf.high)
+		error = -E_NOEXEC;
+	/* The program is one, but what it needs is not. */
+	return error == -E_NOEXEC ? -E_LIBBAD : error;
+}
+
 long
 program_open(struct program *p, cap_t base, const char *path, uint64_t length,
     struct args *args)
 {
-	static char next[STORAGE_PATH_MAX];
 	struct script_line line;
 	long error;
 
+	p->main = p->interpreter = (struct image){ .file = CAP_NONE };
 	memcpy(p->path, path, length);
 	p->path[length] = 0;
 	path = p->path;
 	for (unsigned depth = 0;; depth++) {
-		p->file = p->object = CAP_NONE;
-		error = open_file(p, base, path, length);
+		error = image_open(&p->main, base, path, length, &p->head);
 		if (error != 0)
 			break;
-		if (!script_parse(p->head, p->head_length, &line)) {
-			error = check_image(p);
+		if (!script_parse(p->head.bytes, p->head.length, &line)) {
+			error = image_check(&p->main, &p->head);
+			if (error == 0)
+				error = open_interpreter(p);
 			break;
 		}
 		error = depth == SCRIPT_DEPTH ? -E_LOOP :
@@ -162,10 +144,9 @@ program_open(struct program *p, cap_t base, const char *path, uint64_t length,
 		if (error != 0)
 			break;
 		length = line.interpreter_length;
-		memcpy(next, line.interpreter, length);
-		path = next;
-		base = next[0] == '/' ? PROCESS_ROOT :
-		    path_working_directory();
+		memcpy(p->next, line.interpreter, length);
+		path = p->next;
+		base = base_of(path);
 		program_close(p);
 	}
 	if (error != 0)
@@ -185,49 +166,6 @@ must(long error)
 	}
 }
 
-static uint64_t
-page_up(uint64_t value)
-{
-	return (value + PAGE_MASK) & ~PAGE_MASK;
-}
-
-static void
-load_segment(const struct program *p, const struct elf_segment *s,
-    uint64_t bias, uint64_t *loaded_end)
-{
-	uint64_t start = (s->vaddr + bias) & ~PAGE_MASK;
-	uint64_t file_end = s->vaddr + bias + s->file_size;
-	uint64_t pages_end = s->file_size != 0 ? page_up(file_end) : start;
-	uint64_t end = page_up(s->vaddr + bias + s->memory_size);
-	uint64_t offset = s->offset & ~PAGE_MASK;
-
-	/* A page that two segments share belongs to the later one. */
-	if (start < *loaded_end)
-		must(memory_unmap(start, *loaded_end - start));
-	if (pages_end > start && (s->flags & ELF_WRITE) != 0) {
-		must(memory_map_copy(start, p->object, offset,
-		    pages_end - start, s->flags | MAP_READ));
-		must(user_zero((void *)file_end, pages_end - file_end));
-	} else if (pages_end > start) {
-		must(memory_map_object(start, p->object, offset,
-		    pages_end - start, s->flags | MAP_READ, VMA_FILE));
-	}
-	if (end > pages_end)
-		must(memory_map_zero(pages_end, end - pages_end,
-		    s->flags | MAP_READ, 0));
-	*loaded_end = end;
-}
-
-static uint64_t
-choose_bias(const struct elf_image *image)
-{
-	if (!image->relocatable)
-		return 0;
-	uint64_t base = PIE_BASE + ((random_word() & PIE_RANDOM) << PAGE_SHIFT);
-	return (base & ~(image->align - 1)) -
-	    (image->low & ~(image->align - 1));
-}
-
 static uint32_t
 cpu_features(void)
 {
@@ -244,24 +182,31 @@ add_aux(struct stack_input *in, uint64_t kind, uint64_t value)
 	in->aux[in->aux_count++][1] = value;
 }
 
+/* Where things lie in the new memory. */
+struct places {
+	uint64_t bias;		/* added to addresses of the program */
+	uint64_t interpreter;	/* the same, of that */
+	uint64_t vdso;		/* 0: none */
+};
+
 static void
-fill_aux(struct stack_input *in, const struct elf_image *image, uint64_t bias,
-    uint64_t vdso)
+fill_aux(struct stack_input *in, const struct elf_image *image,
+    const struct places *at)
 {
 	uint64_t base;
 
-	if (vdso != 0)
-		add_aux(in, L_AT_SYSINFO_EHDR, vdso);
+	if (at->vdso != 0)
+		add_aux(in, L_AT_SYSINFO_EHDR, at->vdso);
 	add_aux(in, L_AT_HWCAP, cpu_features());
 	add_aux(in, L_AT_PAGESZ, PAGE_SIZE);
 	add_aux(in, L_AT_CLKTCK, CLOCK_TICKS);
 	if (image->headers != 0)
-		add_aux(in, L_AT_PHDR, image->headers + bias);
+		add_aux(in, L_AT_PHDR, image->headers + at->bias);
 	add_aux(in, L_AT_PHENT, 56);
 	add_aux(in, L_AT_PHNUM, image->header_count);
-	add_aux(in, L_AT_BASE, 0);
+	add_aux(in, L_AT_BASE, at->interpreter);
 	add_aux(in, L_AT_FLAGS, 0);
-	add_aux(in, L_AT_ENTRY, image->entry + bias);
+	add_aux(in, L_AT_ENTRY, image->entry + at->bias);
 	add_aux(in, L_AT_UID, INFO->uid);
 	add_aux(in, L_AT_EUID, INFO->euid);
 	add_aux(in, L_AT_GID, INFO->gid);
@@ -276,7 +221,8 @@ fill_aux(struct stack_input *in, const struct elf_image *image, uint64_t bias,
 static uint64_t
 map_vdso(void)
 {
-	uint64_t size = page_up((uint64_t)(vdso_end - vdso_start));
+	uint64_t size = ((uint64_t)(vdso_end - vdso_start) + PAGE_MASK) &
+	    ~PAGE_MASK;
 	uint64_t at = memory_layout.map_top - size;
 
 	if (vdso_object == CAP_NONE ||
@@ -341,7 +287,7 @@ take_name(const struct program *p, const struct args *args)
 	uint64_t length;
 
 	service_insist_begin();
-	if (storage_path(p->file, process_path, sizeof(process_path) - 1,
+	if (storage_path(p->main.file, process_path, sizeof(process_path) - 1,
 	    &length) != 0 || length >= sizeof(process_path))
 		length = 0;
 	service_insist_end();
@@ -354,23 +300,65 @@ take_name(const struct program *p, const struct args *args)
 	tell_names(name, args);
 }
 
+static uint64_t
+choose_bias(const struct elf_image *elf)
+{
+	if (!elf->relocatable)
+		return 0;
+	return image_bias(elf, PIE_BASE +
+	    ((random_word() & PIE_RANDOM) << PAGE_SHIFT));
+}
+
+/* Below what is mapped already, like any library; returns where to begin. */
+static uint64_t
+load_interpreter(const struct image *image, uint64_t *out_bias)
+{
+	const struct elf_image *elf = &image->elf;
+	uint64_t end, room = elf->high - (elf->low & ~(elf->align - 1)) +
+	    elf->align;
+
+	if (elf->relocatable) {
+		uint64_t at = memory_find_free(room);
+		must(at == 0 ? -E_NOMEM : 0);
+		*out_bias = image_bias(elf, at + elf->align - 1);
+	}
+	must(image_load(image, *out_bias, &end));
+	return elf->entry + *out_bias;
+}
+
+/* All that is mapped but the stack; returns where to begin. */
+static uint64_t
+load_program(const struct program *p, struct places *out_places)
+{
+	uint64_t bias = choose_bias(&p->main.elf), end;
+	uint64_t entry = p->main.elf.entry + bias;
+
+	*out_places = (struct places){ .bias = bias };
+	crash_load_bias = bias;
+	must(image_load(&p->main, bias, &end));
+	/* What has its place may lie where the heap would. */
+	if (p->interpreter.file != CAP_NONE &&
+	    !p->interpreter.elf.relocatable && p->interpreter.elf.high > end)
+		end = (p->interpreter.elf.high + PAGE_MASK) & ~PAGE_MASK;
+	memory_set_heap(end + ((random_word() & HEAP_RANDOM) << PAGE_SHIFT));
+	out_places->vdso = map_vdso();
+	if (p->interpreter.file != CAP_NONE)
+		entry = load_interpreter(&p->interpreter,
+		    &out_places->interpreter);
+	return entry;
+}
+
 void
 program_start(struct program *p, const struct args *args)
 {
 	static struct stack_input in;
 	static struct user_frame frame;
-	uint64_t loaded_end = 0;
+	struct places places;
 	uint64_t top = PROGRAM_HIGH -
 	    ((random_word() & STACK_RANDOM) << PAGE_SHIFT);
-	uint64_t bias = choose_bias(&p->image);
 
-	crash_load_bias = bias;
 	memory_reset(top - MEMORY_STACK_SIZE - GUARD);
-	for (unsigned i = 0; i < p->image.segment_count; i++)
-		load_segment(p, &p->image.segments[i], bias, &loaded_end);
-	memory_set_heap(loaded_end +
-	    ((random_word() & HEAP_RANDOM) << PAGE_SHIFT));
-	uint64_t vdso = map_vdso();
+	uint64_t entry = load_program(p, &places);
 
 	in = (struct stack_input){
 		.strings = args->text + args->head,
@@ -380,14 +368,14 @@ program_start(struct program *p, const struct args *args)
 		.path = p->path,
 	};
 	random_fill(in.random, sizeof(in.random));
-	fill_aux(&in, &p->image, bias, vdso);
+	fill_aux(&in, &p->main.elf, &places);
 	uint64_t sp = make_stack(&in, top);
 	view_new_program(&in, sp);
 
 	fd_close_on_exec();
 	signal_after_exec();
 	take_name(p, args);
-	frame = (struct user_frame){ .rip = p->image.entry + bias, .rsp = sp,
+	frame = (struct user_frame){ .rip = entry, .rsp = sp,
 	    .rflags = RFLAGS_USER };
 	program_close(p);
 	sys_unmap(PROCESS_VSPACE, (uint64_t)args->text, ARGS_ROOM + ARGS_MAX);

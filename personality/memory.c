@@ -239,6 +239,12 @@ choose_address(uint64_t hint, uint64_t length)
 	return found;
 }
 
+uint64_t
+memory_find_free(uint64_t length)
+{
+	return choose_address(0, round_up(length));
+}
+
 static long
 map_file(uint64_t start, uint64_t length, unsigned protection, bool shared,
     int fd, uint64_t offset)

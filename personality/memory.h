@@ -36,3 +36,5 @@ long memory_map_copy(uint64_t start, cap_t object, uint64_t offset,
     uint64_t length, unsigned protection);
 long memory_unmap(uint64_t start, uint64_t length);
 long memory_set_heap(uint64_t start);
+/* Where a mapping of that length may lie, 0: nowhere. */
+uint64_t memory_find_free(uint64_t length);

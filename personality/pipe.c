@@ -22,6 +22,7 @@
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "watch.h"
 
 #include <lib/sys/sys.h>
 
@@ -125,8 +126,10 @@ pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 	for (;;) {
 		long done = take_some(ring, buffer, size);
 		if (done != 0) {
-			if (done > 0)
+			if (done > 0) {
 				wake(&ring->writers_asleep, pipe->space);
+				watch_wake(&ring->writable);
+			}
 			return done;
 		}
 		bool gone = peer_gone(file);
@@ -247,6 +250,7 @@ pipe_write(struct file *file, const void *buffer, uint64_t size,
 		if (step > 0) {
 			done += (uint64_t)step;
 			wake(&ring->readers_asleep, pipe->data);
+			watch_wake(&ring->readable);
 			continue;
 		}
 		if (step == 0)
@@ -296,6 +300,16 @@ pipe_announce(struct file *file, uint64_t *out_seen)
 	return pipe->space;
 }
 
+static struct watch *
+pipe_watch(struct file *file, bool out)
+{
+	struct ring *ring = ring_of(file->pipe);
+
+	/* An end can become ready in one way only. */
+	(void)out;
+	return file->can_read ? &ring->readable : &ring->writable;
+}
+
 static void
 pipe_close(struct file *file)
 {
@@ -306,6 +320,7 @@ pipe_close(struct file *file)
 	sys_cap_delete(0, file->cap);
 	if (file->can_read)
 		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
+	watch_wake(file->can_read ? &ring->writable : &ring->readable);
 	if (--pipe->ends != 0)
 		return;
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
@@ -385,7 +400,7 @@ pipe_unpack(const struct parcel_file *in, struct file *out)
 
 const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
-	.announce = pipe_announce, .waiting = pipe_waiting,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
 	.pack = pipe_pack, .unpack = pipe_unpack,
 	.own_cap = true, .streams = true,

@@ -1,52 +1,85 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * poll and select. Files and devices are always ready; a pipe knows its state;
- * proc is asked about a terminal and the console about itself.
+ * poll and select. What an open file is ready for, its kind knows.
  *
- * Waiting: for one pipe, on its notification. For anything else the state is
- * looked at again after pauses that grow from 0.2 to 10 ms, since a thread
- * waits on one notification at a time.
+ * Waiting: for one pipe, on its notification. For anything else on that of the
+ * process (watch.h): each file is armed, looked at once more, and who makes it
+ * ready has proc signal the notification. Files whose time comes by itself
+ * shorten the wait.
  */
 #include "calls.h"
 #include "clock.h"
 #include "fileops.h"
+#include "limit.h"
+#include "poll.h"
 #include "service.h"
 #include "signals.h"
 #include "user.h"
+#include "watch.h"
 
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
 
-#define PAUSE_FIRST_NS	200000ul
-#define PAUSE_LAST_NS	10000000ul
 #define SET_WORDS	(FD_MAX / 64)
+#define ALWAYS		(L_POLLOUT | L_POLLWRNORM | L_POLLIN | L_POLLRDNORM)
 
-static struct linux_pollfd polled[FD_MAX];
+/* Kinds of readiness that select asks for, each as Linux groups them. */
+#define SELECT_IN	(L_POLLIN | L_POLLRDNORM | L_POLLRDBAND | L_POLLHUP | \
+			L_POLLERR | L_POLLNVAL)
+#define SELECT_OUT	(L_POLLOUT | L_POLLWRNORM | L_POLLWRBAND | \
+			L_POLLERR | L_POLLNVAL)
+#define SELECT_EXCEPT	(L_POLLPRI | L_POLLNVAL)
 
-static unsigned
-state_of(struct file *file)
+unsigned
+file_poll(struct file *file)
 {
-	if (file_ops(file)->poll != NULL)
-		return file_ops(file)->poll(file);
-	return L_POLLOUT | L_POLLWRNORM | L_POLLIN | L_POLLRDNORM;
+	return file_ops(file)->poll != NULL ? file_ops(file)->poll(file) :
+	    ALWAYS;
 }
 
+bool
+poll_wants_out(unsigned events)
+{
+	return (events & (L_POLLOUT | L_POLLWRNORM | L_POLLWRBAND)) != 0;
+}
+
+bool
+poll_wants_in(unsigned events)
+{
+	/* An error or the end comes from the side that is not asked for, too. */
+	return (events & (L_POLLIN | L_POLLRDNORM | L_POLLRDBAND | L_POLLPRI |
+	    L_POLLRDHUP)) != 0 || !poll_wants_out(events);
+}
+
+static struct file *
+polled_file(const struct linux_pollfd *p)
+{
+	struct file *file = p->fd < 0 ? NULL : fd_file((unsigned)p->fd);
+
+	return file == NULL || file->kind == FILE_PATH ? NULL : file;
+}
+
+/* always: what is told whether it was asked for or not. */
+struct poll_set {
+	struct linux_pollfd *fds;
+	unsigned count, always;
+};
+
 static unsigned
-scan(unsigned count)
+scan(const struct poll_set *set)
 {
 	unsigned found = 0;
 
-	for (unsigned i = 0; i < count; i++) {
-		struct linux_pollfd *p = &polled[i];
+	for (unsigned i = 0; i < set->count; i++) {
+		struct linux_pollfd *p = &set->fds[i];
+		struct file *file = polled_file(p);
+
 		p->revents = 0;
-		if (p->fd < 0)
-			continue;
-		struct file *file = fd_file((unsigned)p->fd);
-		if (file == NULL || file->kind == FILE_PATH)
+		if (file != NULL)
+			p->revents = (int16_t)(file_poll(file) &
+			    ((unsigned)(uint16_t)p->events | set->always));
+		else if (p->fd >= 0)
 			p->revents = L_POLLNVAL;
-		else
-			p->revents = (int16_t)(state_of(file) &
-			    ((unsigned)p->events | L_POLLERR | L_POLLHUP));
 		found += p->revents != 0;
 	}
 	return found;
@@ -54,14 +87,15 @@ scan(unsigned count)
 
 /* The only file that can become ready, if it can tell when. */
 static struct file *
-only_file(unsigned count)
+only_file(const struct poll_set *set)
 {
 	struct file *only = NULL;
 
-	for (unsigned i = 0; i < count; i++) {
-		if (polled[i].fd < 0)
+	for (unsigned i = 0; i < set->count; i++) {
+		struct file *file = polled_file(&set->fds[i]);
+
+		if (set->fds[i].fd < 0)
 			continue;
-		struct file *file = fd_file((unsigned)polled[i].fd);
 		if (file == NULL || file_ops(file)->announce == NULL ||
 		    only != NULL)
 			return NULL;
@@ -70,44 +104,86 @@ only_file(unsigned count)
 	return only;
 }
 
-static status_t
-wait_a_while(unsigned count, uint64_t deadline, uint64_t *pause_ns)
+/* Readies all; *deadline becomes what the first of them makes it. */
+static long
+arm_all(const struct poll_set *set, uint64_t *deadline)
 {
-	struct file *only = only_file(count);
-	bool nothing = true;
-	uint64_t seen;
+	for (unsigned i = 0; i < set->count; i++) {
+		struct file *file = polled_file(&set->fds[i]);
+		unsigned events = (uint16_t)set->fds[i].events;
+		long error = 0;
 
+		if (file == NULL)
+			continue;
+		if (poll_wants_in(events))
+			error = watch_want(file, false);
+		if (error == 0 && poll_wants_out(events))
+			error = watch_want(file, true);
+		if (error != 0)
+			return error;
+		uint64_t due = file_ops(file)->due == NULL ? DEADLINE_NEVER :
+		    file_ops(file)->due(file);
+		if (due < *deadline)
+			*deadline = due;
+	}
+	return 0;
+}
+
+static bool
+names_nothing(const struct poll_set *set)
+{
+	for (unsigned i = 0; i < set->count; i++) {
+		if (set->fds[i].fd >= 0)
+			return false;
+	}
+	return true;
+}
+
+/* OK: look again. */
+static status_t
+wait_for_change(const struct poll_set *set, uint64_t deadline,
+    long *out_error)
+{
+	struct file *only = only_file(set);
+	uint64_t seen, until = deadline;
+
+	*out_error = 0;
 	if (only != NULL) {
 		cap_t n = file_ops(only)->announce(only, &seen);
-		if (scan(count) != 0)
+		if (scan(set) != 0)
 			return OK;
 		return sys_wait(n, WAIT_COUNT, seen, deadline, NULL, NULL);
 	}
-	for (unsigned i = 0; i < count; i++)
-		nothing = nothing && polled[i].fd < 0;
-	if (nothing)
+	if (names_nothing(set))
 		return time_wait(deadline);
-	uint64_t until = time_now_ns() + *pause_ns;
-	if (*pause_ns < PAUSE_LAST_NS)
-		*pause_ns *= 2;
-	if (until >= deadline)
-		return time_wait(deadline);
-	status_t status = time_wait(until);
-	return status == ERR_TIMEOUT ? OK : status;
+	*out_error = watch_begin(&seen);
+	if (*out_error == 0)
+		*out_error = arm_all(set, &until);
+	if (*out_error != 0 || scan(set) != 0)
+		return OK;
+	status_t status = watch_sleep(seen, until);
+	/* A file's own time, not that of the call. */
+	return status == ERR_TIMEOUT && until != deadline ? OK : status;
 }
 
 static long
-poll_until(unsigned count, uint64_t deadline)
+poll_until(const struct poll_set *set, uint64_t deadline)
 {
-	uint64_t pause_ns = PAUSE_FIRST_NS;
-
 	for (;;) {
-		unsigned found = scan(count);
-		if (found != 0 || deadline == 0)
+		long error;
+		unsigned found = scan(set);
+		if (found != 0)
 			return found;
-		status_t status = wait_a_while(count, deadline, &pause_ns);
+		/* Before the time limit, even one of 0. */
+		if (signal_waiting())
+			return -RESTART_NO_HANDLER;
+		if (deadline == 0)
+			return 0;
+		status_t status = wait_for_change(set, deadline, &error);
+		if (error != 0)
+			return error;
 		if (status == ERR_TIMEOUT)
-			return scan(count);
+			return scan(set);
 		if (status != OK) {
 			signal_look_again();
 			return -RESTART_NO_HANDLER;
@@ -118,11 +194,14 @@ poll_until(unsigned count, uint64_t deadline)
 static long
 poll_files(struct linux_pollfd *fds, unsigned count, uint64_t deadline)
 {
-	if (count > FD_MAX)
+	struct linux_pollfd polled[FD_MAX];
+
+	if (count > fd_limit())
 		return -E_INVAL;
 	if (user_read(polled, fds, count * sizeof(*fds)) != 0)
 		return -E_FAULT;
-	long found = poll_until(count, deadline);
+	const struct poll_set set = { polled, count, L_POLLERR | L_POLLHUP };
+	long found = poll_until(&set, deadline);
 	if (found >= 0 && user_write(fds, polled, count * sizeof(*fds)) != 0)
 		return -E_FAULT;
 	return found;
@@ -176,8 +255,8 @@ deadline_of(const struct linux_timespec *timeout, uint64_t *out)
 	return time_deadline(timeout, out);
 }
 
-static long
-begin_mask(const uint64_t *mask, size_t size)
+long
+poll_begin_mask(const uint64_t *mask, size_t size)
 {
 	uint64_t set;
 
@@ -191,13 +270,25 @@ begin_mask(const uint64_t *mask, size_t size)
 	return 0;
 }
 
-/* When a handler will run, its return restores the mask. */
-static long
-end_mask(long result)
+long
+poll_end_mask(long result)
 {
 	if (result != -RESTART_NO_HANDLER)
 		signal_end_temporary_mask();
 	return result;
+}
+
+/* What is left of the time is told, as Linux does. */
+static void
+give_left(uint64_t deadline, uint64_t unit, struct linux_timespec *out)
+{
+	uint64_t now = time_now_ns();
+	uint64_t left = deadline > now && deadline != DEADLINE_NEVER ?
+	    deadline - now : 0;
+	struct linux_timespec t = { (int64_t)(left / 1000000000),
+	    (int64_t)(left % 1000000000 / unit) };
+
+	user_write(out, &t, sizeof(t));
 }
 
 long
@@ -208,10 +299,13 @@ linux_ppoll(struct linux_pollfd *fds, unsigned count,
 	long error = deadline_of(timeout, &deadline);
 
 	if (error == 0)
-		error = begin_mask(mask, size);
+		error = poll_begin_mask(mask, size);
 	if (error != 0)
 		return error;
-	return end_mask(poll_files(fds, count, deadline));
+	long found = poll_end_mask(poll_files(fds, count, deadline));
+	if (timeout != NULL)
+		give_left(deadline, 1, (struct linux_timespec *)timeout);
+	return found;
 }
 
 /* select */
@@ -244,14 +338,15 @@ put_set(uint64_t *to, const uint64_t *from, unsigned count)
 }
 
 static long
-sets_to_poll(const struct fd_sets *sets, unsigned count)
+sets_to_poll(const struct fd_sets *sets, unsigned count,
+    struct linux_pollfd *polled)
 {
 	unsigned used = 0;
 
 	for (unsigned fd = 0; fd < count; fd++) {
-		int events = (has(sets->in, fd) ? L_POLLIN : 0) |
-		    (has(sets->out, fd) ? L_POLLOUT : 0) |
-		    (has(sets->except, fd) ? L_POLLPRI : 0);
+		unsigned events = (has(sets->in, fd) ? SELECT_IN : 0) |
+		    (has(sets->out, fd) ? SELECT_OUT : 0) |
+		    (has(sets->except, fd) ? SELECT_EXCEPT : 0);
 		if (events == 0)
 			continue;
 		if (fd_file(fd) == NULL)
@@ -262,27 +357,33 @@ sets_to_poll(const struct fd_sets *sets, unsigned count)
 	return used;
 }
 
+/* Sets the bit if it was asked for. */
+static unsigned
+tell(uint64_t *set, unsigned fd, unsigned is, unsigned kind)
+{
+	uint64_t bit = 1ul << fd % 64;
+
+	if ((set[fd / 64] & bit) == 0)
+		return 0;
+	if ((is & kind) != 0)
+		return 1;
+	set[fd / 64] &= ~bit;
+	return 0;
+}
+
 static long
-poll_to_sets(unsigned used, struct fd_sets *sets)
+poll_to_sets(const struct linux_pollfd *polled, unsigned used,
+    struct fd_sets *sets)
 {
 	long found = 0;
 
-	memset(sets, 0, sizeof(*sets));
 	for (unsigned i = 0; i < used; i++) {
 		unsigned fd = (unsigned)polled[i].fd;
-		unsigned wanted = (unsigned)polled[i].events;
-		unsigned is = (unsigned)polled[i].revents;
-		uint64_t bit = 1ul << fd % 64;
-		if ((wanted & L_POLLIN) != 0 &&
-		    (is & (L_POLLIN | L_POLLHUP | L_POLLERR)) != 0) {
-			sets->in[fd / 64] |= bit;
-			found++;
-		}
-		if ((wanted & L_POLLOUT) != 0 &&
-		    (is & (L_POLLOUT | L_POLLERR)) != 0) {
-			sets->out[fd / 64] |= bit;
-			found++;
-		}
+		unsigned is = (uint16_t)polled[i].revents;
+
+		found += tell(sets->in, fd, is, SELECT_IN);
+		found += tell(sets->out, fd, is, SELECT_OUT);
+		found += tell(sets->except, fd, is, SELECT_EXCEPT);
 	}
 	return found;
 }
@@ -291,7 +392,8 @@ static long
 select_files(int count, uint64_t *in, uint64_t *out, uint64_t *except,
     uint64_t deadline)
 {
-	static struct fd_sets sets;
+	struct linux_pollfd polled[FD_MAX];
+	struct fd_sets sets;
 
 	if (count < 0)
 		return -E_INVAL;
@@ -299,30 +401,18 @@ select_files(int count, uint64_t *in, uint64_t *out, uint64_t *except,
 	if (get_set(sets.in, in, n) != 0 || get_set(sets.out, out, n) != 0 ||
 	    get_set(sets.except, except, n) != 0)
 		return -E_FAULT;
-	long used = sets_to_poll(&sets, n);
+	long used = sets_to_poll(&sets, n, polled);
 	if (used < 0)
 		return used;
-	long found = poll_until((unsigned)used, deadline);
+	const struct poll_set set = { polled, (unsigned)used, 0 };
+	long found = poll_until(&set, deadline);
 	if (found < 0)
 		return found;
-	found = poll_to_sets((unsigned)used, &sets);
+	found = poll_to_sets(polled, (unsigned)used, &sets);
 	if (put_set(in, sets.in, n) != 0 || put_set(out, sets.out, n) != 0 ||
 	    put_set(except, sets.except, n) != 0)
 		return -E_FAULT;
 	return found;
-}
-
-/* What is left of the time is told, as Linux does. */
-static void
-give_left(uint64_t deadline, uint64_t unit, struct linux_timespec *out)
-{
-	uint64_t now = time_now_ns();
-	uint64_t left = deadline > now && deadline != DEADLINE_NEVER ?
-	    deadline - now : 0;
-	struct linux_timespec t = { (int64_t)(left / 1000000000),
-	    (int64_t)(left % 1000000000 / unit) };
-
-	user_write(out, &t, sizeof(t));
 }
 
 long
@@ -359,10 +449,10 @@ linux_pselect6(int count, uint64_t *in, uint64_t *out, uint64_t *except,
 	if (mask_argument != NULL &&
 	    user_read(mask, mask_argument, sizeof(mask)) != 0)
 		return -E_FAULT;
-	error = begin_mask((const uint64_t *)mask[0], mask[1]);
+	error = poll_begin_mask((const uint64_t *)mask[0], mask[1]);
 	if (error != 0)
 		return error;
-	long found = end_mask(select_files(count, in, out, except, deadline));
+	long found = poll_end_mask(select_files(count, in, out, except, deadline));
 	if (timeout != NULL)
 		give_left(deadline, 1, timeout);
 	return found;

@@ -13,11 +13,13 @@
 
 #include "calls.h"
 #include "file.h"
+#include "lock.h"
 #include "memory.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
 #include "user.h"
+#include "watch.h"
 #include "window.h"
 
 #include <idl/console_client.h>
@@ -50,6 +52,7 @@ static _Noreturn void
 leave(uint32_t wait_status)
 {
 	table_report_unmapped();
+	watch_before_exit();
 	service_insist_begin();
 	proc_exit(PROCESS_PROC, wait_status);
 	service_insist_end();
@@ -144,6 +147,8 @@ process_child(void)
 	random_reseed();
 	signal_after_fork();
 	window_after_fork();
+	lock_after_fork();
+	watch_after_fork();
 	thread_vector_load(child_vectors);
 	if (child_id_address != NULL)
 		user_write(child_id_address, &(int){ (int)INFO->pid },

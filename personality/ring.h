@@ -14,10 +14,12 @@
  *
  * Sleeping: the sleeper reads the count of its notification, sets its asleep
  * flag, looks at the indices again, then waits for the count to move. The other
- * side stores its index, then reads the flag.
+ * side stores its index, then reads the flag. Who waits for several things has
+ * a watch instead.
  */
 #pragma once
 
+#include <lib/ring/watch.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -30,11 +32,15 @@ struct ring {
 	uint64_t write_lock;
 	uint32_t writers_asleep;
 	uint32_t reader_closings;	/* descriptors closed: look at the peer */
-	uint8_t	 pad1[128 - 24];
+	uint8_t	 pad1[64 - 24];
+	struct watch readable;		/* of who polls the read end */
+	uint8_t	 pad2[128 - 96];
 	uint64_t taken;			/* readers, under read_lock */
 	uint64_t read_lock;
 	uint32_t readers_asleep;
-	uint8_t	 pad2[RING_HEADER - 128 - 20];
+	uint8_t	 pad3[64 - 20];
+	struct watch writable;
+	uint8_t	 pad4[RING_HEADER - 128 - 96];
 	uint8_t	 data[RING_SIZE];
 };
 

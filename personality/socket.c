@@ -7,6 +7,7 @@
 #include "service.h"
 #include "sharedlock.h"
 #include "user.h"
+#include "watch.h"
 
 #include <idl/process.h>
 #include <idl/sockets_client.h>
@@ -161,9 +162,17 @@ socket_free(struct socket *s)
 void
 socket_stir(const struct socket *s)
 {
+	struct socket_memory *memory = socket_memory(s);
+
 	sys_signal(s->note, 1);
-	if (s->target.memory != NULL)
-		sys_signal(s->target.note, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		watch_wake(&memory->ring[i].readable);
+		watch_wake(&memory->ring[i].writable);
+	}
+	if (s->target.memory == NULL)
+		return;
+	sys_signal(s->target.note, 1);
+	watch_wake(&s->target.memory->ring[0].writable);
 }
 
 /*
@@ -179,6 +188,10 @@ close_socket(struct file *file)
 	    __ATOMIC_RELAXED) != 0;
 
 	__atomic_fetch_add(&in.ring->closings, 1, __ATOMIC_SEQ_CST);
+	drop(&s->end);
+	watch_wake(&in.ring->writable);
+	if (!socket_is_datagram(s))
+		watch_wake(&socket_out(s).ring->readable);
 	socket_free(s);
 	if (!parcels)
 		return;
@@ -351,7 +364,8 @@ socket_unpack(const struct parcel_file *in, struct file *out)
 
 const struct file_ops socket_file_ops = {
 	.read = socket_read, .write = socket_write, .poll = socket_poll,
-	.announce = socket_announce, .waiting = socket_bytes,
+	.announce = socket_announce, .watch = socket_watch,
+	.watch_far = socket_watch_far, .waiting = socket_bytes,
 	.status = socket_status, .close = close_socket,
 	.pack = socket_pack, .unpack = socket_unpack,
 	.vector = socket_vector, .messages = true,

@@ -147,6 +147,8 @@ struct socket_receipt {
 long socket_receive(struct file *file, struct socket_receipt *receipt);
 unsigned socket_poll(struct file *file);
 cap_t socket_announce(struct file *file, uint64_t *out_seen);
+struct watch *socket_watch(struct file *file, bool out);
+long socket_watch_far(struct file *file, uint64_t out_key[2]);
 long socket_bytes(struct file *file, uint64_t *out_bytes);
 /* Waits for the notification to move. 0, -E_AGAIN at the deadline, -RESTART_*. */
 long socket_sleep(cap_t note, uint64_t seen, uint64_t deadline);

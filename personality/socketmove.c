@@ -11,6 +11,7 @@
 #include "service.h"
 #include "sharedlock.h"
 #include "signals.h"
+#include "watch.h"
 
 #include <idl/process.h>
 #include <idl/socket_client.h>
@@ -28,6 +29,21 @@ wake(uint32_t *asleep, cap_t note)
 		return;
 	__atomic_store_n(asleep, 0, __ATOMIC_SEQ_CST);
 	sys_signal(note, 1);
+}
+
+/* What was put can be read; what was taken made room. */
+static inline void
+wake_readers(const struct socket_lane *lane, cap_t note)
+{
+	wake(&lane->ring->readers_asleep, note);
+	watch_wake(&lane->ring->readable);
+}
+
+static inline void
+wake_writers(const struct socket_lane *lane, cap_t note)
+{
+	wake(&lane->ring->writers_asleep, note);
+	watch_wake(&lane->ring->writable);
 }
 
 static uint64_t
@@ -186,7 +202,7 @@ send_stream(struct sending *to, struct socket_out *out)
 			if (extra != NULL)
 				parcel_left(to->receiver, out);
 			extra = NULL;
-			wake(&to->lane.ring->readers_asleep, to->note);
+			wake_readers(&to->lane, to->note);
 			continue;
 		}
 		step = step == RING_FULL ?
@@ -218,7 +234,7 @@ send_message(struct sending *to, struct socket_out *out)
 		long step = put(to, out, out->size, &out->extra);
 		if (step >= 0) {
 			parcel_left(to->receiver, out);
-			wake(&to->lane.ring->readers_asleep, to->note);
+			wake_readers(&to->lane, to->note);
 			return step;
 		}
 		if (step != RING_FULL)
@@ -234,8 +250,12 @@ send_message(struct sending *to, struct socket_out *out)
 
 /* The peer is gone for good: the next call finds no destination. */
 static void
-forget_target(struct socket *s)
+forget_target(struct file *file)
 {
+	struct socket *s = socket_of(file);
+
+	if (file->watched != 0)
+		watch_file_closed(file);
 	socket_target_close(&s->target);
 	socket_side(s)->only = 0;
 	s->connected = s->keyed = false;
@@ -293,7 +313,7 @@ send_datagram(struct file *file, struct socket_out *out)
 	if (addressed && target.memory != s->target.memory)
 		socket_target_close(&target);
 	else if (error == -E_CONNREFUSED && !addressed)
-		forget_target(s);
+		forget_target(file);
 	return error;
 }
 
@@ -461,7 +481,7 @@ receive_stream(struct file *file, struct socket_receipt *receipt)
 				first = receipt->taken;
 			done += (uint64_t)step;
 			if (!look.peek)
-				wake(&lane.ring->writers_asleep, s->note);
+				wake_writers(&lane, s->note);
 			if (!all || done == receipt->size ||
 			    (receipt->taken.flags & MARK_PARCEL) != 0)
 				break;
@@ -504,7 +524,7 @@ receive_message(struct file *file, struct socket_receipt *receipt)
 		    &look);
 		if (step >= 0) {
 			if (!look.peek)
-				wake(&lane.ring->writers_asleep, s->note);
+				wake_writers(&lane, s->note);
 			break;
 		}
 		step = step == RING_EMPTY ?
@@ -615,6 +635,32 @@ socket_announce(struct file *file, uint64_t *out_seen)
 	*out_seen = announce(&in.ring->readers_asleep, s->note);
 	__atomic_store_n(&out.ring->writers_asleep, 1, __ATOMIC_SEQ_CST);
 	return s->note;
+}
+
+/*
+ * That of a connection or of a socket's own messages lies in its memory; one that
+ * listens is woken by proc, which was told the same key.
+ */
+struct watch *
+socket_watch(struct file *file, bool out)
+{
+	struct socket *s = socket_of(file);
+	struct socket_memory *memory = socket_memory(s);
+
+	if (!out)
+		return s->listens ? NULL : &memory->ring[s->side].readable;
+	if (socket_is_datagram(s) && s->connected)
+		return &s->target.memory->ring[0].writable;
+	return &memory->ring[1 - s->side].writable;
+}
+
+long
+socket_watch_far(struct file *file, uint64_t out_key[2])
+{
+	struct socket *s = socket_of(file);
+
+	watch_key(&socket_memory(s)->ring[s->side].readable, out_key);
+	return 0;
 }
 
 long

@@ -11,6 +11,7 @@
 #include "service.h"
 #include "sharedlock.h"
 #include "user.h"
+#include "watch.h"
 
 #include <idl/process.h>
 #include <idl/socket_client.h>
@@ -300,8 +301,14 @@ linux_listen(unsigned fd, int backlog)
 		return -E_OPNOTSUPP;
 	if (s->session == CAP_NONE || s->connected)
 		return -E_INVAL;
-	error = sockets_listen(PROCESS_PROC, (uint32_t)backlog, s->session,
-	    s->note);
+	uint64_t key[2];
+	socket_watch_far(file, key);
+	const struct sockets_listen_args in = {
+		.low = key[0], .high = key[1],
+		.backlog = (uint32_t)backlog, .socket = s->session,
+		.note = s->note,
+	};
+	error = sockets_listen(PROCESS_PROC, &in);
 	if (error != 0)
 		return error;
 	s->listens = true;
@@ -383,8 +390,13 @@ connect_connection(struct file *file, const struct linux_sockaddr_un *address,
 }
 
 static void
-disconnect(struct socket *s)
+disconnect(struct file *file)
 {
+	struct socket *s = socket_of(file);
+
+	/* Who polls for room polls the target. */
+	if (file->watched != 0)
+		watch_file_closed(file);
 	socket_target_close(&s->target);
 	socket_side(s)->only = 0;
 	s->connected = s->keyed = false;
@@ -392,24 +404,25 @@ disconnect(struct socket *s)
 }
 
 static long
-connect_datagrams(struct socket *s, const struct linux_sockaddr_un *address,
+connect_datagrams(struct file *file, const struct linux_sockaddr_un *address,
     unsigned length)
 {
+	struct socket *s = socket_of(file);
 	struct socket_target target;
 
 	if (address->family == L_AF_UNSPEC && length >= PATH_AT) {
-		disconnect(s);
+		disconnect(file);
 		return 0;
 	}
 	if (!address_valid(address, length))
 		return -E_INVAL;
-	disconnect(s);
+	disconnect(file);
 	long error = socket_find_target(s, address, length, &target);
 	if (error != 0)
 		return error;
 	uint64_t only = target.memory->side[0].only;
 	if (only != 0 && only != socket_number(s->end)) {
-		disconnect(s);
+		disconnect(file);
 		return -E_PERM;
 	}
 	socket_side(s)->only = socket_number(target.watch);
@@ -437,7 +450,7 @@ linux_connect(unsigned fd, const struct linux_sockaddr_un *address,
 	if (error != 0)
 		return error;
 	if (socket_is_datagram(s))
-		return connect_datagrams(s, &own, length);
+		return connect_datagrams(file, &own, length);
 	return address_valid(&own, length) ?
 	    connect_connection(file, &own, length) : -E_INVAL;
 }

@@ -21,13 +21,14 @@
  * Nobody trusts the other side: each word is read once into a register and
  * checked, offsets are masked. A lie spoils the contents of this socket.
  *
- * Locks, sleeping and waking are as in ring.h.
+ * Locks, sleeping, waking and watches are as in ring.h.
  */
 #pragma once
 
 #include "linux.h"
 
 #include <idl/socketname.h>
+#include <lib/ring/watch.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -54,13 +55,17 @@ struct socket_ring {
 	uint64_t write_lock;
 	uint32_t writers_asleep;
 	uint32_t shut;			/* nothing more comes or is wanted */
-	uint8_t	 pad1[128 - 40];
+	uint8_t	 pad1[64 - 40];
+	struct watch readable;		/* of who polls for reading */
+	uint8_t	 pad2[128 - 96];
 	uint64_t taken;			/* readers, under read_lock */
 	uint64_t marks_taken;
 	uint64_t read_lock;
 	uint32_t readers_asleep;
 	uint32_t closings;		/* descriptors closed: look at the peer */
-	uint8_t	 pad2[128 - 32];
+	uint8_t	 pad3[64 - 32];
+	struct watch writable;
+	uint8_t	 pad4[128 - 96];
 };
 _Static_assert(sizeof(struct socket_ring) == 256, "ring");
 

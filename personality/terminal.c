@@ -240,6 +240,17 @@ terminal_file_poll(struct file *file)
 	return ready;
 }
 
+static long
+terminal_file_watch(struct file *file, uint64_t out_key[2])
+{
+	struct terminal_watch_results key = { 0, 0 };
+	long error = terminal_watch(file->cap, &key);
+
+	out_key[0] = key.key_low;
+	out_key[1] = key.key_high;
+	return error;
+}
+
 /* That of the node it was opened as; such a node need not exist. */
 static long
 terminal_file_status(const struct file *file, struct storage_stat *out)
@@ -258,6 +269,7 @@ terminal_file_status(const struct file *file, struct storage_stat *out)
 
 const struct file_ops terminal_file_ops = {
 	.read = terminal_file_read, .write = terminal_file_write,
-	.poll = terminal_file_poll, .ioctl = terminal_ioctl,
+	.poll = terminal_file_poll, .watch_far = terminal_file_watch,
+	.ioctl = terminal_ioctl,
 	.status = terminal_file_status, .own_cap = true,
 };

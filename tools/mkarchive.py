@@ -34,6 +34,9 @@ BASH = "/bin/bash-static"
 ZSH = "/bin/zsh-static"
 PASSWD = b"root:x:0:0:root:/root:/bin/sh\n"
 GROUP = b"root:x:0:\n"
+# Interpreters of dynamic programs and the C libraries, as this host has them.
+LIBRARIES = ("lib/ld-musl-x86_64.so.1", "lib64/ld-linux-x86-64.so.2",
+             "lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libm.so.6")
 DEFAULT_ENVIRONMENT = {
     "PATH": "/bin:/sbin:/usr/bin:/usr/sbin",
     "HOME": "/root",
@@ -42,25 +45,33 @@ DEFAULT_ENVIRONMENT = {
 
 
 class CpioWriter:
-    """Builds one archive in memory."""
+    """Builds one archive, in memory or in a file that is open."""
 
-    def __init__(self):
+    def __init__(self, file=None):
         self.parts = []
+        self.out = file
         self.size = 0
         self.inode = 0
 
     def append(self, data):
-        self.parts.append(data)
+        if self.out:
+            self.out.write(data)
+        else:
+            self.parts.append(data)
         self.size += len(data)
 
     def align(self, unit):
         self.append(bytes(-self.size % unit))
 
-    def entry(self, name, mode, data=b"", mtime=0, device=(0, 0)):
+    def entry(self, name, mode, data=b"", mtime=0, device=(0, 0),
+              owner=(0, 0), links=1, inode=None):
+        """Files of several links share an `inode` that is given; the last of
+        them brings the data."""
         name = os.fsencode(name)
         self.inode += 1
-        fields = (self.inode, mode, 0, 0, 1, mtime, len(data), 0, 0,
-                  device[0], device[1], len(name) + 1, 0)
+        fields = (self.inode if inode is None else inode, mode, *owner, links,
+                  mtime, len(data), 0, 0, device[0], device[1], len(name) + 1,
+                  0)
         header = b"070701" + b"".join(b"%08X" % field for field in fields)
         self.append(header + name + b"\0")
         self.align(4)
@@ -123,12 +134,17 @@ def applets():
     return sorted(names | {"sh"})
 
 
+def libraries():
+    return [name for name in LIBRARIES if os.path.isfile("/" + name)]
+
+
 # Programs of ours that are for use; the others are for tests.
 COMMANDS = ("ctl",)
 
 
 def pack_default_root(writer):
-    for name in ("bin", "bin/tests", "dev", "etc", "proc", "root"):
+    for name in ("bin", "bin/tests", "dev", "etc", "lib",
+                 "lib/x86_64-linux-gnu", "lib64", "proc", "root"):
         writer.folder(name)
     writer.folder("tmp", 0o1777)
     writer.file("etc/passwd", PASSWD)
@@ -136,6 +152,8 @@ def pack_default_root(writer):
     writer.file("bin/busybox", read(BUSYBOX), 0o755)
     writer.file("bin/bash", read(BASH), 0o755)
     writer.file("bin/zsh", read(ZSH), 0o755)
+    for name in libraries():
+        writer.file(name, read("/" + name), 0o755)
     for name in applets():
         writer.link("bin/" + name, "busybox")
     for path in programs():
@@ -196,7 +214,8 @@ def fingerprint(paths):
 def default_root():
     """The default root archive, packed again only when a part changed."""
     cache = os.path.join(ROOT, "build", "root.cpio")
-    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()).encode()
+    mark = fingerprint([BUSYBOX, BASH, ZSH] + programs()
+                       + ["/" + name for name in libraries()]).encode()
     try:
         data = read(cache)
         if data.endswith(mark):

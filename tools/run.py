@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 
+import debian
 import events
 from channel import ChannelError, Receiver, Sender, words
 from coverage import CoverageLines
@@ -344,6 +345,9 @@ def parse(argv):
     add_image_arguments(parser)
     parser.add_argument("--root", metavar="DIR|CPIO",
                         help="root file system instead of the default one")
+    parser.add_argument("--debian", nargs="*", metavar="PACKAGE",
+                        help="a root of Debian with these packages, built "
+                        "once; memory is sized by it unless --memory is given")
     parser.add_argument("--timeout", type=float, metavar="S",
                         help=f"end after S seconds, 0 never (default: "
                         f"{DEFAULT_TIMEOUT}, never if input is a terminal)")
@@ -375,15 +379,33 @@ def parse(argv):
     if arguments.coverage:
         arguments.debug = True
         arguments.append = f"{arguments.append} coverage=1".strip()
+    check_debian(parser, arguments)
     check_arguments(parser, arguments)
     arguments.program += argv[split + 1:]
     check_image(parser, arguments)
     check_texts(parser, arguments)
     settle_terminal(parser, arguments)
-    arguments.program = arguments.program or ["/bin/sh"]
+    arguments.program = arguments.program or [
+        "/bin/sh" if arguments.debian is None else "/bin/bash"]
     if arguments.events:
         arguments.program = ["/bin/ctl", "trace", "run", *arguments.program]
     return arguments
+
+
+def check_debian(parser, arguments):
+    """Builds the root if it is wanted and not there."""
+    if arguments.debian is None:
+        return
+    if arguments.root or arguments.image:
+        parser.error("--debian: is a root of its own")
+    try:
+        arguments.root = debian.archive(arguments.debian)
+    except debian.Failed as problem:
+        parser.exit(EXIT_MACHINE, f"bennu: --debian: {problem}\n")
+    if arguments.memory == parser.get_default("memory"):
+        arguments.memory = f"{debian.memory_for(arguments.root)}M"
+    arguments.env = [f"{name}={value}" for name, value in
+                     debian.ENVIRONMENT.items()] + arguments.env
 
 
 def check_image(parser, arguments):
@@ -509,10 +531,10 @@ def close_trace(arguments, trace):
 
 
 def main(argv):
-    arguments = parse(argv)
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT,
                    signal.SIGQUIT):
         signal.signal(number, end_on)
+    arguments = parse(argv)
     try:
         os.fstat(0)
     except OSError:

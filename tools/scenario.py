@@ -29,8 +29,6 @@ Keys of a scenario:
                     compared run is left alone
     same_system     true: objects, slots, threads and frames in use at the end
                     are those of the compared run
-    tolerance       but for so many, instead of TOLERANCE: less than one for
-                    each kill, or a leak would not show
 """
 
 import os
@@ -46,7 +44,7 @@ KEYS = {"about", "name", "tier", "command", "stdin", "options", "variants",
         "programs", "image", "timeout", "exit", "exit_not", "stdout", "stderr",
         "stdout_regex", "stderr_regex", "kernel_log", "kernel_log_not",
         "compare_host", "compare_options", "compare_command", "kill",
-        "same_system", "tolerance"}
+        "same_system"}
 # A service that was restarted often may hold a few reply objects more or less.
 # A leak of one thing per kill is far beyond this, kills come by the hundred.
 TOLERANCE = {"frames": 64, "objects": 12, "slots": 12, "threads": 0}
@@ -164,12 +162,12 @@ def system_totals(log):
     return dict(zip(TOLERANCE, map(int, found[-1])))
 
 
-def system_problems(run, other, tolerance):
+def system_problems(run, other):
     got, expected = system_totals(run.log), system_totals(other.log)
     if got is None or expected is None:
         return ["no report of the system's totals in the kernel log"]
     return [f"{got[key]} {key} in use at the end, {expected[key]} without "
-            "kills" for key, most in (TOLERANCE | tolerance).items()
+            "kills" for key, most in TOLERANCE.items()
             if abs(got[key] - expected[key]) > most]
 
 
@@ -185,8 +183,7 @@ def judge(info, run, other):
     if "kill" in info:
         problems += kill_problems(info, run)
     if info.get("same_system"):
-        problems += system_problems(run, other,
-                                    info.get("tolerance", {}))
+        problems += system_problems(run, other)
     expected = other.code if other and "exit" not in info \
         else info.get("exit", 0)
     if "exit_not" in info:

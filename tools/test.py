@@ -413,6 +413,13 @@ def all_jobs(tier):
             + chaos_jobs(tier) + gate_jobs())
 
 
+def write_times(report):
+    """Seconds of each job, the longest first."""
+    with open(os.path.join(LOGS, "times"), "w", encoding="utf-8") as file:
+        for seconds, name in sorted(report.times, reverse=True):
+            file.write(f"{seconds:8.1f} {name}\n")
+
+
 def run_jobs(report, processes, jobs, width):
     with concurrent.futures.ThreadPoolExecutor(width) as pool:
         running = [pool.submit(execute, job, processes) for job in jobs]
@@ -497,11 +504,12 @@ def main(argv):
         print("# interrupted")
         report.summary()
         return 130
+    write_times(report)
     print("# longest: " + ", ".join(
         f"{name} {seconds:.0f} s"
         for seconds, name in sorted(report.times, reverse=True)[:SHOWN]))
-    print(f"# {tier}: {time.monotonic() - start:.0f} s, logs in "
-          f"build/test-logs")
+    print(f"# {tier}: {time.monotonic() - start:.0f} s, logs and "
+          f"times in build/test-logs")
     return report.summary()
 
 

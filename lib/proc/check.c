@@ -105,6 +105,6 @@ proc_ok(const struct proc *proc)
 		listed++;
 	return count == proc->table->count && with_work == listed &&
 	    alarms_ok(proc, alarms) && stopped == proc->table->stopped &&
-	    queued == proc->table->queued &&
+	    queued == proc->table->queued && watches_ok(proc) &&
 	    count == arena_map_count(proc->table->by_pid);
 }

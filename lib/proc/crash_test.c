@@ -13,6 +13,7 @@
  */
 static struct process *init, *shell, *child, *grandchild, *stopped, *zombie,
     *forker, *forked;
+static struct proc_watcher *watcher, *other_watcher;
 static bool parked;
 
 static void
@@ -28,6 +29,34 @@ make_signals(void)
 	end(proc_alarm_set(&proc, child, 5000, 100));
 	begin();
 	end(proc_alarm_set(&proc, shell, 9000, 0));
+}
+
+#define KEY(n)	{ 0x1000 + (n), 7 }
+
+static void
+add(struct proc_watcher *to, uint64_t key, uint64_t bits, bool exclusive)
+{
+	begin();
+	end(proc_watch_add(&proc, to, &(struct proc_watch_name){ KEY(key),
+	    bits, exclusive }));
+}
+
+/* One watches two objects; another, in turn with a third, one of them. */
+static void
+make_watchers(void)
+{
+	struct proc_watcher *third;
+
+	begin();
+	if (proc_watcher_create(&proc, child, 100, &watcher) != 0 ||
+	    proc_watcher_create(&proc, shell, 101, &other_watcher) != 0 ||
+	    proc_watcher_create(&proc, shell, 102, &third) != 0)
+		abort();
+	end(0);
+	add(watcher, 1, 1, false);
+	add(watcher, 2, 2, false);
+	add(other_watcher, 1, 1, true);
+	add(third, 1, 1, true);
 }
 
 static void
@@ -52,6 +81,7 @@ make_world(void)
 	begin();
 	end(proc_vfork(&proc, forker, forked, new_call()));
 	make_signals();
+	make_watchers();
 	wait_for(shell, child->pid, 0, new_call(), NULL);
 }
 
@@ -88,11 +118,12 @@ end_case(int error)
 }
 
 static const struct crash_world world = {
-	.protocols = { "proc" },
+	.protocols = { "proc", "watches", "watcher" },
 	.region = { memory, sizeof(memory) },
 	.make = make_world, .resume = resume, .ok = core_ok,
 	.arena = core_arena, .begin = begin, .end = end_case,
 	.plain = { { &proc, sizeof(proc) },
+		{ signalled, sizeof(signalled) },
 		{ &answer_count, sizeof(answer_count) },
 		{ &next_order, sizeof(next_order) } },
 };
@@ -247,6 +278,55 @@ run_affinity(void)
 	return proc_affinity(&proc, init, child->pid, &mask, &before);
 }
 
+static int
+run_watches_open(void)
+{
+	struct proc_watcher *made;
+
+	return proc_watcher_create(&proc, grandchild, 103, &made);
+}
+
+static int
+run_watches_wake(void)
+{
+	bool left;
+
+	return proc_wake(&proc, (uint64_t[])KEY(1), &left);
+}
+
+static int
+run_watcher_add(void)
+{
+	return proc_watch_add(&proc, watcher, &(struct proc_watch_name){
+	    KEY(3), 4, false });
+}
+
+static int
+run_watcher_add_again(void)
+{
+	return proc_watch_add(&proc, watcher, &(struct proc_watch_name){
+	    KEY(2), 2, false });
+}
+
+static int
+run_watcher_remove(void)
+{
+	return proc_watch_remove(&proc, watcher, &(struct proc_watch_name){
+	    KEY(2), 2, false });
+}
+
+static int
+run_watcher_name(void)
+{
+	return proc_watcher_name(&proc, watcher, (uint64_t[])KEY(9));
+}
+
+static int
+run_watcher_end(void)
+{
+	return proc_watcher_end(&proc, watcher);
+}
+
 /* --- What the shell does after commits, and what happens by itself. --- */
 
 static int
@@ -339,6 +419,14 @@ static const struct crash_case cases[] = {
 	CRASH_CASE(PROC_AFFINITY, run_affinity),
 	CRASH_NONE(PROC_LEAVE, "it only looks"),
 	CRASH_NONE(PROC_MACHINE, "it only looks"),
+	CRASH_CASE(WATCHES_OPEN, run_watches_open),
+	CRASH_CASE(WATCHES_WAKE, run_watches_wake),
+	CRASH_NONE(WATCHES_CONSOLE, "it is the shell's"),
+	CRASH_CASE(WATCHER_ADD, run_watcher_add),
+	CRASH_CASE(WATCHER_ADD, run_watcher_add_again),
+	CRASH_CASE(WATCHER_REMOVE, run_watcher_remove),
+	CRASH_CASE(WATCHER_NAME, run_watcher_name),
+	CRASH_CASE(0, run_watcher_end),
 	CRASH_CASE(0, run_ended),
 	CRASH_CASE(0, run_session_leader_ended),
 	CRASH_CASE(0, run_work_done),

@@ -36,6 +36,7 @@
 #pragma once
 
 #include <idl/proc.h>
+#include <idl/watch.h>
 #include <lib/arena/arena.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -125,6 +126,46 @@ struct proc_signal {
 	uint64_t value;		/* SIGCHLD: status, clock ticks << 32 */
 };
 
+/*
+ * Watches (docs/design/polling.md): keys of objects that somebody waits for.
+ * A watcher is a notification; what it watches goes with it.
+ */
+#define PROC_WATCHERS_MAX	8192u	/* of all */
+#define PROC_WATCHERS_OWN	512u	/* of one process */
+#define PROC_WATCHES_MAX	65536u	/* of all */
+#define PROC_WATCHES_OWN	4096u	/* of one watcher */
+
+struct proc_watcher {
+	struct arena_list all;		/* in the table */
+	struct arena_list watches;	/* struct proc_watch, of_watcher */
+	uint64_t badge;
+	uint64_t notification, session;	/* handles of the shell */
+	uint64_t name[2];		/* watched by others; 0: by none */
+	uint32_t pid;			/* whom it counts for */
+	uint32_t count;			/* of watches */
+};
+
+/* One key; goes with its last watch. */
+struct proc_watched {
+	uint64_t key[2];
+	struct arena_list watches;	/* struct proc_watch, of_key */
+};
+
+struct proc_watch {
+	struct arena_list of_watcher, of_key;
+	struct proc_watcher *watcher;
+	struct proc_watched *watched;
+	uint64_t bits;
+	uint32_t exclusive;
+	uint32_t count;			/* how often it was added */
+};
+
+/* A watch as requests name it. */
+struct proc_watch_name {
+	uint64_t key[2], bits;
+	bool	 exclusive;
+};
+
 struct proc_session {
 	uint32_t sid;
 	struct arena_list groups;	/* never empty */
@@ -160,6 +201,8 @@ struct process {
 	uint32_t report;		/* of a stop, for wait; 0: was told */
 	uint32_t stop_fetched;		/* it may ask to be stopped */
 	uint32_t queued;		/* signals in the queue */
+	uint32_t watchers;
+	uint32_t left;			/* it asked to end: it owes no wake */
 	int32_t	 nice;
 	uint64_t affinity;		/* mask of CPUs; 0: all */
 	uint64_t pending, ignored;	/* SIGNAL_BIT */
@@ -191,6 +234,10 @@ struct proc_table {
 	struct arena_list all;		/* by age */
 	struct arena_list work;
 	struct arena_list alarms;	/* by time */
+	struct arena_map *watchers;	/* struct proc_watcher, by badge */
+	struct arena_map *watched;	/* struct proc_watched, by key[0] */
+	struct arena_list all_watchers;
+	uint32_t watches;		/* of all */
 	uint32_t count;
 	uint32_t stopped;		/* processes */
 	uint32_t queued;		/* signals of all */
@@ -211,6 +258,8 @@ struct proc {
 	 * process 1. NULL: nobody asks. 0 or E_NOMEM.
 	 */
 	int (*session_ended)(void *context, uint32_t sid, uint32_t terminal);
+	/* A notification of a watcher; may be done again after a crash. */
+	void (*signal)(void *context, uint64_t notification, uint64_t bits);
 	void *context;
 	/*
 	 * Pid of who was parked last in a reply object, 0 for none. A hint,
@@ -345,6 +394,31 @@ bool proc_group_in_session(const struct proc *proc, uint64_t pgid,
 bool proc_group_orphaned(const struct proc *proc, uint64_t pgid);
 /* No process of the session has a controlling terminal after that. */
 int proc_session_forget_terminal(struct proc *proc, uint64_t sid);
+
+/*
+ * The badge is free for good. notification and session of *out_watcher are the
+ * shell's. E_NFILE at the limits.
+ */
+int proc_watcher_create(struct proc *proc, struct process *process,
+    uint64_t badge, struct proc_watcher **out_watcher);
+/* NULL if there is none. */
+struct proc_watcher *proc_watcher_find(const struct proc *proc,
+    uint64_t badge);
+/* With all that it watches. */
+int proc_watcher_end(struct proc *proc, struct proc_watcher *watcher);
+int proc_watcher_name(struct proc *proc, struct proc_watcher *watcher,
+    const uint64_t name[2]);
+int proc_watch_add(struct proc *proc, struct proc_watcher *watcher,
+    const struct proc_watch_name *name);
+int proc_watch_remove(struct proc *proc, struct proc_watcher *watcher,
+    const struct proc_watch_name *name);
+/*
+ * Signals all that watch the key, but of those that are exclusive one, in turn;
+ * *out_left: there are others.
+ */
+int proc_wake(struct proc *proc, const uint64_t key[2], bool *out_left);
+/* Every watcher looks at all it watches: somebody may have died in a wake. */
+void proc_wake_all(const struct proc *proc);
 
 /* As PROC_GET shows it. */
 uint32_t proc_state(const struct process *process);

@@ -50,6 +50,21 @@ take_answer(void *context, const struct proc_answer *answer)
 	    answer->error, answer->what, answer->waited };
 }
 
+/* Signalled bits by notification; tests number those from 0. */
+#define NOTIFICATIONS	64u
+static uint64_t signalled[NOTIFICATIONS];
+static unsigned signal_count;
+
+static inline void
+take_signal(void *context, uint64_t notification, uint64_t bits)
+{
+	(void)context;
+	if (notification >= NOTIFICATIONS)
+		abort();
+	signalled[notification] |= bits;
+	signal_count++;
+}
+
 static inline struct proc_call
 new_call(void)
 {
@@ -127,6 +142,7 @@ boot(void)
 	memset(memory, 0, sizeof(memory));
 	memset(&proc, 0, sizeof(proc));
 	proc.answer = take_answer;
+	proc.signal = take_signal;
 	answer_count = 0;
 	if (arena_open(memory, sizeof(memory), 1, &environment,
 	    &proc.arena) != OK)

@@ -191,7 +191,7 @@ sockets_closed(struct sockets *sockets, struct socket_bound *bound)
 
 int
 sockets_listen(struct sockets *sockets, struct socket_bound *bound,
-    const struct socket_who *who, uint32_t backlog, uint64_t take_note)
+    const struct socket_listen *in)
 {
 	if (bound->type == SOCKET_DATAGRAM)
 		return E_NOTSUP;
@@ -199,9 +199,11 @@ sockets_listen(struct sockets *sockets, struct socket_bound *bound,
 		return E_NOMEM;
 	if (bound->caps.note != 0)
 		sockets->port->drop(sockets->context, bound->caps.note);
-	bound->caps.note = take_note;
-	bound->who = *who;
-	bound->backlog = backlog < SOCKETS_BACKLOG_MAX ? backlog :
+	bound->caps.note = in->note;
+	bound->who = in->who;
+	bound->key[0] = in->key[0];
+	bound->key[1] = in->key[1];
+	bound->backlog = in->backlog < SOCKETS_BACKLOG_MAX ? in->backlog :
 	    SOCKETS_BACKLOG_MAX;
 	bound->listens = 1;
 	return 0;
@@ -251,7 +253,7 @@ sockets_connect(struct sockets *sockets, const struct socket_connect *in,
 	bound->count++;
 	bound->answered += !full;
 	if (!full)
-		sockets->port->signal(sockets->context, bound->caps.note);
+		sockets->port->ready(sockets->context, bound);
 	return 0;
 }
 
@@ -293,7 +295,7 @@ answer_next(struct sockets *sockets, struct socket_bound *bound)
 		one->call.order = 0;
 		sockets->table->parked--;
 		bound->answered++;
-		sockets->port->signal(sockets->context, bound->caps.note);
+		sockets->port->ready(sockets->context, bound);
 		return 0;
 	}
 	return 0;

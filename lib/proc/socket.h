@@ -58,6 +58,7 @@ struct socket_bound {
 	uint32_t answered;		/* of those that wait, the first ones */
 	uint32_t count;
 	struct socket_who who;		/* who called listen */
+	uint64_t key[2];		/* woken when a connection waits */
 	struct socket_name name;
 	struct socket_caps caps;	/* no end; who listens: only the note */
 	struct arena_list waiting;
@@ -98,7 +99,8 @@ struct socket_table {
 /* What the shell does; capabilities that are dropped are deleted later. */
 struct socket_port {
 	void (*drop)(void *context, uint64_t cap);
-	void (*signal)(void *context, uint64_t note);
+	/* A connection waits: who sleeps, and who polls. */
+	void (*ready)(void *context, const struct socket_bound *bound);
 	/* who is NULL with an error. */
 	void (*answer)(void *context, struct proc_call call, int error,
 	    const struct socket_who *who);
@@ -132,8 +134,14 @@ struct socket_bound *sockets_bound(const struct sockets *sockets,
 /* Nobody has the socket any more. */
 int sockets_closed(struct sockets *sockets, struct socket_bound *bound);
 /* The note takes the place of an earlier one. */
+struct socket_listen {
+	struct socket_who who;
+	uint32_t backlog;
+	uint64_t note;
+	uint64_t key[2];
+};
 int sockets_listen(struct sockets *sockets, struct socket_bound *bound,
-    const struct socket_who *who, uint32_t backlog, uint64_t take_note);
+    const struct socket_listen *in);
 
 /* E_CONNREFUSED, E_PROTOTYPE. */
 int sockets_find(const struct sockets *sockets, uint32_t type,

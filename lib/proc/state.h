@@ -114,3 +114,5 @@ int job_orphaned(struct proc *proc, const struct process *process,
 int child_signal(struct proc *proc, struct process *parent,
     const struct process *child, int32_t code, uint32_t status);
 int signals_drop(struct proc *proc, struct process *process, uint64_t set);
+/* watch.c: walks watchers and watches. */
+bool watches_ok(const struct proc *proc);

@@ -20,7 +20,10 @@ proc_table_start(struct proc *proc)
 	    arena_map_create(proc->arena, &table->by_sid) != OK ||
 	    arena_list_init(proc->arena, &table->all) != OK ||
 	    arena_list_init(proc->arena, &table->work) != OK ||
-	    arena_list_init(proc->arena, &table->alarms) != OK)
+	    arena_list_init(proc->arena, &table->alarms) != OK ||
+	    arena_map_create(proc->arena, &table->watchers) != OK ||
+	    arena_map_create(proc->arena, &table->watched) != OK ||
+	    arena_list_init(proc->arena, &table->all_watchers) != OK)
 		return E_NOMEM;
 	table->next_pid = FIRST_PID;
 	return 0;

@@ -68,6 +68,8 @@ storage_chmod(struct storage *storage, struct description *base,
 		mode &= ~MODE_SETGID;
 	error = inode_changed(storage, inode);
 	if (error == 0)
+		error = SAVE(storage, &inode->mode);
+	if (error == 0)
 		inode->mode = (inode->mode & ~MODE_MASK) | mode;
 	return error;
 }
@@ -110,6 +112,8 @@ storage_chown(struct storage *storage, struct description *base,
 	if (!may_chown(base, inode, owner))
 		return E_PERM;
 	error = inode_changed(storage, inode);
+	if (error == 0)
+		error = SAVE_FIELDS(storage, inode, uid, mode);
 	if (error != 0)
 		return error;
 	if (owner.uid != UINT32_MAX)
@@ -137,7 +141,7 @@ storage_utimens(struct storage *storage, struct description *base,
 	if (!inode_owned(base, inode) &&
 	    !(both_now && inode_allows(base, inode, WANT_WRITE)))
 		return both_now ? E_ACCES : E_PERM;
-	if (SAVE(storage, inode) != 0)
+	if (SAVE_FIELDS(storage, inode, atime_ns, ctime_ns) != 0)
 		return E_NOSPC;
 	watch_touch(storage, inode);
 	if (times.atime_ns != TIME_OMIT)

@@ -120,6 +120,7 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 {
 	const struct description *d;
 	uint32_t index = 0, used = 0;
+	uint64_t locks = 0;
 
 	while ((d = storage_next(storage, &index)) != NULL) {
 		if (d->inode == NULL || d->top == NULL ||
@@ -127,10 +128,16 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		    d->top->references == 0 || d->base->references == 0 ||
 		    (d->retired && d->inode != d->base))
 			return false;
+		if (!locks_ok(storage, d, &locks))
+			return false;
+		for (const struct lock *lock = d->locks; lock != NULL;
+		    lock = lock->owner_next)
+			*out_unlinked += lock->file->inode->links == 0;
 		*out_unlinked += d->inode->links == 0 || d->base->links == 0;
 		used++;
 	}
-	return used == storage->root->places.descriptions;
+	return used == storage->root->places.descriptions &&
+	    locks == storage->root->locks;
 }
 
 bool

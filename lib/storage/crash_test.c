@@ -27,10 +27,10 @@
 #define FILES		6u
 #define PAGES		2u
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		5u
+#define BASES		7u
 
 static struct fake fake;
-/* Root, user, open file, open folder, retired. */
+/* Root, user, open file, open folder, retired, two that lock the file. */
 static uint64_t badge[BASES];
 
 static struct description *
@@ -310,6 +310,84 @@ run_set_flags(void)
 	return storage_set_flags(core(), base(2), OPEN_APPEND);
 }
 
+/* 5 has bytes 100 to 199 and 300 to 399, 6 waits for 150 to 349. */
+static unsigned
+lock_with(unsigned by, unsigned type, uint64_t first, uint64_t last,
+    uint32_t reply)
+{
+	const struct storage_lock lock = {
+		.type = type, .first = first, .last = last,
+		.flags = reply != 0 ? LOCK_WAIT : 0,
+		.owner = base(by), .pid = 100 + by,
+	};
+	enum storage_locked locked;
+
+	return storage_lock(core(), base(by), &lock,
+	    (struct storage_call){ reply, 7 }, &locked);
+}
+
+static unsigned
+run_lock(void)
+{
+	return lock_with(5, LOCK_READ, 120, 350, 0);
+}
+
+static unsigned
+run_lock_first(void)
+{
+	const struct storage_lock lock = {
+		.type = LOCK_WRITE, .flags = LOCK_WHOLE, .last = 9,
+	};
+	enum storage_locked locked;
+
+	return storage_lock(core(), base(3), &lock,
+	    (struct storage_call){ 0 }, &locked);
+}
+
+static unsigned
+run_lock_waits(void)
+{
+	return lock_with(6, LOCK_READ, 110, 120, 4);
+}
+
+static unsigned
+run_unlock_some(void)
+{
+	return lock_with(5, LOCK_UNLOCK, 120, 180, 0);
+}
+
+static unsigned
+run_unlock_grants(void)
+{
+	return lock_with(5, LOCK_UNLOCK, 0, 1000, 0);
+}
+
+static unsigned
+run_cancel(void)
+{
+	bool found;
+
+	return storage_cancel(core(), (struct storage_call){ 3, 7 }, &found);
+}
+
+static unsigned
+run_close_owner(void)
+{
+	return storage_close(core(), base(5));
+}
+
+static unsigned
+run_close_waiter(void)
+{
+	return storage_close(core(), base(6));
+}
+
+static unsigned
+run_retire_owner(void)
+{
+	return storage_retire(core(), base(5));
+}
+
 static const struct operation {
 	uint64_t method;	/* 0: the end of a session */
 	const char *name;
@@ -345,6 +423,15 @@ static const struct operation {
 	{ STORAGE_REOPEN, "reopen", run_reopen },
 	{ STORAGE_REOPEN, "reopen_new", run_reopen_new },
 	{ STORAGE_ATTACH, "attach", run_attach },
+	{ STORAGE_LOCK, "lock", run_lock },
+	{ STORAGE_LOCK, "lock_first", run_lock_first },
+	{ STORAGE_LOCK, "lock_waits", run_lock_waits },
+	{ STORAGE_LOCK, "unlock_some", run_unlock_some },
+	{ STORAGE_LOCK, "unlock_grants", run_unlock_grants },
+	{ STORAGE_RETIRE, "retire_owner", run_retire_owner },
+	{ 0, "cancel", run_cancel },
+	{ 0, "close_owner", run_close_owner },
+	{ 0, "close_waiter", run_close_waiter },
 	{ 0, "close", run_close },
 	{ 0, "close_folder", run_close_folder },
 	{ 0, "close_retired", run_close_retired },
@@ -353,7 +440,7 @@ static const struct operation {
 /* Methods that only look. */
 static const uint64_t lookers[] = {
 	STORAGE_STAT_AT, STORAGE_READLINK_AT, STORAGE_SYNC, STORAGE_ACCESS_AT,
-	STORAGE_STATFS, STORAGE_PATH, STORAGE_DESCRIBE,
+	STORAGE_STATFS, STORAGE_PATH, STORAGE_DESCRIBE, STORAGE_LOCK_TEST,
 	STORAGE_RENDEZVOUS_AT,
 };
 
@@ -415,6 +502,16 @@ make_tree(void)
 	badge[4] = storage_badge(d);
 	fake_begin(&fake);
 	must(storage_retire(core(), d));
+	badge[5] = open_badge("locked", OPEN_READ | OPEN_WRITE |
+	    OPEN_CREATE);
+	badge[6] = open_badge("locked", OPEN_READ | OPEN_WRITE |
+	    OPEN_CREATE);
+	for (unsigned i = 0; i < 3; i++) {
+		fake_begin(&fake);
+		must(i < 2 ? lock_with(5, LOCK_WRITE, 100 + 200 * i,
+		    199 + 200 * i, 0) :
+		    lock_with(6, LOCK_WRITE, 150, 349, 3));
+	}
 }
 
 static bool

@@ -78,6 +78,9 @@ description_create(struct storage *storage, const struct description *base,
 	d->retired = false;
 	d->position = 0;
 	d->session = 0;
+	d->locks = NULL;
+	d->lock_count = 0;
+	d->waits = NULL;
 	error = inode_reference(storage, d->inode);
 	if (error == 0)
 		error = inode_reference(storage, d->top);
@@ -106,13 +109,14 @@ storage_close(struct storage *storage, struct description *description)
 	struct inode *inode = description->inode, *top = description->top;
 	struct inode *base = description->base;
 	bool retired = description->retired;
-	unsigned error;
+	unsigned error = locks_release(storage, description);
 
+	if (error != 0)
+		return error;
 	if (SAVE(storage, &root->places) != 0 ||
-	    SAVE(storage, description) != 0)
+	    SAVE_FIELDS(storage, description, generation, used) != 0)
 		return E_NOSPC;
 	description->used = false;
-	description->inode = description->top = description->base = NULL;
 	description->generation = next_generation(description->generation, 1);
 	description->next_free = root->places.free;
 	root->places.free = description->index + 1;
@@ -127,10 +131,14 @@ unsigned
 storage_retire(struct storage *storage, struct description *description)
 {
 	struct inode *inode = description->inode;
+	unsigned error;
 
 	if (description->retired)
 		return 0;
-	if (SAVE(storage, description) != 0)
+	error = locks_release(storage, description);
+	if (error != 0)
+		return error;
+	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = true;
 	description->inode = description->base;
@@ -142,7 +150,7 @@ unsigned
 description_rebind(struct storage *storage, struct description *description,
     struct inode *inode, unsigned flags)
 {
-	if (SAVE(storage, description) != 0)
+	if (SAVE_FIELDS(storage, description, retired, inode) != 0)
 		return E_NOSPC;
 	description->retired = false;
 	description->inode = inode;
@@ -185,7 +193,7 @@ unsigned
 storage_set_session(struct storage *storage, struct description *description,
     uint64_t session)
 {
-	if (SAVE(storage, description) != 0)
+	if (SAVE(storage, &description->session) != 0)
 		return E_NOSPC;
 	description->session = session;
 	return 0;

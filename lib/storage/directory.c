@@ -152,7 +152,9 @@ directory_insert(struct storage *storage, struct inode *directory,
 	if (cookie == 0)
 		return E_NOSPC;
 	entry = arena_alloc(storage->arena, sizeof(*entry) + name.length);
-	if (entry == NULL || inode_modified(storage, directory) != 0)
+	if (entry == NULL ||
+	    SAVE_FIELDS(storage, directory, mtime_ns, names) != 0 ||
+	    inode_modified(storage, directory) != 0)
 		return E_NOSPC;
 	entry->cookie = cookie;
 	entry->inode = inode;
@@ -172,7 +174,8 @@ directory_remove(struct storage *storage, struct inode *directory,
 	while (*link != entry)
 		link = entry->cookie < (*link)->cookie ?
 		    &(*link)->left : &(*link)->right;
-	if (inode_modified(storage, directory) != 0 ||
+	if (SAVE_FIELDS(storage, directory, mtime_ns, names) != 0 ||
+	    inode_modified(storage, directory) != 0 ||
 	    merge(storage, link, entry->left, entry->right) != 0 ||
 	    arena_free(storage->arena, entry) != OK)
 		return E_NOSPC;

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-static struct fake_root *
-root_of(const struct fake *fake)
+struct fake_root *
+fake_root(const struct fake *fake)
 {
 	return (struct fake_root *)fake->storage.root;
 }
@@ -142,7 +142,7 @@ fake_file_load(void *context, uint64_t file, uint64_t offset, uint64_t length)
 static status_t
 list_begin(struct fake *fake)
 {
-	struct fake_root *root = root_of(fake);
+	struct fake_root *root = fake_root(fake);
 
 	if (tx_add(fake->storage.arena, &root->effects,
 	    sizeof(root->effects)) != OK)
@@ -156,7 +156,7 @@ list_begin(struct fake *fake)
 static status_t
 list_effect(struct fake *fake, uint64_t file, uint64_t size)
 {
-	struct fake_root *root = root_of(fake);
+	struct fake_root *root = fake_root(fake);
 	struct arena *arena = fake->storage.arena;
 
 	if (list_begin(fake) != OK || root->effects == FAKE_EFFECTS)
@@ -181,6 +181,23 @@ fake_file_destroy(void *context, uint64_t file)
 	return list_effect(context, file, UINT64_MAX);
 }
 
+static status_t
+fake_answer(void *context, struct storage_call call, unsigned error)
+{
+	struct fake *fake = context;
+	struct fake_root *root = fake_root(fake);
+	struct fake_answer *answer =
+	    &root->answer[root->answers % FAKE_ANSWERS];
+
+	if (tx_add(fake->storage.arena, answer, sizeof(*answer)) != OK ||
+	    tx_add(fake->storage.arena, &root->answers,
+	    sizeof(root->answers)) != OK)
+		return ERR_NOMEM;
+	*answer = (struct fake_answer){ call, error };
+	root->answers++;
+	return OK;
+}
+
 static void
 destroy(struct fake *fake, uint64_t file)
 {
@@ -193,7 +210,7 @@ destroy(struct fake *fake, uint64_t file)
 static void
 do_effects(struct fake *fake)
 {
-	const struct fake_root *root = root_of(fake);
+	const struct fake_root *root = fake_root(fake);
 
 	for (uint64_t i = 0; i < root->effects; i++) {
 		const struct fake_effect *effect = &root->effect[i];
@@ -242,6 +259,7 @@ open_world(struct fake *fake)
 		.file_clear = fake_file_clear, .file_load = fake_file_load,
 		.file_shrink = fake_file_shrink,
 		.file_destroy = fake_file_destroy, .space = fake_space,
+		.answer = fake_answer,
 		.watch_changed = fake_watch_changed,
 		.watch_version = fake_watch_version,
 	};
@@ -295,8 +313,12 @@ mark_all(const struct fake *fake)
 	uint32_t index = 0;
 
 	mark(fake, fake->storage.root->top, named);
-	while ((d = storage_next(&fake->storage, &index)) != NULL)
+	while ((d = storage_next(&fake->storage, &index)) != NULL) {
 		mark(fake, d->inode, named);
+		for (const struct lock *l = d->locks; l != NULL;
+		    l = l->owner_next)
+			mark(fake, l->file->inode, named);
+	}
 	return named;
 }
 
@@ -399,6 +421,36 @@ digest_inode(const struct fake *fake, const struct inode *inode, uint64_t hash)
 	return hash;
 }
 
+static uint64_t
+digest_tree(const struct lock *lock, uint64_t hash)
+{
+	if (lock == NULL)
+		return hash;
+	uint64_t fields[] = { lock->first, lock->last, lock->write,
+		lock->whole, lock->pid, lock->owner->index };
+
+	hash = digest_tree(lock->left, hash);
+	return digest_tree(lock->right, hash_bytes(hash, fields,
+	    sizeof(fields)));
+}
+
+/* Locks of the files that an owner has some in, who waits, what was told. */
+static uint64_t
+digest_locks(const struct fake *fake, const struct description *owner,
+    uint64_t hash)
+{
+	hash += owner->lock_count;
+	for (const struct lock *l = owner->locks; l != NULL;
+	    l = l->owner_next) {
+		hash = digest_tree(l->file->records, hash);
+		hash = digest_tree(l->file->whole, hash);
+		for (const struct lock_wait *w = l->file->first_wait;
+		    w != NULL; w = w->next)
+			hash = hash_mix(hash + w->call.order);
+	}
+	return hash_mix(hash + fake_root(fake)->answers);
+}
+
 uint64_t
 fake_digest(const struct fake *fake)
 {
@@ -415,6 +467,7 @@ fake_digest(const struct fake *fake)
 
 		hash = hash_bytes(hash, fields, sizeof(fields));
 		hash = digest_inode(fake, d->inode, hash);
+		hash = digest_locks(fake, d, hash);
 	}
 	return hash;
 }

@@ -12,6 +12,7 @@
 
 #define FAKE_BASE	((uint8_t *)0x720000000000ul)
 #define FAKE_EFFECTS	64u
+#define FAKE_ANSWERS	64u
 #define FAKE_WATCHES	16u	/* and so round again */
 
 struct fake_effect {
@@ -19,11 +20,18 @@ struct fake_effect {
 	uint64_t size;		/* UINT64_MAX: destroy */
 };
 
+struct fake_answer {
+	struct storage_call call;
+	unsigned error;
+};
+
 /* Root of the arena. */
 struct fake_root {
 	struct storage_root storage;
 	uint64_t effects;
 	struct fake_effect effect[FAKE_EFFECTS];
+	uint64_t answers;	/* to calls that waited */
+	struct fake_answer answer[FAKE_ANSWERS];	/* the last ones */
 };
 
 struct fake_file {
@@ -49,6 +57,8 @@ size_t fake_size(const struct fake *fake);
 struct fake_file *fake_files(const struct fake *fake);
 uint8_t *fake_data(const struct fake *fake, uint64_t file);
 uint64_t *fake_watches(const struct fake *fake);
+
+struct fake_root *fake_root(const struct fake *fake);
 
 /* Maps fresh memory and makes an empty tree. */
 void fake_create(struct fake *fake, size_t arena_size, unsigned files,

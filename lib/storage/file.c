@@ -34,7 +34,14 @@ file_clean(struct storage *storage, struct inode *inode)
 	return from_status(status);
 }
 
-/* The page object reaches to size. Inode is saved. */
+/* Size, times and pages: all that growing changes. */
+static unsigned
+save_content(struct storage *storage, struct inode *inode)
+{
+	return SAVE_FIELDS(storage, inode, mtime_ns, file);
+}
+
+/* The page object reaches to size. Content is saved. */
 static unsigned
 grow(struct storage *storage, struct inode *inode, uint64_t size)
 {
@@ -60,14 +67,20 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 }
 
 /* Writing as an ordinary user takes the rights of others away. */
-static void
-drop_set_id(const struct description *who, struct inode *inode)
+static unsigned
+drop_set_id(struct storage *storage, const struct description *who,
+    struct inode *inode)
 {
-	if (who->uid == 0)
-		return;
-	inode->mode &= ~MODE_SETUID;
-	if ((inode->mode & MODE_GROUP_EXEC) != 0)
-		inode->mode &= ~MODE_SETGID;
+	uint32_t mode = inode->mode & ~MODE_SETUID;
+
+	if ((mode & MODE_GROUP_EXEC) != 0)
+		mode &= ~MODE_SETGID;
+	if (who->uid == 0 || mode == inode->mode)
+		return 0;
+	if (SAVE(storage, &inode->mode) != 0)
+		return E_NOSPC;
+	inode->mode = mode;
+	return 0;
 }
 
 unsigned
@@ -76,13 +89,16 @@ file_set_size(struct storage *storage, const struct description *who,
 {
 	struct storage_environment *e = &storage->environment;
 	status_t status = OK;
-	unsigned error = inode_modified(storage, inode);
+	unsigned error = save_content(storage, inode);
 
+	if (error == 0)
+		error = inode_modified(storage, inode);
 	if (error == 0 && size > inode->size)
 		error = grow(storage, inode, size);
+	if (error == 0)
+		error = drop_set_id(storage, who, inode);
 	if (error != 0)
 		return error;
-	drop_set_id(who, inode);
 	if (size < inode->size && inode->file != 0) {
 		if (size % STORAGE_PAGE != 0)
 			inode->clean = 0;
@@ -174,9 +190,15 @@ storage_write_begin(struct storage *storage, struct description *description,
 		return E_FBIG;
 	if (length > STORAGE_FILE_MAX - t.offset && length > 0)
 		length = STORAGE_FILE_MAX - t.offset;
-	if (SAVE(storage, inode) != 0 || SAVE(storage, description) != 0)
-		return E_NOSPC;
-	if (length > 0 && t.offset + length > inode->size)
+	bool grows = length > 0 && t.offset + length > inode->size;
+
+	error = grows ? save_content(storage, inode) :
+	    SAVE_FIELDS(storage, inode, mtime_ns, ctime_ns);
+	if (error == 0 && t.moves)
+		error = SAVE(storage, &description->position);
+	if (error == 0 && length > 0)
+		error = drop_set_id(storage, description, inode);
+	if (error == 0 && grows)
 		error = grow(storage, inode, t.offset + length);
 	t.file = inode->file;
 	t.length = length;
@@ -191,15 +213,17 @@ storage_write_end(struct storage *storage, struct description *description,
 	struct inode *inode = description->inode;
 
 	transfer->position = transfer->offset + done;
-	if (done < transfer->length)
+	if (done < transfer->length) {
+		if (SAVE(storage, &inode->clean) != 0)
+			return E_NOSPC;
 		inode->clean = 0;
+	}
 	if (done == 0)
 		return 0;
 	if (transfer->position > inode->size)
 		inode->size = transfer->position;
 	if (transfer->moves)
 		description->position = transfer->position;
-	drop_set_id(description, inode);
 	return inode_modified(storage, inode);
 }
 
@@ -268,7 +292,7 @@ storage_map(struct storage *storage, struct description *description,
 	if ((description->flags & OPEN_READ) == 0)
 		return E_ACCES;
 	if (inode->file == 0 || inode->clean != storage->epoch) {
-		if (SAVE(storage, inode) != 0)
+		if (save_content(storage, inode) != 0)
 			return E_NOSPC;
 		error = inode->file == 0 ? grow(storage, inode, 0) :
 		    file_clean(storage, inode);

@@ -65,13 +65,13 @@ free_content(struct storage *storage, struct inode *inode)
 }
 
 /*
- * Frees the inode if nothing is left of it. A removed directory held its
+ * Frees the inode, of which nothing is left. A removed directory held its
  * parent; that may go too, and so on upwards.
  */
 static unsigned
-free_if_unused(struct storage *storage, struct inode *inode)
+free_from(struct storage *storage, struct inode *inode)
 {
-	while (inode != NULL && inode->links == 0 && inode->references == 0) {
+	while (inode != NULL) {
 		struct inode *parent = is_directory(inode) ?
 		    inode->parent : NULL;
 		unsigned error = free_content(storage, inode);
@@ -83,9 +83,11 @@ free_if_unused(struct storage *storage, struct inode *inode)
 			return E_NOSPC;
 		storage->root->inodes--;
 		if (parent != NULL) {
-			if (SAVE(storage, parent) != 0)
+			if (SAVE(storage, &parent->references) != 0)
 				return E_NOSPC;
 			parent->references--;
+			if (parent->links != 0 || parent->references != 0)
+				parent = NULL;
 		}
 		inode = parent;
 	}
@@ -109,31 +111,58 @@ inode_unreference(struct storage *storage, struct inode *inode)
 	inode->references--;
 	if (inode->references == 0 && watch_release(storage, inode) != 0)
 		return E_NOSPC;
-	return free_if_unused(storage, inode);
+	return inode->links == 0 && inode->references == 0 ?
+	    free_from(storage, inode) : 0;
+}
+
+bool
+inode_is_last(const struct inode *inode)
+{
+	return !is_directory(inode) && inode->links == 1 &&
+	    inode->references == 0;
+}
+
+unsigned
+inode_forget(struct storage *storage, struct inode *inode,
+    const struct entry *entry)
+{
+	if (is_directory(inode) || inode->entry != entry ||
+	    inode_is_last(inode))
+		return 0;
+	if (SAVE_FIELDS(storage, inode, links, entry) != 0)
+		return E_NOSPC;
+	inode->entry = NULL;
+	inode->parent = NULL;
+	return 0;
 }
 
 /* One link less; a directory loses all at once and holds its parent. */
 unsigned
 inode_unlink(struct storage *storage, struct inode *inode)
 {
-	if (SAVE(storage, inode) != 0)
+	unsigned error;
+
+	/* What goes need not be saved field by field. */
+	if (inode_is_last(inode))
+		return free_from(storage, inode);
+	error = inode_changed(storage, inode);
+	if (error != 0 || SAVE_FIELDS(storage, inode, links, entry) != 0)
 		return E_NOSPC;
-	watch_touch(storage, inode);
-	inode->ctime_ns = now(storage);
 	if (!is_directory(inode)) {
 		inode->links--;
-		return free_if_unused(storage, inode);
+		return 0;
 	}
 	inode->links = 0;
 	inode->entry = NULL;
-	unsigned error = inode_reference(storage, inode->parent);
-	return error != 0 ? error : free_if_unused(storage, inode);
+	error = inode_reference(storage, inode->parent);
+	return error == 0 && inode->references == 0 ?
+	    free_from(storage, inode) : error;
 }
 
 unsigned
 inode_modified(struct storage *storage, struct inode *inode)
 {
-	if (SAVE(storage, inode) != 0)
+	if (SAVE_FIELDS(storage, inode, mtime_ns, ctime_ns) != 0)
 		return E_NOSPC;
 	watch_touch(storage, inode);
 	inode->mtime_ns = inode->ctime_ns = now(storage);
@@ -143,7 +172,7 @@ inode_modified(struct storage *storage, struct inode *inode)
 unsigned
 inode_changed(struct storage *storage, struct inode *inode)
 {
-	if (SAVE(storage, inode) != 0)
+	if (SAVE(storage, &inode->ctime_ns) != 0)
 		return E_NOSPC;
 	watch_touch(storage, inode);
 	inode->ctime_ns = now(storage);

@@ -60,7 +60,7 @@ link_new(struct walk *walk, struct inode *inode)
 
 	if (error != 0)
 		return error;
-	if (SAVE(storage, inode) != 0)
+	if (SAVE_FIELDS(storage, inode, links, entry) != 0)
 		return E_NOSPC;
 	watch_touch(storage, inode);
 	inode->links++;
@@ -109,6 +109,8 @@ storage_mkdir(struct storage *storage, struct description *base,
 		    (mode & (0777 | MODE_STICKY)), &inode);
 	if (error != 0)
 		return error;
+	if (SAVE(storage, &walk.directory->links) != 0)
+		return E_NOSPC;
 	/* Its own dot, and the two dots that lead up. */
 	inode->links++;
 	walk.directory->links++;
@@ -235,17 +237,15 @@ storage_unlink(struct storage *storage, struct description *base,
 		error = E_NOTEMPTY;
 	if (error != 0)
 		return error;
-	if (SAVE(storage, walk.inode) != 0)
-		return E_NOSPC;
-	if (!directory && walk.inode->entry == walk.entry) {
-		walk.inode->entry = NULL;
-		walk.inode->parent = NULL;
+	error = inode_forget(storage, walk.inode, walk.entry);
+	if (error == 0)
+		error = directory_remove(storage, walk.directory, walk.entry);
+	if (error == 0 && directory) {
+		error = SAVE(storage, &walk.directory->links);
+		walk.directory->links -= error == 0;
 	}
-	error = directory_remove(storage, walk.directory, walk.entry);
 	if (error != 0)
 		return error;
-	if (directory)
-		walk.directory->links--;
 	return inode_unlink(storage, walk.inode);
 }
 

@@ -109,6 +109,7 @@ storage_begin(struct storage *storage)
 	    storage->growing_commits == arena_commits(storage->arena))
 		storage->epoch++;
 	storage->growing = false;
+	storage->grants = 0;
 }
 
 bool

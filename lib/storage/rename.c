@@ -91,8 +91,10 @@ move(struct storage *storage, struct inode *inode, const struct walk *from,
     struct inode *directory, struct entry *entry)
 {
 	if (inode_changed(storage, inode) != 0 ||
-	    SAVE(storage, from->directory) != 0 ||
-	    SAVE(storage, directory) != 0)
+	    SAVE_FIELDS(storage, inode, parent, entry) != 0 ||
+	    (is_directory(inode) &&
+	    (SAVE(storage, &from->directory->links) != 0 ||
+	    SAVE(storage, &directory->links) != 0)))
 		return E_NOSPC;
 	if (inode->entry == from->entry || inode->entry == NULL) {
 		inode->entry = entry;
@@ -134,15 +136,13 @@ replace(struct storage *storage, struct walk *to, struct inode *inode)
 
 	if (inode_modified(storage, to->directory) != 0 ||
 	    SAVE(storage, &to->entry->inode) != 0 ||
-	    SAVE(storage, victim) != 0)
+	    (is_directory(victim) &&
+	    SAVE(storage, &to->directory->links) != 0) ||
+	    inode_forget(storage, victim, to->entry) != 0)
 		return E_NOSPC;
 	to->entry->inode = inode;
-	if (is_directory(victim)) {
+	if (is_directory(victim))
 		to->directory->links--;
-	} else if (victim->entry == to->entry) {
-		victim->entry = NULL;
-		victim->parent = NULL;
-	}
 	return inode_unlink(storage, victim);
 }
 

@@ -46,30 +46,75 @@ struct entry {
 
 struct inode {
 	uint64_t number;
-	uint32_t mode;		/* kind and permissions */
-	uint32_t links;
-	uint32_t uid, gid;
 	uint64_t device;
-	uint64_t size;
-	uint64_t atime_ns, mtime_ns, ctime_ns;
-	uint32_t references;
+	uint32_t uid, gid;
+	uint32_t mode;		/* kind and permissions */
 	uint32_t target_length;	/* of a symbolic link */
-	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
-	/* Of a directory: its only name. Of a file: one of its names or none. */
-	struct inode *parent;
-	struct entry *entry;
+	uint64_t atime_ns;
+	/* What changes together lies together: see SAVE_FIELDS. */
+	uint64_t mtime_ns, ctime_ns;
+	uint64_t size;
 	union {
 		struct {	/* KIND_REGULAR */
-			uint64_t file;	/* page object, 0 = none */
 			uint64_t clean;	/* epoch, see storage.h */
+			uint64_t file;	/* page object, 0 = none */
 		};
 		struct {	/* KIND_DIRECTORY */
-			struct entry *names;
 			uint64_t count;
+			struct entry *names;
 		};
 		char	*target;	/* KIND_SYMLINK */
 		uint64_t key[2];	/* KIND_SOCKET, see socket.c */
 	};
+	uint32_t links;
+	uint32_t references;
+	/* Of a directory: its only name. Of a file: one of its names or none. */
+	struct inode *parent;
+	struct entry *entry;
+	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
+	struct file_locks *locks;	/* NULL: none, see lock.c */
+};
+
+/* Byte behind the last that is locked below a node; 0 = none. */
+struct lock_reach {
+	uint64_t any, write;
+};
+
+struct lock {
+	struct lock *left, *right;
+	struct lock_reach reach;	/* of this one and those below */
+	uint64_t first, last;
+	struct file_locks *file;
+	struct description *owner;
+	struct lock *owner_next, *owner_prev;	/* of the same owner */
+	uint32_t pid;		/* 0: of an open file */
+	bool	 write;
+	bool	 whole;		/* in the tree of whole locks */
+};
+
+/* What is asked for. */
+struct lock_range {
+	struct description *owner;
+	uint64_t first, last;
+	uint32_t pid;
+	bool	 write;
+	bool	 whole;
+};
+
+struct lock_wait {
+	struct lock_wait *next, *prev;	/* of the file, in order of asking */
+	struct lock_wait *owner_next;
+	struct file_locks *file;
+	struct lock_range range;
+	struct storage_call call;
+};
+
+struct file_locks {
+	struct inode *inode;
+	struct lock *records, *whole;
+	struct lock_wait *first_wait, *last_wait;
+	struct file_locks *next_again;
+	bool	 listed;	/* in the list of root->again */
 };
 
 #define DESCRIPTIONS_PER_CHUNK	64u
@@ -78,16 +123,20 @@ struct inode {
 struct description {
 	uint32_t index;
 	uint32_t generation;	/* never 0 */
+	uint32_t next_free;	/* index + 1, of a free one */
 	bool	 used;
 	bool	 retired;	/* inode is base, and counted once */
 	uint32_t flags;		/* OPEN_* */
 	uint32_t uid, gid;
+	uint64_t session;
+	uint64_t position;
+	/* These do not hold what is not used. */
 	struct inode *inode;
 	struct inode *top;	/* of the attachment */
 	struct inode *base;	/* directory it was opened from */
-	uint64_t position;
-	uint64_t session;
-	uint32_t next_free;	/* index + 1, of a free one */
+	struct lock *locks;	/* that it owns */
+	uint32_t lock_count;
+	struct lock_wait *waits;	/* for locks of its own */
 };
 
 struct chunk {
@@ -113,6 +162,9 @@ struct storage_root {
 	uint32_t watch_ready;	/* watches above were never taken */
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
+	uint64_t locks;		/* of all files */
+	struct file_locks *again;	/* where waits are to be looked at */
+	struct lock_wait *waiting[STORAGE_WAITS_MAX];	/* by reply object */
 };
 
 static inline unsigned
@@ -132,6 +184,11 @@ is_directory(const struct inode *inode)
 /* Saves a structure before it is changed: 0 or E_NOSPC. */
 unsigned save(struct storage *storage, void *pointer, size_t length);
 #define SAVE(storage, pointer) save((storage), (pointer), sizeof(*(pointer)))
+/* From one field to another of a structure: words that are not changed cost. */
+#define SAVE_FIELDS(storage, pointer, first, last) \
+	save((storage), &(pointer)->first, \
+	    (size_t)((char *)(&(pointer)->last + 1) - \
+	    (char *)&(pointer)->first))
 
 uint64_t now(const struct storage *storage);
 unsigned from_status(status_t status);
@@ -142,7 +199,12 @@ unsigned inode_reference(struct storage *storage, struct inode *inode);
 /* Both free it with its last link and reference. */
 unsigned inode_unreference(struct storage *storage, struct inode *inode);
 unsigned inode_unlink(struct storage *storage, struct inode *inode);
-/* mtime and ctime; saves. */
+/* A file that is gone with its next link? */
+bool inode_is_last(const struct inode *inode);
+/* A file loses this name; inode_unlink follows. */
+unsigned inode_forget(struct storage *storage, struct inode *inode,
+    const struct entry *entry);
+/* Sets mtime and ctime, or ctime; saves these. */
 unsigned inode_modified(struct storage *storage, struct inode *inode);
 unsigned inode_changed(struct storage *storage, struct inode *inode);
 /* May it? want: WANT_*. */
@@ -223,10 +285,38 @@ unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
 
+/* lock_tree.c */
+struct lock_query {
+	uint64_t first, last;
+	uint64_t from;		/* locks before this place are not wanted: */
+	uint32_t from_owner;	/* of the first byte, of its owner */
+	const struct description *owner;
+	bool	 others;	/* of others than the owner, else of the owner */
+	bool	 write_only;	/* others that write */
+};
+
+bool lock_before(const struct lock *one, const struct lock *other);
+struct lock_reach lock_reach_of(const struct lock *lock);
+unsigned lock_tree_insert(struct storage *storage, struct lock **link,
+    struct lock *lock);
+unsigned lock_tree_remove(struct storage *storage, struct lock **link,
+    struct lock *lock);
+/* The first that the query wants, in order; NULL: none. */
+struct lock *lock_find(struct lock *tree, const struct lock_query *query);
+/* From now on those behind this one. */
+void lock_query_after(struct lock_query *query, const struct lock *lock);
+
+/* lock.c */
+/* An owner goes: its locks and waits do. */
+unsigned locks_release(struct storage *storage, struct description *owner);
+/* Its locks, and all of the files they are in; counts its own. */
+bool locks_ok(const struct storage *storage, const struct description *owner,
+    uint64_t *count);
+
 /* file.c */
 /* Would a read of data now note its time? */
 bool file_wants_atime(const struct inode *inode, uint64_t time);
-/* Everything beyond the size is zero after that. Inode is saved. */
+/* Everything beyond the size is zero after that. `clean` is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
 /* Sets the size, with page object, for someone who may. Saves. */
 unsigned file_set_size(struct storage *storage, const struct description *who,

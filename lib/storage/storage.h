@@ -30,6 +30,15 @@
 #define STORAGE_FILE_MAX	(1ul << 42)	/* bytes of one file */
 #define STORAGE_LINKS_PER_FILE	65000u
 #define STORAGE_PAGE		4096ul
+#define STORAGE_WAITS_MAX	1024u	/* calls that wait at once */
+#define STORAGE_LOCKS_MAX	16384u
+#define STORAGE_LOCKS_PER_OWNER	1024u	/* all go in one transaction */
+
+/* A call that waits for its answer. */
+struct storage_call {
+	uint32_t reply;		/* below STORAGE_WAITS_MAX */
+	uint64_t order;
+};
 
 struct storage_environment {
 	void *context;
@@ -52,6 +61,9 @@ struct storage_environment {
 	/* Effects, done after the commit. */
 	status_t (*file_shrink)(void *context, uint64_t file, uint64_t size);
 	status_t (*file_destroy)(void *context, uint64_t file);
+	/* An effect: the call that waited is over; 0 or E_*. */
+	status_t (*answer)(void *context, struct storage_call call,
+	    unsigned error);
 	/*
 	 * Watches, outside the arena: changed() advances one at once, and is
 	 * called before the commit. NULL: there are none.
@@ -74,6 +86,7 @@ struct storage {
 	uint32_t attempt;	/* part of new badges: the incarnation */
 	bool	 growing;	/* the last transaction grew a file, */
 	uint64_t growing_commits;	/* begun at this number of commits */
+	unsigned grants;	/* of locks, in this transaction */
 };
 
 struct storage_path {
@@ -190,6 +203,32 @@ uint64_t storage_size(const struct description *description);
 /* The memory of the watches, kept for the caller. */
 uint64_t storage_watch_memory(const struct storage *storage);
 unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
+
+/*
+ * Locks (lock.c). owner: the description that a process keeps for its record
+ * locks, with its pid; NULL: the one through which the file is locked.
+ */
+struct storage_lock {
+	uint32_t type;		/* LOCK_READ, LOCK_WRITE, LOCK_UNLOCK */
+	uint32_t flags;		/* LOCK_WHOLE, LOCK_WAIT */
+	uint64_t first, last;	/* at most INT64_MAX */
+	struct description *owner;
+	uint32_t pid;		/* 0 without an owner */
+};
+enum storage_locked { LOCKED_DONE, LOCKED_BUSY, LOCKED_WAITS };
+/* LOCKED_WAITS: `answer` comes. Only with LOCK_WAIT. */
+unsigned storage_lock(struct storage *storage, struct description *description,
+    const struct storage_lock *in, struct storage_call call,
+    enum storage_locked *out_locked);
+/* Becomes one that is in its way; type LOCK_UNLOCK: there is none. */
+unsigned storage_lock_test(const struct description *description,
+    struct storage_lock *lock);
+/* A call that waits is answered E_INTR. */
+unsigned storage_cancel(struct storage *storage, struct storage_call call,
+    bool *out_found);
+/* More than fits a transaction: to be gone on with in another. */
+bool storage_has_work(const struct storage *storage);
+unsigned storage_work(struct storage *storage);
 
 /* Names. */
 unsigned storage_mkdir(struct storage *storage, struct description *base,

@@ -265,6 +265,7 @@ static const struct crash_case cases[] = {
 	CRASH_NONE(TERMINAL_GET_INFO, "it only looks"),
 	CRASH_CASE(TERMINAL_SET_PTY, run_set_packet),
 	CRASH_CASE(TERMINAL_SET_PTY, run_set_locked),
+	CRASH_NONE(TERMINAL_WATCH, "it is the shell's"),
 	CRASH_CASE(TERMINALS_OPEN, run_open),
 	CRASH_CASE(TERMINALS_OPEN, run_open_new),
 	CRASH_CASE(TERMINALS_SET_GROUP, run_set_group),

@@ -26,6 +26,7 @@
 #include <string.h>
 
 #define CRASH_PLAIN	4u
+#define CRASH_PROTOCOLS	3u
 
 struct crash_case {
 	uint64_t tag;		/* of the method; 0: none of the protocol */
@@ -44,7 +45,7 @@ struct crash_case {
 	{ .tag = (method), .name = #method, .reason = (why) }
 
 struct crash_world {
-	const char *protocols[2];	/* as in names.h; NULL: none */
+	const char *protocols[CRASH_PROTOCOLS];	/* as in names.h; NULL: none */
 	struct store_region region;
 	void	(*make)(void);
 	/* After a crash: opens the arena, sets up what is not in it. */
@@ -193,7 +194,7 @@ crash_run_case(const struct crash_world *world, const struct crash_case *test)
 static inline bool
 crash_is_of(const struct crash_world *world, const char *name)
 {
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < CRASH_PROTOCOLS; i++) {
 		const char *protocol = world->protocols[i];
 		size_t length = protocol == NULL ? 0 : strlen(protocol);
 

@@ -122,6 +122,25 @@ incarnation_retire(struct place *place)
 	life->now = (struct place_incarnation){ 0 };
 }
 
+void
+incarnation_drop_all(struct place *place)
+{
+	bury(place, &place->life.dead);
+	bury(place, &place->life.spare);
+}
+
+bool
+incarnation_clear_table(const struct place *place)
+{
+	cap_t table = place->parts.table;
+
+	if (sys_invoke(SYS_TABLE_NEXT, table, PLACE_FREE_SLOT, 0, 0, 0,
+	    0).status != OK)
+		return false;
+	sys_invoke(SYS_TABLE_CLEAR, table, PLACE_FREE_SLOT, 0, 0, 0, 0);
+	return true;
+}
+
 static status_t
 build_now(struct place *place, struct place_info *info)
 {
@@ -291,6 +310,9 @@ tidy_one(struct phoenix *phoenix)
 			return OK;
 		}
 		if (drop_other_image(place))
+			return OK;
+		/* What a start that was undone left there. */
+		if (place->life.left && incarnation_clear_table(place))
 			return OK;
 		bool wanted = wants_spare(phoenix, place);
 		status_t status = wanted ? incarnation_replace_spare(place,

@@ -123,7 +123,7 @@ place_start(struct phoenix *phoenix, struct place *place)
 	    now);
 	place->life.incarnation = place_policy(phoenix, place)->incarnation;
 	place->life.answered = answered_so_far(phoenix, place);
-	place->life.closed = 0;
+	place->life.closed = place->life.left = 0;
 	status_t status = incarnation_build(phoenix, place);
 	if (status == OK)
 		return;
@@ -198,6 +198,28 @@ carry_out_new(struct phoenix *phoenix, struct place *place,
 		place_carry_out(phoenix, place, decision);
 }
 
+/*
+ * It ended of its own accord and is not started again: all that it held goes
+ * back, and should somebody start it after all, it begins anew. Done again if
+ * phoenix dies before the commit, since the same death decides the same.
+ */
+static void
+let_go(struct place *place)
+{
+	const struct place_parts *parts = &place->parts;
+
+	SAVE(place->life);
+	place->life.cold++;
+	place->life.left = 1;
+	incarnation_drop_all(place);
+	incarnation_clear_table(place);
+	if (sys_invoke(SYS_MEMORY_RESIZE, parts->arena, 0, 0, 0, 0,
+	    0).status != OK || sys_invoke(SYS_MEMORY_RESIZE, parts->arena,
+	    parts->arena_size, 0, 0, 0, 0).status != OK)
+		service_panic("cannot empty the arena of %s",
+		    place->manifest.name);
+}
+
 static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
@@ -221,6 +243,8 @@ decide(struct phoenix *phoenix, struct place *place,
 	    &phoenix->supervisor, place_index(phoenix, place), &death,
 	    service_now_ns());
 	carry_out_new(phoenix, place, &decision);
+	if (death.clean && decision.action == SUPERVISE_DO_STOP)
+		let_go(place);
 }
 
 void

@@ -266,7 +266,7 @@ make_place(unsigned i, const struct supervise_policy *policy)
 	phoenix.place_count++;
 }
 
-/* Each needs the one after it. */
+/* Each needs the one after it; the first may leave for good. */
 static void
 make_world(uint64_t seed)
 {
@@ -287,6 +287,8 @@ make_world(uint64_t seed)
 	supervise_create(&phoenix.supervisor, seed + 1);
 	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		policy.cold = chance(2);
+		policy.restart = i == 0 ? SUPERVISE_RESTART_ON_FAILURE :
+		    SUPERVISE_RESTART_ALWAYS;
 		make_place(i, &policy);
 	}
 	for (unsigned i = 0; i + 1 < FAKE_PLACES; i++)
@@ -313,7 +315,7 @@ random_step(void)
 	unsigned place = (unsigned)chance(FAKE_PLACES);
 	struct object *thread = runner(place);
 
-	switch (chance(14)) {
+	switch (chance(16)) {
 	case 0:
 	case 1:
 	case 2:
@@ -349,10 +351,27 @@ random_step(void)
 		transact(do_look, 0);
 		idle();
 		break;
+	case 12:
+		if (thread != NULL && place == 0)
+			thread_dies(thread, DEATH_EXIT);
+		break;
 	default:
 		take_events();
 		break;
 	}
+}
+
+/* Somebody who is in its table, or was not taken apart. */
+static bool
+holds_anything(const struct place *place)
+{
+	for (unsigned i = 2; i < world.count; i++)
+		if (world.object[i].alive &&
+		    world.object[i].table == place->parts.table)
+			return true;
+	return place->life.now.vspace != CAP_NONE ||
+	    place->life.dead.vspace != CAP_NONE ||
+	    place->life.spare.vspace != CAP_NONE;
 }
 
 static unsigned
@@ -389,8 +408,12 @@ check_rest(void)
 	for (unsigned i = 0; i < FAKE_PLACES; i++) {
 		const struct place *place = &phoenix.place[i];
 		uint64_t state = place_state(&phoenix, place);
-		bool gone = state == SUPERVISE_GIVEN_UP;
+		bool left = state == SUPERVISE_STOPPED;
+		bool gone = state == SUPERVISE_GIVEN_UP || left;
 
+		KTAP_EQUAL(left && i != 0, false);
+		KTAP_EQUAL(left && holds_anything(place), false);
+		KTAP_EQUAL(left && !world.cleared[i], false);
 		KTAP_EQUAL(gone || state == SUPERVISE_READY ||
 		    state == SUPERVISE_DRAINING, true);
 		KTAP_EQUAL(runner(i) != NULL, !gone);

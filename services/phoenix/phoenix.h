@@ -66,6 +66,7 @@ struct life {
 	uint64_t answered;		/* calls before this incarnation */
 	uint64_t cold;			/* cold starts */
 	uint64_t closed;		/* 1: callers get ERR_GONE */
+	uint64_t left;			/* 1: of its own accord, for good */
 	uint64_t over_limit;		/* 1: may take RESTART_FRAMES more */
 	uint64_t died_ns, recovery_ns;	/* from the last death to READY */
 	struct watch watch;
@@ -175,6 +176,10 @@ bool incarnation_has_begun(const struct phoenix *phoenix,
     const struct place *place);
 /* Stops it and puts it aside. */
 void incarnation_retire(struct place *place);
+/* Nothing is left of it, and of the spare. */
+void incarnation_drop_all(struct place *place);
+/* False if there is nothing in its table but what every place has. */
+bool incarnation_clear_table(const struct place *place);
 /* The spare is one of that image from now on. On failure nothing changes. */
 status_t incarnation_replace_spare(struct place *place,
     const struct image *image);

@@ -241,6 +241,17 @@ handle_set_pty(struct terminal_context *context, struct service_call *call,
 	return 0;
 }
 
+static unsigned
+handle_watch(struct terminal_context *context, struct service_call *call,
+    struct terminal_watch_results *out)
+{
+	uint64_t key[2];
+	unsigned error = terminals_watch(context->open, key);
+
+	*out = (struct terminal_watch_results){ key[0], key[1] };
+	return error;
+}
+
 static const struct terminal_operations operations = {
 	.read = handle_read,
 	.write = handle_write,
@@ -255,6 +266,7 @@ static const struct terminal_operations operations = {
 	.insert = handle_insert,
 	.get_info = handle_get_info,
 	.set_pty = handle_set_pty,
+	.watch = handle_watch,
 };
 
 service_outcome
@@ -266,7 +278,7 @@ line_request(struct service_call *call)
 	if (context.open == NULL)
 		return wire_refuse(call, E_STALE);
 	if (is_hung_up(context.open) && tag != TERMINAL_READ &&
-	    tag != TERMINAL_WRITE && tag != TERMINAL_POLL)
+	    tag != TERMINAL_WRITE && tag != TERMINAL_POLL && tag != TERMINAL_WATCH)
 		return wire_refuse(call, E_IO);
 	return terminal_dispatch(&operations, &context, call);
 }

@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		8u
+#define LAYOUT		9u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
@@ -65,6 +65,8 @@ dispatch_session(struct root *root, struct service_call *call)
 		return names_serve(call, process);
 	if (tag < TAG_DEVICE)
 		return sockets_session(call, process);
+	if (tag >= TAG_WATCH)
+		return watches_session(call, process);
 	if (tag >= TAG_TERMINAL)
 		return terminals_session(call, process);
 	return requests_dispatch(root, process, call);
@@ -76,7 +78,9 @@ handle(void *root, struct service_call *call)
 	service_outcome outcome;
 
 	terminals_begin();
-	if ((call->badge & PROC_BADGE_FILE) != 0)
+	if ((call->badge & PROC_BADGE_WATCHER) != 0)
+		outcome = watches_request(call);
+	else if ((call->badge & PROC_BADGE_FILE) != 0)
 		outcome = files_serve(call);
 	else if ((call->badge & PROC_BADGE_SOCKET) != 0)
 		outcome = sockets_request(call);
@@ -101,6 +105,9 @@ work_on(struct process *process)
 	if (work & PROC_WORK_DESTROY) {
 		must(proc_spent(&proc, process, objects_destroy(process)));
 		sockets_process_ended();
+		/* What it had open is gone only now. */
+		if (!process->left)
+			proc_wake_all(&proc);
 	}
 	if (work & (PROC_WORK_DESTROY | PROC_WORK_ORPHANS)) {
 		must(proc_ended(&proc, process));
@@ -150,8 +157,10 @@ notified(void *arena_root, uint64_t bits)
 	struct process *process;
 
 	terminals_begin();
-	if (bits & BIT_CONSOLE)
+	if (bits & BIT_CONSOLE) {
 		pump();
+		watches_console_changed();
+	}
 	must(proc_alarms_due(&proc, service_now_ns(), WORK_AT_ONCE));
 	/* What runs must have been committed: its work is done next time. */
 	if (!root->started && !root->failed) {
@@ -169,6 +178,7 @@ notified(void *arena_root, uint64_t bits)
 	}
 	terminals_serve();
 	sockets_serve();
+	terminals_wake();
 	ask_for_work();
 }
 
@@ -197,6 +207,11 @@ event(void *root, uint64_t kind, uint64_t badge)
 	uint32_t status = STATUS_SIGNALLED(SIGNAL_KILL);
 
 	(void)root;
+	if ((badge & PROC_BADGE_WATCHER) != 0) {
+		if (kind == EVENT_PEER_GONE)
+			watches_closed(badge);
+		return;
+	}
 	if ((badge & PROC_BADGE_FILE) != 0) {
 		if (kind == EVENT_PEER_GONE)
 			files_close(badge);
@@ -335,6 +350,7 @@ start(void *arena_root)
 	status = sockets_create(&root->sockets, seed);
 	if (status != OK)
 		return status;
+	watches_start(&root->watches);
 	status = terminals_start(&root->terminals);
 	if (status != OK)
 		return status;
@@ -352,6 +368,7 @@ resume(void *arena_root, bool first)
 	proc.arena = service_arena();
 	proc.answer = requests_answer;
 	proc.session_ended = terminals_session_ended;
+	proc.signal = watches_signal;
 	if (!proc_ok(&proc))
 		service_panic("the table is inconsistent");
 	proc_resume(&proc);
@@ -378,6 +395,7 @@ resume(void *arena_root, bool first)
 	};
 	loop_transaction_begin();
 	terminals_resume(&root->terminals);
+	watches_resume(&root->watches);
 	loop_transaction_end();
 	nodes_resume();
 	if (!root->started && !root->failed)

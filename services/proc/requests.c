@@ -116,6 +116,8 @@ static unsigned
 handle_exit(struct proc_context *context, struct service_call *call,
     const struct proc_exit_args *in)
 {
+	if (TX_SET(service_arena(), context->process->left, 1) != OK)
+		return E_NOMEM;
 	return outcome_of(proc_end(&proc, context->process,
 	    requests_status(in->status)), true);
 }

@@ -3,8 +3,8 @@
  * Parts of the proc service: main.c is its life, requests.c serves processes,
  * objects.c owns the kernel objects of a process, first.c makes the first
  * process, terminals.c joins lib/terminal to sessions, line.c serves open
- * terminals, pump.c joins terminal 0 to the console, sockets.c serves local
- * sockets. /proc is names.c (paths),
+ * terminals, pump.c joins terminal 0 to the console, watches.c serves those who
+ * wait for many things, sockets.c local sockets. /proc is names.c (paths),
  * files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
@@ -46,9 +46,18 @@ struct open_terminal {
 	uint32_t epoch;		/* of the terminal; another: hung up */
 };
 
+/* Of one side of a terminal: who polls it. */
+struct terminal_watch {
+	uint64_t key[2];	/* 0: nobody ever did */
+	uint32_t armed;
+	struct terminal_state state;	/* as POLL told it when armed */
+};
+
 struct terminals {
 	struct arena_map *open;	/* struct open_terminal by badge */
 	struct terminal *terminal[TERMINAL_COUNT];
+	struct terminal_watch watch[TERMINAL_COUNT][2];	/* slave, master */
+	uint32_t watched;	/* how many are armed */
 	uint64_t next_badge;
 	uint64_t typed;		/* bytes taken from the console */
 	cap_t	 directory;	/* session at storage's root, for nodes */
@@ -56,9 +65,15 @@ struct terminals {
 };
 _Static_assert(TERMINAL_PTY_MAX <= 64, "bits of nodes_gone");
 
+struct watches {
+	uint64_t next_badge;
+	uint64_t console[2];	/* key of the console; 0: nobody watches it */
+};
+
 /* Root of the arena. */
 struct root {
 	struct terminals terminals;
+	struct watches watches;
 	struct proc_table table;
 	struct socket_table sockets;
 	struct libos_header libos;	/* as the image has it */
@@ -148,6 +163,11 @@ service_outcome line_request(struct service_call *call);
 /* Nobody has end A any more. */
 void terminals_closed(uint64_t badge);
 bool terminals_cancel(struct parked_call id);
+/* linewatch.c: who polls a side of a terminal that has changed is woken. */
+unsigned terminals_watch(const struct open_terminal *open, uint64_t out_key[2]);
+void terminals_wake(void);
+/* Whatever POLL says: its descriptions are of no use any more. */
+void terminals_wake_all_of(const struct terminal *terminal);
 /* Answers whose time is up, or who did not fit into the last transaction. */
 void terminals_serve(void);
 uint64_t terminals_due(void);	/* 0: never */
@@ -163,6 +183,22 @@ int nodes_make(uint32_t number);
 void nodes_gone(uint32_t number);
 void nodes_serve(void);
 cap_t attach_root(void);
+
+/* watches.c */
+#define PROC_BADGE_WATCHER	(1ul << 34)
+
+void watches_start(struct watches *in);
+/* First thing in an incarnation, in a transaction. */
+void watches_resume(struct watches *in);
+/* Requests through the session of a process, and through a watcher. */
+service_outcome watches_session(struct service_call *call,
+    struct process *process);
+service_outcome watches_request(struct service_call *call);
+/* Nobody has end A any more. */
+void watches_closed(uint64_t badge);
+void watches_console_changed(void);
+/* For the core. */
+void watches_signal(void *context, uint64_t notification, uint64_t bits);
 
 /* Terminal 0 and the console. First thing in an incarnation, a transaction. */
 void pump_resume(void);
@@ -184,7 +220,7 @@ status_t copy_to_memory(cap_t memory, uint64_t offset, const void *from,
     size_t length);
 
 /* sockets.c; in badges of sockets that have a name. */
-#define PROC_BADGE_SOCKET (1ul << 34)
+#define PROC_BADGE_SOCKET (1ul << 36)
 
 extern struct sockets sockets;
 

@@ -29,10 +29,15 @@ port_drop(void *context, uint64_t cap)
 }
 
 static void
-port_signal(void *context, uint64_t note)
+port_ready(void *context, const struct socket_bound *bound)
 {
-	if (note != 0 && service_effect_signal(note, 1) != OK)
-		service_panic("effect list full");
+	bool left;
+
+	if (service_effect_signal(bound->caps.note, 1) != OK ||
+	    proc_wake(&proc, bound->key, &left) != 0)
+		service_panic("a transaction is too large");
+	if (left)
+		proc_wake_all(&proc);
 }
 
 static void
@@ -107,7 +112,7 @@ port_held(void *context, uint64_t end)
 }
 
 static const struct socket_port port = {
-	.drop = port_drop, .signal = port_signal, .answer = port_answer,
+	.drop = port_drop, .ready = port_ready, .answer = port_answer,
 	.gone = port_gone, .held = port_held,
 };
 
@@ -296,17 +301,18 @@ handle_listen(struct sockets_context *context, struct service_call *call,
 {
 	struct sys_result r = sys_invoke(SYS_CAP_INFO, CAP_NONE, in->socket, 0,
 	    0, 0, 0);
-	struct socket_who who = who_is(context->process);
+	const struct socket_listen listen = {
+		.who = who_is(context->process), .backlog = in->backlog,
+		.note = in->note, .key = { in->low, in->high },
+	};
 	struct socket_bound *bound = r.status == OK ? sockets_bound(&sockets,
 	    r.value[1] & SERVICE_BADGE_MASK & ~PROC_BADGE_SOCKET) : NULL;
-	uint64_t note = in->note;
 
 	if (bound == NULL || object_number(bound->session) != r.value[2])
 		return E_BADF;
-	unsigned error = keep(&note, 1);
+	unsigned error = keep(&listen.note, 1);
 	if (error == 0)
-		error = (unsigned)sockets_listen(&sockets, bound, &who,
-		    in->backlog, note);
+		error = (unsigned)sockets_listen(&sockets, bound, &listen);
 	if (error == 0)
 		wire_drop_cap(in->socket);
 	return error;
@@ -522,8 +528,11 @@ sockets_serve(void)
 	if (look_for_lost && sockets.table->parcel_count != 0)
 		must(sockets_collect(&sockets));
 	look_for_lost = false;
-	if (sockets_has_work(&sockets))
-		must(sockets_work(&sockets));
+	if (!sockets_has_work(&sockets))
+		return;
+	must(sockets_work(&sockets));
+	/* Ends of sockets and pipes may have been among it. */
+	proc_wake_all(&proc);
 }
 
 status_t

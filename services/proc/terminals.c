@@ -161,8 +161,10 @@ terminals_session_ended(void *context, uint32_t sid, uint32_t number)
 		return 0;
 	tell_of_hang_up(terminal);
 	part(terminal);
-	if (terminal->number == 0)
+	if (terminal->number == 0) {
 		terminal_hang_up(&terminal_core, terminal);
+		terminals_wake_all_of(terminal);
+	}
 	return 0;
 }
 
@@ -360,6 +362,7 @@ terminals_closed(uint64_t badge)
 	if (number == 0 || terminal->masters + terminal->slaves > 0)
 		return;
 	part(terminal);
+	terminals_wake_all_of(terminal);
 	must(TX_SET(service_arena(), terminals->terminal[number], NULL));
 	terminal_destroy(&terminal_core, terminal);
 }
@@ -456,6 +459,7 @@ go_on_with_hang_up(struct terminal *terminal)
 		return;
 	}
 	terminal_hang_up(&terminal_core, terminal);
+	terminals_wake_all_of(terminal);
 	if (terminal->number == 0 && pump_input_ended())
 		terminal_input_end(&terminal_core, terminal);
 }
@@ -499,6 +503,7 @@ terminals_begin(void)
 void
 terminals_end(void)
 {
+	terminals_wake();
 	if (pump_has_output() || pump_has_input())
 		must(service_effect_signal(PLACE_NOTIFICATION, BIT_CONSOLE));
 }

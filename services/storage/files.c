@@ -168,6 +168,7 @@ files_environment(struct storage_environment *out_environment)
 		.file_load = environment_load,
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
+		.answer = locks_answer,
 		.space = environment_space,
 		.watch_changed = environment_watch_changed,
 		.watch_version = environment_watch_version,

@@ -167,6 +167,8 @@ static const struct storage_operations of_descriptions = {
 	.window = handle_window,
 	.retire = handle_retire,
 	.reopen = handle_reopen,
+	.lock = handle_lock,
+	.lock_test = handle_lock_test,
 };
 
 /* End A of a description has full trust, whoever holds it: not for those. */

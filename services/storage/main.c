@@ -16,9 +16,10 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		2u
+#define LAYOUT		3u
 #define TABLE_SLOTS	(1u << 18)
-#define REPLY_OBJECTS	64u
+#define REPLY_OBJECTS	STORAGE_WAITS_MAX
+#define BIT_WORK	(1ul << 32)
 #define ARCHIVE_VIEW	PLACE_HEAP_BASE
 
 static struct storage storage;
@@ -121,6 +122,17 @@ resume(void *root, bool first)
 		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
+	/* The signal may have been taken by the one before. */
+	if (storage_has_work(&storage))
+		sys_signal(PLACE_NOTIFICATION, BIT_WORK);
+}
+
+static void
+ask_for_work(void)
+{
+	if (storage_has_work(&storage) &&
+	    service_effect_signal(PLACE_NOTIFICATION, BIT_WORK) != OK)
+		service_panic("effect list full");
 }
 
 /* Closes a description whose last holder is gone. */
@@ -139,16 +151,39 @@ event(void *root, uint64_t kind, uint64_t badge)
 	if (storage_close(&storage, description) != 0 ||
 	    service_cap_drop(session) != OK)
 		service_panic("cannot close: the log is full");
+	ask_for_work();
 }
 
 static service_outcome
 handle(void *root, struct service_call *call)
 {
 	struct storage_context context = { .storage = &storage };
+	service_outcome outcome;
 
 	(void)root;
 	storage_begin(&storage);
-	return serve(&context, call);
+	outcome = serve(&context, call);
+	if (outcome != SERVICE_ERROR)
+		ask_for_work();
+	return outcome;
+}
+
+static void
+notified(void *root, uint64_t bits)
+{
+	(void)root, (void)bits;
+	storage_begin(&storage);
+	if (storage_work(&storage) != 0)
+		service_panic("cannot go on: the log is full");
+	ask_for_work();
+}
+
+static void
+cancel(void *root, struct parked_call id)
+{
+	(void)root;
+	storage_begin(&storage);
+	locks_cancel(&storage, id);
 }
 
 static struct service service = {
@@ -159,7 +194,9 @@ static struct service service = {
 	.start = start,
 	.resume = resume,
 	.handle = handle,
+	.notified = notified,
 	.event = event,
+	.cancel = cancel,
 };
 
 int main(void);

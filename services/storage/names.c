@@ -136,13 +136,8 @@ object_id(cap_t cap, uint64_t *out_badge)
 	return r.status == OK ? r.value[2] : 0;
 }
 
-/*
- * The base of the second path: a capability, or the same as the first. It must
- * be the event pair of the description it claims to be, not just any with that
- * badge: object numbers are the kernel's. Taken for this call only.
- */
-static unsigned
-second_base(const struct storage_context *context, cap_t take_cap,
+unsigned
+find_given(const struct storage_context *context, cap_t take_cap,
     struct description **out_base)
 {
 	struct description *base;
@@ -172,7 +167,7 @@ take_places(const struct storage_context *context,
     const struct service_call *call, const struct two_paths *paths,
     struct storage_place *out_from, struct storage_place *out_to)
 {
-	unsigned error = second_base(context, paths->new_base, &out_to->base);
+	unsigned error = find_given(context, paths->new_base, &out_to->base);
 
 	out_from->base = context->self;
 	if (error == 0)

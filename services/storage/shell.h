@@ -22,6 +22,19 @@ service_outcome serve(struct storage_context *context,
 unsigned give_description(struct storage_context *context,
     struct service_call *call, struct description *description);
 
+/* locks.c */
+unsigned handle_lock(struct storage_context *context,
+    struct service_call *call, const struct storage_lock_args *in,
+    struct storage_lock_results *out);
+unsigned handle_lock_test(struct storage_context *context,
+    struct service_call *call, const struct storage_lock_test_args *in,
+    struct storage_lock_test_results *out);
+/* For the core. */
+status_t locks_answer(void *context, struct storage_call call,
+    unsigned error);
+/* A parked call is given up, in a transaction. */
+void locks_cancel(struct storage *storage, struct parked_call id);
+
 /* files.c: effects and preparations for the core, and data requests. */
 void files_environment(struct storage_environment *out_environment);
 /* Where storage_load() finds its archive; 0, 0: it is done. */
@@ -41,6 +54,13 @@ unsigned handle_window(struct storage_context *context,
     struct service_call *call, struct storage_window_results *out);
 
 /* names.c */
+/*
+ * The description of a capability that came with the call, or that of the call.
+ * It must be the event pair of the description it claims to be, not just any
+ * with that badge: object numbers are the kernel's. Taken for this call only.
+ */
+unsigned find_given(const struct storage_context *context, cap_t take_cap,
+    struct description **out_description);
 /* The kernel's number of the object, and the badge if not NULL; 0: none. */
 uint64_t object_id(cap_t cap, uint64_t *out_badge);
 unsigned handle_open(struct storage_context *context,

@@ -28,7 +28,14 @@ main(int argc, char **argv, char **envp)
 	CHECK(getauxval(AT_UID) == getuid());
 	CHECK(getauxval(AT_GID) == getgid());
 	CHECK(getauxval(AT_SECURE) == 0);
-	CHECK(getauxval(AT_ENTRY) != 0);
+	/* Exactly a program with an interpreter has a base. */
+	unsigned interpreters = 0;
+	for (unsigned i = 0; i < getauxval(AT_PHNUM); i++)
+		interpreters += headers[i].p_type == PT_INTERP;
+	CHECK((getauxval(AT_BASE) != 0) == interpreters);
+	CHECK(interpreters == 0 ||
+	    memcmp((void *)getauxval(AT_BASE), ELFMAG, SELFMAG) == 0);
+	CHECK((uintptr_t)main >> 24 == getauxval(AT_ENTRY) >> 24);
 	CHECK(strcmp((char *)getauxval(AT_EXECFN), argv[0]) == 0);
 	CHECK(strcmp((char *)getauxval(AT_PLATFORM), "x86_64") == 0);
 	for (int i = 0; i < 16; i++)

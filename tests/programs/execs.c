@@ -6,6 +6,7 @@
 #include <elf.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -148,6 +149,74 @@ elves(void)
 	hostile("object file", &bad, sizeof(bad));
 }
 
+/* A program that exits with 5, unless its interpreter begins: that with 7. */
+struct tiny {
+	Elf64_Ehdr e;
+	Elf64_Phdr p[2];
+	char path[sizeof(path)];
+	unsigned char code[16];
+};
+
+static struct tiny
+make_tiny(uint64_t address, unsigned char code, const char *interpreter)
+{
+	struct tiny tiny = {
+		.e = {
+			.e_ident = { 0x7f, 'E', 'L', 'F', 2, 1, 1 },
+			.e_type = ET_EXEC, .e_machine = EM_X86_64,
+			.e_version = 1, .e_phoff = 64, .e_ehsize = 64,
+			.e_entry = address + offsetof(struct tiny, code),
+			.e_phentsize = 56, .e_phnum = interpreter ? 2 : 1,
+		},
+		.p = {
+			{ PT_LOAD, 5, 0, address, 0, sizeof(tiny),
+			    sizeof(tiny), 4096 },
+			{ PT_INTERP, 4, offsetof(struct tiny, path), 0, 0,
+			    interpreter ? strlen(interpreter) + 1 : 0, 0, 1 },
+		},
+		.code = { 0xbf, code, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 5 },
+	};
+
+	if (interpreter != NULL)
+		strcpy(tiny.path, interpreter);
+	return tiny;
+}
+
+static void
+with_interpreter(const char *what, const void *bytes, size_t length, int mode)
+{
+	char name[sizeof(path)];
+
+	make("linker", bytes, length, mode);
+	strcpy(name, path);
+	struct tiny program = make_tiny(0x400000, 5, name);
+	hostile(what, &program, sizeof(program));
+}
+
+static void
+interpreters(void)
+{
+	struct tiny linker = make_tiny(0x600000, 7, NULL), program;
+	struct tiny other = make_tiny(0x600000, 7, "/no/such/file");
+
+	with_interpreter("interpreter", &linker, sizeof(linker), 0755);
+	/* One that names another does not get it. */
+	with_interpreter("of another", &other, sizeof(other), 0755);
+	with_interpreter("no execution", &linker, sizeof(linker), 0644);
+	with_interpreter("text as interpreter", "just text, long enough for a "
+	    "header: ................................", 70, 0755);
+	linker.e.e_machine = EM_386;
+	with_interpreter("of another machine", &linker, sizeof(linker), 0755);
+	program = make_tiny(0x400000, 5, "/no/such/linker");
+	hostile("missing interpreter", &program, sizeof(program));
+	program.p[1].p_filesz--;
+	hostile("unterminated interpreter", &program, sizeof(program));
+	program.p[1].p_filesz = 1;
+	hostile("short interpreter", &program, sizeof(program));
+	program = make_tiny(0x400000, 5, "/tmp");
+	hostile("folder as interpreter", &program, sizeof(program));
+}
+
 static void
 survives(void)
 {
@@ -209,6 +278,7 @@ main(int argc, char **argv)
 	scripts();
 	large();
 	elves();
+	interpreters();
 	survives();
 	snprintf(path, sizeof(path), "rm -r %s", folder);
 	SAY("rm", system(path));

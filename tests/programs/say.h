@@ -51,7 +51,12 @@ error_name(int error)
 		{ ERANGE, "ERANGE" }, { ENAMETOOLONG, "ENAMETOOLONG" },
 		{ ENOSYS, "ENOSYS" }, { ENOTEMPTY, "ENOTEMPTY" },
 		{ ELOOP, "ELOOP" }, { EOVERFLOW, "EOVERFLOW" },
-		{ ETIMEDOUT, "ETIMEDOUT" },
+		{ EDEADLK, "EDEADLK" }, { ENOLCK, "ENOLCK" },
+		{ ENXIO, "ENXIO" }, { EOPNOTSUPP, "EOPNOTSUPP" },
+		{ EBUSY, "EBUSY" }, { EFBIG, "EFBIG" }, { ENODATA, "ENODATA" },
+		{ EROFS, "EROFS" },
+		{ ETIMEDOUT, "ETIMEDOUT" }, { ELIBBAD, "ELIBBAD" },
+		{ ETXTBSY, "ETXTBSY" },
 	};
 
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -119,6 +119,23 @@ setup_thread_of(struct object *thread)
 	thread->state = STATE_STOPPED;
 }
 
+static bool
+table_is_empty(cap_t table)
+{
+	for (unsigned i = 0; i < world.count; i++)
+		if (world.object[i].alive && world.object[i].table == table)
+			return false;
+	return true;
+}
+
+static void
+clear_table(cap_t table)
+{
+	for (unsigned i = 0; i < world.count; i++)
+		if (world.object[i].table == table)
+			world.object[i].alive = false;
+}
+
 struct sys_result
 fake_invoke(long number, uint64_t a, uint64_t b)
 {
@@ -149,6 +166,15 @@ fake_invoke(long number, uint64_t a, uint64_t b)
 	case SYS_MEMORY_INFO:
 		world.cleared[object->place] = true;
 		r.value[3] = ~0ul;
+		break;
+	case SYS_MEMORY_RESIZE:
+		world.cleared[object->place] = true;
+		break;
+	case SYS_TABLE_NEXT:
+		r.status = table_is_empty(a) ? ERR_EMPTY : OK;
+		break;
+	case SYS_TABLE_CLEAR:
+		clear_table(a);
 		break;
 	case SYS_ENDPOINT_CLOSE:
 		world.closed[object->place] = b == 0;
