@@ -189,6 +189,43 @@ sockets_closed(struct sockets *sockets, struct socket_bound *bound)
 
 /* -- listening -- */
 
+/* There is room for the next that is parked. bound is held. */
+static int
+answer_next(struct sockets *sockets, struct socket_bound *bound)
+{
+	for (struct arena_list *node = bound->waiting.next;
+	    node != &bound->waiting; node = node->next) {
+		struct socket_waiting *one = WAITING_OF(node);
+
+		if (one->call.order == 0)
+			continue;
+		sockets->port->answer(sockets->context, one->call, 0,
+		    &bound->who);
+		if (tx_add(sockets->arena, &one->call, sizeof(one->call)) !=
+		    OK || hold_table(sockets) != 0)
+			return E_NOMEM;
+		one->call.order = 0;
+		sockets->table->parked--;
+		bound->answered++;
+		sockets->port->ready(sockets->context, bound);
+		return 0;
+	}
+	return 0;
+}
+
+/* As many as one transaction surely can. bound is held. */
+static int
+answer_while_room(struct sockets *sockets, struct socket_bound *bound)
+{
+	int error = 0;
+
+	for (unsigned i = 0; i < WORK_AT_ONCE && error == 0 &&
+	    bound->answered != bound->count &&
+	    bound->answered <= bound->backlog; i++)
+		error = answer_next(sockets, bound);
+	return error;
+}
+
 int
 sockets_listen(struct sockets *sockets, struct socket_bound *bound,
     const struct socket_listen *in)
@@ -206,7 +243,7 @@ sockets_listen(struct sockets *sockets, struct socket_bound *bound,
 	bound->backlog = in->backlog < SOCKETS_BACKLOG_MAX ? in->backlog :
 	    SOCKETS_BACKLOG_MAX;
 	bound->listens = 1;
-	return 0;
+	return answer_while_room(sockets, bound);
 }
 
 int
@@ -230,7 +267,9 @@ sockets_connect(struct sockets *sockets, const struct socket_connect *in,
 {
 	struct socket_bound *bound = in->bound;
 	struct socket_table *table = sockets->table;
-	bool full = bound->answered > bound->backlog;
+	/* Nobody overtakes who is parked. */
+	bool full = bound->answered > bound->backlog ||
+	    bound->answered != bound->count;
 
 	*out_parked = full;
 	if (full && !in->wait)
@@ -246,8 +285,10 @@ sockets_connect(struct sockets *sockets, const struct socket_connect *in,
 		return E_NOMEM;
 	one->caps = in->caps;
 	one->who = in->who;
-	if (full)
-		one->call = in->call;
+	if (full) {
+		one->call.reply = in->call.reply;
+		one->call.order = in->call.order;
+	}
 	table->waiting++;
 	table->parked += full;
 	bound->count++;
@@ -277,30 +318,6 @@ remove_waiting(struct sockets *sockets, struct socket_bound *bound,
 	return from_status(arena_free(sockets->arena, one));
 }
 
-/* There is room for the next that is parked. bound is held. */
-static int
-answer_next(struct sockets *sockets, struct socket_bound *bound)
-{
-	for (struct arena_list *node = bound->waiting.next;
-	    node != &bound->waiting; node = node->next) {
-		struct socket_waiting *one = WAITING_OF(node);
-
-		if (one->call.order == 0)
-			continue;
-		sockets->port->answer(sockets->context, one->call, 0,
-		    &bound->who);
-		if (tx_add(sockets->arena, &one->call, sizeof(one->call)) !=
-		    OK || hold_table(sockets) != 0)
-			return E_NOMEM;
-		one->call.order = 0;
-		sockets->table->parked--;
-		bound->answered++;
-		sockets->port->ready(sockets->context, bound);
-		return 0;
-	}
-	return 0;
-}
-
 int
 sockets_accept(struct sockets *sockets, struct socket_bound *bound,
     struct socket_caps *out_caps, struct socket_who *out_who)
@@ -315,7 +332,7 @@ sockets_accept(struct sockets *sockets, struct socket_bound *bound,
 	*out_caps = first->caps;
 	*out_who = first->who;
 	int error = remove_waiting(sockets, bound, first);
-	return error != 0 ? error : answer_next(sockets, bound);
+	return error != 0 ? error : answer_while_room(sockets, bound);
 }
 
 static struct socket_waiting *
