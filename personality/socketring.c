@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "socketring.h"
 
-#include "ring.h"
+#include "socketatomic.h"
 #include "user.h"
 
 #include <lib/base/string.h>
@@ -125,9 +125,19 @@ copy_out(const struct socket_lane *lane, uint64_t offset, uint8_t *to,
 static struct socket_mark
 mark_at(const struct socket_lane *lane, uint64_t index)
 {
-	struct socket_mark mark;
+	const struct socket_mark_words *at = &lane->marks[index %
+	    SOCKET_MARKS];
+	/* Of one that never was it may be half of the next, and is not used. */
+	uint64_t sizes = SHARED_PEEK(&at->word[1]);
+	uint64_t token[2] = { SHARED_PEEK(&at->word[2]),
+		SHARED_PEEK(&at->word[3]) };
+	struct socket_mark mark = {
+		.start = SHARED_PEEK(&at->word[0]),
+		.length = (uint32_t)sizes, .name = (uint16_t)(sizes >> 32),
+		.flags = (uint16_t)(sizes >> 48),
+	};
 
-	memcpy(&mark, &lane->marks[index % SOCKET_MARKS], sizeof(mark));
+	memcpy(mark.token, token, sizeof(token));
 	return mark;
 }
 
@@ -157,30 +167,29 @@ writing_begin(const struct socket_lane *lane, bool messages,
     struct writing *out)
 {
 	struct socket_ring *ring = lane->ring;
-	uint64_t marks_taken = ring_load(&ring->marks_taken);
+	uint64_t marks_taken = SHARED_LOAD(&ring->marks_taken);
 
-	out->marks = ring_load(&ring->marks_written);
+	out->marks = SHARED_LOAD(&ring->marks_written);
 	out->marks_used = out->marks - marks_taken;
 	if (messages) {
 		out->end = messages_end(lane, out->marks);
 		out->used = out->marks_used == 0 ? 0 :
 		    out->end - mark_at(lane, marks_taken).start;
 	} else {
-		out->end = ring_load(&ring->written);
-		out->used = out->end - ring_load(&ring->taken);
+		out->end = SHARED_LOAD(&ring->written);
+		out->used = out->end - SHARED_LOAD(&ring->taken);
 	}
 	if (out->used > SOCKET_RING || out->marks_used > SOCKET_MARKS)
 		return false;
 	/* Left by a writer that died before it committed the bytes. */
 	if (!messages && out->marks_used != 0 &&
 	    mark_at(lane, out->marks - 1).start >= out->end) {
-		ring_publish(&ring->marks_written, --out->marks);
+		SHARED_PUBLISH(&ring->marks_written, --out->marks);
 		out->marks_used--;
 	}
 	if (messages ? out->marks_used == 0 : out->used == 0)
-		__atomic_store_n(&ring->origin, out->end, __ATOMIC_RELAXED);
-	out->offset = out->end -
-	    __atomic_load_n(&ring->origin, __ATOMIC_RELAXED);
+		SHARED_STORE(&ring->origin, out->end);
+	out->offset = out->end - SHARED_PEEK(&ring->origin);
 	return true;
 }
 
@@ -188,17 +197,19 @@ static void
 put_mark(const struct socket_lane *lane, const struct writing *at,
     uint64_t length, const struct socket_extra *extra)
 {
-	struct socket_mark mark = {
-		.start = at->end, .length = (uint32_t)length,
-	};
+	struct socket_mark_words *to = &lane->marks[at->marks % SOCKET_MARKS];
+	uint64_t sizes = length, token[2] = { 0, 0 };
 
 	if (extra != NULL) {
-		mark.name = extra->name_length;
-		mark.flags = extra->flags;
-		memcpy(mark.token, extra->token, SOCKET_TOKEN);
+		sizes |= (uint64_t)extra->name_length << 32 |
+		    (uint64_t)extra->flags << 48;
+		memcpy(token, extra->token, sizeof(token));
 	}
-	memcpy(&lane->marks[at->marks % SOCKET_MARKS], &mark, sizeof(mark));
-	ring_publish(&lane->ring->marks_written, at->marks + 1);
+	SHARED_STORE(&to->word[0], at->end);
+	SHARED_STORE(&to->word[1], sizes);
+	SHARED_STORE(&to->word[2], token[0]);
+	SHARED_STORE(&to->word[3], token[1]);
+	SHARED_PUBLISH(&lane->ring->marks_written, at->marks + 1);
 }
 
 static uint64_t
@@ -227,7 +238,7 @@ socket_put_stream(const struct socket_lane *lane, struct socket_pieces *pieces,
 		return RING_FAULT;
 	if (extra != NULL)
 		put_mark(lane, &at, done, extra);
-	ring_publish(&lane->ring->written, at.end + done);
+	SHARED_PUBLISH(&lane->ring->written, at.end + done);
 	return (long)done;
 }
 
@@ -254,24 +265,30 @@ socket_put_message(const struct socket_lane *lane,
 
 /* -- taking -- */
 
-/* The mark that begins next; false: there is none, or it is nonsense. */
+/* The mark that begins next: 0, RING_EMPTY, or RING_BROKEN. */
+static long
+look_for_mark(const struct socket_lane *lane, uint64_t marks_taken,
+    struct socket_mark *out)
+{
+	uint64_t marks = SHARED_LOAD(&lane->ring->marks_written) - marks_taken;
+
+	if (marks == 0 || marks > SOCKET_MARKS)
+		return marks == 0 ? RING_EMPTY : RING_BROKEN;
+	*out = mark_at(lane, marks_taken);
+	return 0;
+}
+
 static bool
 next_mark(const struct socket_lane *lane, uint64_t marks_taken,
     struct socket_mark *out)
 {
-	uint64_t marks = ring_load(&lane->ring->marks_written) - marks_taken;
-
-	if (marks == 0 || marks > SOCKET_MARKS)
-		return false;
-	*out = mark_at(lane, marks_taken);
-	return true;
+	return look_for_mark(lane, marks_taken, out) == 0;
 }
 
 static uint64_t
 offset_of(const struct socket_lane *lane, uint64_t position)
 {
-	return position -
-	    __atomic_load_n(&lane->ring->origin, __ATOMIC_RELAXED);
+	return position - SHARED_PEEK(&lane->ring->origin);
 }
 
 static void
@@ -322,9 +339,9 @@ socket_take_stream(const struct socket_lane *lane,
     const struct socket_look *look, struct socket_taken *out)
 {
 	struct socket_ring *ring = lane->ring;
-	uint64_t taken = ring_load(&ring->taken);
-	uint64_t written = ring_load(&ring->written);
-	uint64_t marks_taken = ring_load(&ring->marks_taken);
+	uint64_t taken = SHARED_LOAD(&ring->taken);
+	uint64_t written = SHARED_LOAD(&ring->written);
+	uint64_t marks_taken = SHARED_LOAD(&ring->marks_taken);
 	uint64_t from = taken + look->skip;
 	struct socket_mark mark;
 	bool first = false;
@@ -349,10 +366,10 @@ socket_take_stream(const struct socket_lane *lane,
 	if (look->peek)
 		return (long)out->bytes;
 	/* Who dies in between leaves a mark of bytes that are gone: no harm. */
-	ring_publish(&ring->taken, from + out->bytes);
+	SHARED_PUBLISH(&ring->taken, from + out->bytes);
 	marks = marks_behind(lane, from + out->bytes, marks_taken);
 	if (marks != marks_taken)
-		ring_publish(&ring->marks_taken, marks);
+		SHARED_PUBLISH(&ring->marks_taken, marks);
 	return (long)out->bytes;
 }
 
@@ -362,12 +379,12 @@ socket_take_message(const struct socket_lane *lane,
     const struct socket_look *look, struct socket_taken *out)
 {
 	struct socket_ring *ring = lane->ring;
-	uint64_t marks_taken = ring_load(&ring->marks_taken);
+	uint64_t marks_taken = SHARED_LOAD(&ring->marks_taken);
 	struct socket_mark mark;
+	long error = look_for_mark(lane, marks_taken, &mark);
 
-	if (!next_mark(lane, marks_taken, &mark))
-		return ring_load(&ring->marks_written) == marks_taken ?
-		    RING_EMPTY : RING_BROKEN;
+	if (error != 0)
+		return error;
 	if (mark.length > SOCKET_RING ||
 	    mark.name > mark.length || mark.name > SOCKET_NAME_MAX)
 		return RING_BROKEN;
@@ -384,7 +401,7 @@ socket_take_message(const struct socket_lane *lane,
 		return RING_FAULT;
 	if (look->peek)
 		return (long)out->bytes;
-	ring_publish(&ring->marks_taken, marks_taken + 1);
+	SHARED_PUBLISH(&ring->marks_taken, marks_taken + 1);
 	return (long)out->bytes;
 }
 
@@ -396,19 +413,19 @@ socket_lane_readable(const struct socket_lane *lane, bool messages)
 	const struct socket_ring *ring = lane->ring;
 
 	return messages ?
-	    ring_load(&ring->marks_written) != ring_load(&ring->marks_taken) :
-	    ring_load(&ring->written) != ring_load(&ring->taken);
+	    SHARED_LOAD(&ring->marks_written) != SHARED_LOAD(&ring->marks_taken) :
+	    SHARED_LOAD(&ring->written) != SHARED_LOAD(&ring->taken);
 }
 
 uint64_t
 socket_lane_bytes(const struct socket_lane *lane, bool messages)
 {
 	const struct socket_ring *ring = lane->ring;
-	uint64_t marks_taken = ring_load(&ring->marks_taken);
-	uint64_t marks = ring_load(&ring->marks_written);
+	uint64_t marks_taken = SHARED_LOAD(&ring->marks_taken);
+	uint64_t marks = SHARED_LOAD(&ring->marks_written);
 	uint64_t used = messages ? marks == marks_taken ? 0 :
 	    messages_end(lane, marks) - mark_at(lane, marks_taken).start :
-	    ring_load(&ring->written) - ring_load(&ring->taken);
+	    SHARED_LOAD(&ring->written) - SHARED_LOAD(&ring->taken);
 
 	return used <= SOCKET_RING ? used : 0;
 }
@@ -418,7 +435,7 @@ socket_lane_first(const struct socket_lane *lane)
 {
 	struct socket_mark mark;
 
-	if (!next_mark(lane, ring_load(&lane->ring->marks_taken), &mark) ||
+	if (!next_mark(lane, SHARED_LOAD(&lane->ring->marks_taken), &mark) ||
 	    mark.length > SOCKET_RING || mark.name > mark.length)
 		return 0;
 	return mark.length - mark.name;
@@ -429,8 +446,8 @@ socket_lane_writable(const struct socket_lane *lane, bool messages,
     uint64_t limit)
 {
 	const struct socket_ring *ring = lane->ring;
-	uint64_t marks = ring_load(&ring->marks_written) -
-	    ring_load(&ring->marks_taken);
+	uint64_t marks = SHARED_LOAD(&ring->marks_written) -
+	    SHARED_LOAD(&ring->marks_taken);
 
 	if (limit > SOCKET_RING)
 		limit = SOCKET_RING;

@@ -33,8 +33,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef RING_EXPLORED
 #define SOCKET_RING		262144u		/* bytes; a power of two */
 #define SOCKET_MARKS		256u
+#else
+#define SOCKET_RING		16u
+#define SOCKET_MARKS		2u
+#endif
 #define SOCKET_TOKEN		16u
 
 #define MARK_PARCEL		0x1u	/* token names a parcel at proc */
@@ -46,7 +51,11 @@ struct socket_mark {
 	uint16_t flags;		/* MARK_* */
 	uint8_t	 token[SOCKET_TOKEN];
 };
-_Static_assert(sizeof(struct socket_mark) == 32, "mark");
+
+/* As it lies in memory: start; length, name, flags; token. */
+struct socket_mark_words {
+	uint64_t word[4];
+};
 
 struct socket_ring {
 	uint64_t written;		/* writers, under write_lock */
@@ -92,18 +101,20 @@ struct socket_memory {
 	uint8_t	 pad[4096 - 2 * sizeof(struct socket_side) -
 		    2 * sizeof(struct socket_ring)];
 	struct socket_ring ring[2];
-	struct socket_mark marks[2][SOCKET_MARKS];
+	struct socket_mark_words marks[2][SOCKET_MARKS];
 	uint8_t	 data[2][SOCKET_RING];
 };
 _Static_assert(offsetof(struct socket_memory, marks) == 4096, "layout");
 _Static_assert(offsetof(struct socket_memory, side[1].name) ==
     SOCKET_SHARED_NAME_AT, "layout");
+#ifndef RING_EXPLORED
 _Static_assert(sizeof(struct socket_memory) % 4096 == 0, "layout");
+#endif
 
 /* One direction, as seen by one end. */
 struct socket_lane {
 	struct socket_ring *ring;
-	struct socket_mark *marks;
+	struct socket_mark_words *marks;
 	uint8_t	*data;
 };
 
