@@ -219,8 +219,10 @@ one_piece(struct socket_pieces *pieces, void *buffer, uint64_t size)
 static long
 socket_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
-	struct socket_receipt receipt = { .size = size };
+	struct socket_receipt receipt;
 
+	socket_receipt_init(&receipt, 0);
+	receipt.size = size;
 	one_piece(&receipt.pieces, buffer, size);
 	long done = socket_receive(file, &receipt);
 	if (done >= 0 && (receipt.taken.flags & MARK_PARCEL) != 0)
@@ -253,9 +255,10 @@ socket_vector(struct file *file, const struct linux_iovec *from, size_t count,
 		};
 		return socket_send(file, &out);
 	}
-	struct socket_receipt receipt = {
-		.pieces = pieces, .size = (uint64_t)total,
-	};
+	struct socket_receipt receipt;
+	socket_receipt_init(&receipt, 0);
+	receipt.pieces = pieces;
+	receipt.size = (uint64_t)total;
 	long done = total == 0 ? 0 : socket_receive(file, &receipt);
 	if (done >= 0 && (receipt.taken.flags & MARK_PARCEL) != 0)
 		socket_parcel_drop(receipt.taken.token);

@@ -144,6 +144,16 @@ struct socket_receipt {
 	struct socket_taken taken;	/* flags: of the first parcel */
 	bool	 cut;			/* bytes of the message were lost */
 };
+/* taken is set by receiving only: it is large. */
+static inline void
+socket_receipt_init(struct socket_receipt *receipt, unsigned flags)
+{
+	receipt->flags = flags;
+	receipt->cut = false;
+	receipt->taken.flags = 0;
+	receipt->taken.name_length = 0;
+}
+
 long socket_receive(struct file *file, struct socket_receipt *receipt);
 unsigned socket_poll(struct file *file);
 cap_t socket_announce(struct file *file, uint64_t *out_seen);

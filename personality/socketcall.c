@@ -69,10 +69,12 @@ long
 linux_recvfrom(unsigned fd, void *buffer, size_t size, unsigned flags,
     struct linux_sockaddr_un *address, unsigned *length)
 {
-	struct socket_receipt receipt = { .size = size, .flags = flags };
+	struct socket_receipt receipt;
 	long error;
 	struct file *file = socket_file(fd, &error);
 
+	socket_receipt_init(&receipt, flags);
+	receipt.size = size;
 	if (error == 0)
 		error = one_buffer(&receipt.pieces, buffer, &receipt.size);
 	if (error != 0)
@@ -195,8 +197,10 @@ static long
 receive_header(struct file *file, struct linux_msghdr *message,
     unsigned flags)
 {
-	struct socket_receipt receipt = { .flags = flags };
+	struct socket_receipt receipt;
 	struct linux_msghdr header;
+
+	socket_receipt_init(&receipt, flags);
 	long error = take_header(message, &header, &receipt.pieces,
 	    &receipt.size);
 

@@ -417,12 +417,14 @@ wait_for_more(struct file *file, const struct socket_lane *lane,
 	struct socket *s = socket_of(file);
 	bool messages = !socket_is_stream(s);
 	bool datagrams = socket_is_datagram(s);
-	bool gone = !datagrams && socket_watch_gone(s->watch);
 	uint64_t seen = announce(&lane->ring->readers_asleep, s->note);
 
 	if (socket_lane_readable(lane, messages))
 		return 0;
-	if (gone) {
+	/* Gone later than this: the count moves. */
+	if (!datagrams && socket_watch_gone(s->watch)) {
+		if (socket_lane_readable(lane, messages))
+			return 0;
 		uint32_t error = socket_take_error(s);
 		return error != 0 ? -(long)error : 1;
 	}
@@ -430,9 +432,6 @@ wait_for_more(struct file *file, const struct socket_lane *lane,
 		return 1;
 	if (not_waiting(file, receipt->flags))
 		return -E_AGAIN;
-	/* Gone since the look above: the count may not move again. */
-	if (!datagrams && socket_watch_gone(s->watch))
-		return 0;
 	return socket_sleep(s->note, seen, deadline);
 }
 
@@ -471,14 +470,11 @@ receive_stream(struct file *file, struct socket_receipt *receipt)
 	};
 	bool all = (receipt->flags & L_MSG_WAITALL) != 0 && !look.peek;
 	uint64_t deadline = 0, done = 0;
-	struct socket_taken first = { 0 };
 
 	for (;;) {
 		long step = take(&lane, side, false, receipt,
 		    receipt->size - done, &look);
 		if (step >= 0) {
-			if (done == 0)
-				first = receipt->taken;
 			done += (uint64_t)step;
 			if (!look.peek)
 				wake_writers(&lane, s->note);
@@ -497,10 +493,6 @@ receive_stream(struct file *file, struct socket_receipt *receipt)
 		if (step != 0)
 			break;
 	}
-	if ((receipt->taken.flags & MARK_PARCEL) == 0 && done != 0)
-		receipt->taken = first;
-	if (done == 0)
-		receipt->taken.flags = 0;
 	peek_moved(side, receipt->flags, done);
 	return (long)done;
 }
