@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Datagrams between local sockets: borders, names, who may send to whom. */
 #define _GNU_SOURCE
+#include "localname.h"
 #include "say.h"
 
 #include <fcntl.h>
@@ -15,39 +16,6 @@
 #include <sys/wait.h>
 
 static char buffer[300000], other[300000];
-
-static socklen_t
-name_of(struct sockaddr_un *out, const char *path)
-{
-	memset(out, 0, sizeof(*out));
-	out->sun_family = AF_UNIX;
-	if (path[0] == '@') {
-		strcpy(out->sun_path + 1, path + 1);
-		return (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-		    strlen(path));
-	}
-	strcpy(out->sun_path, path);
-	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-	    strlen(path) + 1);
-}
-
-static int
-bind_to(int fd, const char *path)
-{
-	struct sockaddr_un name;
-	socklen_t length = name_of(&name, path);
-
-	return bind(fd, (struct sockaddr *)&name, length);
-}
-
-static int
-connect_to(int fd, const char *path)
-{
-	struct sockaddr_un name;
-	socklen_t length = name_of(&name, path);
-
-	return connect(fd, (struct sockaddr *)&name, length);
-}
 
 static long
 send_to(int fd, const char *text, const char *path)
