@@ -80,7 +80,8 @@ struct libos_fd {
 #define LIBOS_FILE_PIPE		4u
 #define LIBOS_FILE_PATH		5u
 #define LIBOS_FILE_TERMINAL	6u
-#define LIBOS_FILE_SOCKET	7u
+#define LIBOS_FILE_FIFO		7u
+#define LIBOS_FILE_SOCKET	12u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */

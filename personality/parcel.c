@@ -52,11 +52,35 @@ share(struct file *file)
 	return error;
 }
 
+/* A capability at most, and words that any process may say. */
+static bool
+is_plain(unsigned kind)
+{
+	return kind == FILE_STORAGE || kind == FILE_PATH ||
+	    kind == FILE_DEVICE || kind == FILE_CONSOLE ||
+	    kind == FILE_TERMINAL;
+}
+
+/*
+ * Folders carry no authority to a stranger. One of storage's root does, and says
+ * so: whoever has that is root.
+ */
+static void
+renounce(const struct file *file)
+{
+	if ((file->kind == FILE_STORAGE || file->kind == FILE_PATH) &&
+	    file->place != PATH_PROC)
+		storage_renounce(file->cap);
+}
+
 static long
 pack_plain(struct file *file, struct parcel_file *out)
 {
+	if (!is_plain(file->kind))
+		return -E_OPNOTSUPP;
 	out->cap[0] = file->cap;
 	out->count = file->cap != CAP_NONE;
+	renounce(file);
 	return share(file);
 }
 
@@ -71,8 +95,6 @@ parcel_add_file(const uint64_t token[2], struct file *file)
 		.device = file->device, .terminal = file->terminal,
 	};
 
-	if (ops->pack == NULL && ops->own_cap && file->kind != FILE_TERMINAL)
-		return -E_OPNOTSUPP;
 	long error = ops->pack != NULL ? ops->pack(file, &packed) :
 	    pack_plain(file, &packed);
 	if (error != 0)
@@ -131,7 +153,10 @@ valid(const struct parcel_file *p)
 static long
 unpack_plain(const struct parcel_file *packed, struct file *file)
 {
+	if (!is_plain(packed->kind))
+		return -E_OPNOTSUPP;
 	file->cap = packed->cap[0];
+	renounce(file);
 	return file->cap == CAP_NONE && packed->kind != FILE_DEVICE &&
 	    packed->kind != FILE_CONSOLE ? -E_INVAL : 0;
 }
@@ -151,9 +176,6 @@ make_file(const struct parcel_file *packed, bool close_on_exec)
 
 	if (!fd_may_open())
 		return -E_MFILE;
-	if (ops->unpack == NULL && ops->own_cap &&
-	    packed->kind != FILE_TERMINAL)
-		return -E_OPNOTSUPP;
 	long error = ops->unpack != NULL ? ops->unpack(packed, &made) :
 	    unpack_plain(packed, &made);
 	if (error != 0)

@@ -372,7 +372,7 @@ const struct file_ops socket_file_ops = {
 	.status = socket_status, .close = close_socket,
 	.pack = socket_pack, .unpack = socket_unpack,
 	.vector = socket_vector, .messages = true,
-	.own_cap = true, .streams = true,
+	.own_cap = true, .streams = true, .close_wakes = true,
 };
 
 long

@@ -34,7 +34,7 @@ storage_rendezvous(struct storage *storage, struct description *base,
 
 	if (error != 0)
 		return error;
-	if (!inode_allows(base, inode, WANT_WRITE))
+	if (!subject_allows(base->subject, inode, WANT_WRITE))
 		return E_ACCES;
 	if (inode_kind(inode) != KIND_SOCKET)
 		return E_CONNREFUSED;

@@ -113,6 +113,16 @@ on_names(struct input *input, struct description *base, uint64_t kind)
 }
 
 static unsigned
+adopt_some(struct description *base, const struct description *place)
+{
+	struct description *adopted;
+	unsigned error = place == NULL ? E_BADF : storage_adopt(&fake.storage,
+	    base, place, &adopted);
+
+	return error != 0 ? error : storage_close(&fake.storage, adopted);
+}
+
+static unsigned
 on_handle(struct input *input, struct description *base, uint64_t kind)
 {
 	struct storage *s = &fake.storage;
@@ -143,8 +153,12 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 	case 8:
 		return storage_reopen(s, base, take_path(input), (unsigned)a,
 		    0600, &opened);
-	default:
+	case 9:
 		return storage_map(s, base, &a, &b);
+	case 10:
+		return storage_renounce(s, base);
+	default:
+		return adopt_some(base, slot[a % SLOTS]);
 	}
 }
 
@@ -193,7 +207,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(slot, 0, sizeof(slot));
 	for (unsigned i = 0; i < 2; i++) {
 		fake_begin(&fake);
-		if (fake_end(&fake, storage_attach(&fake.storage, i, i,
+		if (fake_end(&fake, fake_attach(&fake, i,
 		    &slot[i])) != 0)
 			abort();
 	}

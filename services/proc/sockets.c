@@ -131,8 +131,8 @@ struct socket_context {
 static struct socket_who
 who_is(const struct process *process)
 {
-	return (struct socket_who){ process->pid, process->euid,
-	    process->egid };
+	return (struct socket_who){ process->pid, process->who.euid,
+	    process->who.egid };
 }
 
 static unsigned
@@ -320,6 +320,26 @@ handle_listen(struct sockets_context *context, struct service_call *call,
 
 /* -- the same: parcels -- */
 
+static bool
+is_one_of(uint32_t id, const uint32_t ids[4])
+{
+	return id == ids[0] || id == ids[1] || id == ids[2];
+}
+
+/* Who it may say that it is, beside itself. */
+static bool
+may_claim(const struct process *process, const struct socket_who *who)
+{
+	const struct proc_identity *own = &process->who;
+
+	return (who->pid == process->pid ||
+	    identity_may(own, PRIVILEGE_SYS_ADMIN)) &&
+	    (is_one_of(who->uid, own->users) ||
+	    identity_may(own, PRIVILEGE_SETUID)) &&
+	    (is_one_of(who->gid, own->group_ids) ||
+	    identity_may(own, PRIVILEGE_SETGID));
+}
+
 static unsigned
 handle_pack(struct sockets_context *context, struct service_call *call,
     const struct sockets_pack_args *in, struct sockets_pack_results *out)
@@ -329,14 +349,11 @@ handle_pack(struct sockets_context *context, struct service_call *call,
 	uint64_t random[4], watch = in->watch;
 
 	if (in->pid != 0) {
-		bool root = process->euid == 0;
-		if (!root && (in->pid != process->pid ||
-		    (in->uid != process->uid && in->uid != process->euid) ||
-		    (in->gid != process->gid && in->gid != process->egid)))
+		who = (struct socket_who){ in->pid, in->uid, in->gid };
+		if (!may_claim(process, &who))
 			return E_PERM;
 		if (proc_find(&proc, in->pid) == NULL)
 			return E_SRCH;
-		who = (struct socket_who){ in->pid, in->uid, in->gid };
 	}
 	seed_next((uint8_t *)random);
 	unsigned error = keep(&watch, 1);
