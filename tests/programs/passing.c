@@ -361,13 +361,21 @@ in_flight(void)
 	close(s[0]);
 }
 
-/* 1 when the other end of the pipe is closed within some seconds. */
+/*
+ * 1 when the other end of the pipe is closed within some seconds. Linux looks
+ * for what is lost only when another socket is closed.
+ */
 static int
 closes(int write_end)
 {
+	int s[2];
+
 	for (int i = 0; i < 500; i++) {
 		if (write(write_end, "x", 1) < 0)
 			return 1;
+		socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+		close(s[0]);
+		close(s[1]);
 		usleep(10000);
 	}
 	return 0;
