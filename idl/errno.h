@@ -47,9 +47,22 @@
 #define E_LOOP		40
 #define E_REMOTE	66	/* the path goes on in another server */
 #define E_OVERFLOW	75
+#define E_NOTSOCK	88
+#define E_DESTADDRREQ	89
+#define E_MSGSIZE	90
+#define E_PROTOTYPE	91
+#define E_NOPROTOOPT	92
+#define E_PROTONOSUPPORT 93
+#define E_SOCKTNOSUPPORT 94
 #define E_LIBBAD	80
 #define E_NOTSUP	95
 #define E_AFNOSUPPORT	97
+#define E_ADDRINUSE	98
+#define E_CONNRESET	104
+#define E_ISCONN	106
+#define E_NOTCONN	107
+#define E_TOOMANYREFS	109
 #define E_TIMEDOUT	110
+#define E_CONNREFUSED	111
 #define E_STALE		116
 #define E_KEYREVOKED	128	/* renounced: adopt it first (idl/storage.capnp) */

@@ -87,6 +87,7 @@ struct libos_fd {
 #define LIBOS_FILE_TIMER	9u
 #define LIBOS_FILE_SIGNAL	10u
 #define LIBOS_FILE_EPOLL	11u
+#define LIBOS_FILE_SOCKET	12u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */

@@ -365,4 +365,16 @@ interface Storage @0xbe44000000003002 $place("storage") {
       $tag(0x0072) $trust(0xe) $replay(any)
       $errors("E_INVAL: no whole entries; E_NOSPC: no room");
   # RENOUNCE of all that these StorageNames name; others are left out.
+
+  socketAt @39 (low :UInt64, high :UInt64 $doc("of a key that the caller draws"),
+                mode :UInt32, path :Text $max(4095) $refuse("E_NAMETOOLONG")) -> ()
+      $tag(0x00e0) $replay(never)
+      $errors("E_EXIST: the name is there; E_NOENT: of the path; E_NOTDIR: of the path; E_LOOP: of the path; E_ACCES: of the path; E_NOSPC: no room");
+  # A node of a local socket.
+
+  rendezvousAt @40 (path :Text $max(4095) $refuse("E_NAMETOOLONG") $short)
+      -> (low :UInt64, high :UInt64)
+      $tag(0x00e1) $replay(any)
+      $errors("E_CONNREFUSED: no socket; E_ACCES: the user may not write it; E_NOENT: of the path; E_NOTDIR: of the path; E_LOOP: of the path; E_REMOTE: the path leads out of /proc");
+  # The key of that node: who knows it may connect (idl/socket.capnp).
 }

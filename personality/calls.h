@@ -173,6 +173,42 @@ long linux_sync_file_range(unsigned fd, int64_t offset, int64_t length,
 long linux_readahead(unsigned fd, int64_t offset, size_t count);
 long linux_fadvise64(unsigned fd, int64_t offset, size_t length, int advice);
 
+/* socket*.c */
+struct linux_msghdr;
+struct linux_mmsghdr;
+struct linux_sockaddr_un;
+long linux_socket(int family, int type, int protocol);
+long linux_socketpair(int family, int type, int protocol, int *fds);
+long linux_bind(unsigned fd, const struct linux_sockaddr_un *address,
+    unsigned length);
+long linux_listen(unsigned fd, int backlog);
+long linux_connect(unsigned fd, const struct linux_sockaddr_un *address,
+    unsigned length);
+long linux_accept(unsigned fd, struct linux_sockaddr_un *address,
+    unsigned *length);
+long linux_accept4(unsigned fd, struct linux_sockaddr_un *address,
+    unsigned *length, unsigned flags);
+long linux_getsockname(unsigned fd, struct linux_sockaddr_un *address,
+    unsigned *length);
+long linux_getpeername(unsigned fd, struct linux_sockaddr_un *address,
+    unsigned *length);
+long linux_shutdown(unsigned fd, int how);
+long linux_sendto(unsigned fd, const void *buffer, size_t size,
+    unsigned flags, const struct linux_sockaddr_un *address, unsigned length);
+long linux_recvfrom(unsigned fd, void *buffer, size_t size, unsigned flags,
+    struct linux_sockaddr_un *address, unsigned *length);
+long linux_sendmsg(unsigned fd, const struct linux_msghdr *message,
+    unsigned flags);
+long linux_recvmsg(unsigned fd, struct linux_msghdr *message, unsigned flags);
+long linux_sendmmsg(unsigned fd, struct linux_mmsghdr *messages,
+    unsigned count, unsigned flags);
+long linux_recvmmsg(unsigned fd, struct linux_mmsghdr *messages,
+    unsigned count, unsigned flags, const struct linux_timespec *timeout);
+long linux_setsockopt(unsigned fd, int level, int option, const void *value,
+    unsigned length);
+long linux_getsockopt(unsigned fd, int level, int option, void *value,
+    unsigned *length);
+
 /* process.c, exec.c */
 long linux_fork(void);
 long linux_vfork(void);

@@ -169,6 +169,12 @@ linux_creat(const char *path, unsigned mode)
 	    L_O_CREAT | L_O_WRONLY | L_O_TRUNC, mode);
 }
 
+unsigned
+file_umask(void)
+{
+	return umask_bits;
+}
+
 long
 linux_umask(unsigned mask)
 {

@@ -37,6 +37,7 @@ enum file_kind {
 	FILE_TIMER,		/* timerfd.c */
 	FILE_SIGNAL,		/* signalfd.c */
 	FILE_EPOLL,		/* epoll.c */
+	FILE_SOCKET,		/* socket.h */
 	FILE_KINDS
 };
 
@@ -52,7 +53,7 @@ struct file {
 	uint8_t	 node;		/* KIND_* */
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
-	uint16_t pipe;		/* FILE_PIPE, _FIFO: index */
+	uint16_t pipe;		/* FILE_PIPE, _FIFO, _SOCKET: index */
 	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
@@ -134,6 +135,8 @@ struct path {
  */
 long path_get(int base, const char *text, bool allow_empty, char *buffer,
     struct path *out_path);
+/* The same of a text that is in such a buffer already, with its NUL. */
+long path_place(int base, char *buffer, uint64_t length, struct path *out_path);
 /*
  * After a request at path->base: true if it has to be made again, because a
  * link of /proc led to another server; *path says where to. Text is followed by
@@ -171,6 +174,8 @@ long path_enter_proc(struct path *path);
 long path_leave_proc(struct path *path);
 
 /* file.c */
+
+unsigned file_umask(void);
 
 long file_status(const struct file *file, struct storage_stat *out);
 /* For mmap: may this be mapped; and what it lies over then. */

@@ -13,6 +13,7 @@ const struct file_ops *const file_ops_of[FILE_KINDS] = {
 	[FILE_FIFO] = &fifo_file_ops,
 	[FILE_PATH] = &none_file_ops,
 	[FILE_TERMINAL] = &terminal_file_ops,
+	[FILE_SOCKET] = &socket_file_ops,
 	[FILE_EVENT] = &event_file_ops,
 	[FILE_TIMER] = &timer_file_ops,
 	[FILE_SIGNAL] = &signal_file_ops,

@@ -9,6 +9,8 @@
 #pragma once
 
 #include "file.h"
+#include "linux.h"
+#include "parcel.h"
 #include "watch.h"
 
 struct file_ops {
@@ -20,6 +22,9 @@ struct file_ops {
 	    uint64_t offset);
 	long (*write)(struct file *file, const void *buffer, uint64_t size,
 	    uint64_t offset);
+	/* Of readv and writev, pieces not looked at. Missing: one by one. */
+	long (*vector)(struct file *file, const struct linux_iovec *from,
+	    size_t count, bool write);
 	/* POLL* bits that hold now. Missing: always ready. */
 	unsigned (*poll)(struct file *file);
 	/*
@@ -60,6 +65,13 @@ struct file_ops {
 	/* mmap, see file_map. Missing: -E_NODEV. */
 	long (*map)(const struct file *file, bool write,
 	    struct backing *out_backing);
+	/*
+	 * To another process: fills words and capabilities, which stay the
+	 * file's; and makes them those of a new file, or -E_* and they are not.
+	 * Missing: file->cap and the flags, or -E_OPNOTSUPP (parcel.c).
+	 */
+	long (*pack)(struct file *file, struct parcel_file *out);
+	long (*unpack)(const struct parcel_file *in, struct file *out);
 	/* The last descriptor is gone. Missing: file->cap is closed. */
 	void (*close)(struct file *file);
 	/*
@@ -67,6 +79,7 @@ struct file_ops {
 	 * more. Missing: nothing.
 	 */
 	void (*leave)(struct file *file);
+	bool	 messages;	/* to write nothing says something */
 	bool	 seeks;		/* pread and pwrite have a meaning */
 	bool	 own_cap;	/* file->cap is no description of storage */
 	bool	 anonymous;	/* no node: EINVAL where a function is missing */
@@ -82,6 +95,7 @@ extern const struct file_ops device_file_ops;
 extern const struct file_ops pipe_file_ops;	/* pipe.c */
 extern const struct file_ops fifo_file_ops;
 extern const struct file_ops terminal_file_ops;	/* terminal.c */
+extern const struct file_ops socket_file_ops;	/* socket.c */
 extern const struct file_ops event_file_ops;	/* eventfd.c */
 extern const struct file_ops timer_file_ops;	/* timerfd.c */
 extern const struct file_ops signal_file_ops;	/* signalfd.c */

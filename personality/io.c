@@ -356,7 +356,8 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 	if (size > COUNT_MAX)
 		size = COUNT_MAX;
 	if (size == 0 && file->kind != FILE_STORAGE &&
-	    !file_ops(file)->anonymous)
+	    !file_ops(file)->anonymous &&
+	    !(write && file_ops(file)->messages))
 		return 0;
 	if (size == 0 && file->kind == FILE_STORAGE)
 		return file->node == KIND_DIRECTORY ? -E_ISDIR : 0;
@@ -479,6 +480,8 @@ transfer_vector(unsigned fd, const struct linux_iovec *from, size_t count,
 		return -E_BADF;
 	if (offset != STORAGE_AT_POSITION && !file_ops(file)->seeks)
 		return -E_SPIPE;
+	if (file_ops(file)->vector != NULL)
+		return file_ops(file)->vector(file, from, count, write);
 	long error = vector_get(from, count);
 	if (error != 0 || vector.total == 0)
 		return error;

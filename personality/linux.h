@@ -8,7 +8,6 @@
 #include <idl/errno.h>
 #include <stdint.h>
 
-#define E_NOTSOCK	88
 #define E_OPNOTSUPP	95
 #define E_NOSTR		60
 
@@ -221,6 +220,60 @@ struct linux_pollfd {
 #define L_POLLWRNORM	0x100
 #define L_POLLWRBAND	0x200
 #define L_POLLRDHUP	0x2000
+
+/* sockets */
+#define L_AF_UNSPEC		0
+#define L_AF_UNIX		1
+#define L_AF_MAX		46
+#define L_SOCK_TYPE		15
+#define L_SOCK_STREAM		1
+#define L_SOCK_DGRAM		2
+#define L_SOCK_RAW		3
+#define L_SOCK_SEQPACKET	5
+
+#define L_MSG_OOB		0x1u
+#define L_MSG_PEEK		0x2u
+#define L_MSG_CTRUNC		0x8u
+#define L_MSG_TRUNC		0x20u
+#define L_MSG_DONTWAIT		0x40u
+#define L_MSG_WAITALL		0x100u
+#define L_MSG_ERRQUEUE		0x2000u
+#define L_MSG_NOSIGNAL		0x4000u
+#define L_MSG_WAITFORONE	0x10000u
+#define L_MSG_CMSG_CLOEXEC	0x40000000u
+
+#define L_SOL_SOCKET		1
+#define L_SCM_RIGHTS		1
+#define L_SCM_CREDENTIALS	2
+#define L_SCM_MAX_FD		253u
+
+struct linux_sockaddr_un {
+	uint16_t family;
+	char	 path[108];
+};
+
+struct linux_msghdr {
+	uint64_t name;
+	uint32_t name_length, pad1;
+	uint64_t pieces, piece_count;
+	uint64_t control, control_length;
+	uint32_t flags, pad2;
+};
+_Static_assert(sizeof(struct linux_msghdr) == 56, "struct msghdr");
+
+struct linux_mmsghdr {
+	struct linux_msghdr header;
+	uint32_t length, pad;
+};
+
+struct linux_cmsghdr {
+	uint64_t length;
+	int32_t	 level, type;
+};
+
+struct linux_ucred {
+	uint32_t pid, uid, gid;
+};
 
 struct linux_sigaction {
 	uint64_t handler, flags, restorer, mask;

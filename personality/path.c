@@ -62,8 +62,14 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 		return length;
 	if (length == 0 && !allow_empty)
 		return -E_NOENT;
+	return path_place(base, buffer, (uint64_t)length, out_path);
+}
+
+long
+path_place(int base, char *buffer, uint64_t length, struct path *out_path)
+{
 	out_path->text = buffer;
-	out_path->length = (uint64_t)length;
+	out_path->length = length;
 	out_path->links = 0;
 	if (buffer[0] == '/') {
 		out_path->base = ROOT_DIRECTORY;

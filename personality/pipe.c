@@ -21,6 +21,7 @@
 #include "fileops.h"
 #include "pipe.h"
 #include "ring.h"
+#include "sharedlock.h"
 #include "service.h"
 #include "signals.h"
 #include "thread.h"
@@ -34,7 +35,6 @@
 #define PIPE_BASE	0x7e0030000000ul
 #define PIPE_STRIDE	0x20000ul
 #define ASK_AGAIN_TSC	(1ul << 21)
-#define SPIN_CHECK	16u
 
 struct pipe {
 	uint8_t	 ends;		/* local files that use it */
@@ -44,6 +44,7 @@ struct pipe {
 	uint64_t asked_tsc;	/* last look at the peer */
 	cap_t	 data;		/* notification: readers wait */
 	cap_t	 space;		/* notification: writers wait */
+	cap_t	 memory;	/* of the ring */
 };
 
 static struct pipe pipes[PIPE_MAX];
@@ -52,15 +53,6 @@ static struct ring *
 ring_of(unsigned index)
 {
 	return (struct ring *)(PIPE_BASE + index * PIPE_STRIDE);
-}
-
-static uint64_t
-read_tsc(void)
-{
-	uint32_t low, high;
-
-	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
-	return (uint64_t)high << 32 | low;
 }
 
 static uint32_t
@@ -99,33 +91,6 @@ peer_gone(const struct file *file)
 		    &ring->named.readers) == 0;
 	r = sys_invoke(SYS_EVENTPAIR_QUERY, file->cap, 0, 0, 0, 0, 0);
 	return r.status != OK || r.value[0] != 0;
-}
-
-/* Another has it. */
-static void
-lock_slowly(uint64_t *word, uint64_t self)
-{
-	uint64_t owner;
-
-	for (unsigned i = 0; !ring_try_lock(word, self, &owner); i++) {
-		if (i % SPIN_CHECK == SPIN_CHECK - 1) {
-			struct sys_result r = sys_invoke(SYS_THREAD_ALIVE,
-			    owner, 0, 0, 0, 0, 0);
-			if ((r.status != OK || r.value[0] == 0) &&
-			    ring_take_over(word, self, owner))
-				return;
-		}
-		sys_invoke(SYS_THREAD_YIELD, 0, 0, 0, 0, 0, 0);
-	}
-}
-
-static inline void
-lock(uint64_t *word)
-{
-	uint64_t self = UTCB->thread_id, owner;
-
-	if (!ring_try_lock(word, self, &owner))
-		lock_slowly(word, self);
 }
 
 static inline void
@@ -168,10 +133,10 @@ take_some(struct ring *ring, void *buffer, uint64_t size, bool keep)
 	struct ring_span span;
 	uint64_t used, done = 0;
 
-	lock(&ring->read_lock);
+	shared_lock(&ring->read_lock);
 	uint64_t position = ring_load(&ring->taken);
 	if (!ring_used(ring, &used)) {
-		ring_unlock(&ring->read_lock, UTCB->thread_id);
+		shared_unlock(&ring->read_lock);
 		return -E_IO;
 	}
 	ring_span(ring, position, used < size ? used : size, &span);
@@ -184,7 +149,7 @@ take_some(struct ring *ring, void *buffer, uint64_t size, bool keep)
 	}
 	if (done != 0 && !keep)
 		ring_publish(&ring->taken, position + done);
-	ring_unlock(&ring->read_lock, UTCB->thread_id);
+	shared_unlock(&ring->read_lock);
 	return done == 0 && used != 0 ? -E_FAULT : (long)done;
 }
 
@@ -204,7 +169,7 @@ read_ring(struct file *file, void *buffer, uint64_t size, bool keep)
 			return done;
 		}
 		if (pipe->named && (file->flags & L_O_NONBLOCK) != 0)
-			settle_sometimes(pipe, read_tsc());
+			settle_sometimes(pipe, shared_tsc());
 		bool gone = peer_gone(file);
 		uint64_t seen = announce(&ring->readers_asleep, pipe->data);
 		uint64_t used;
@@ -245,10 +210,10 @@ put_some(struct ring *ring, const uint8_t *from, uint64_t size,
 	struct ring_span span;
 	uint64_t used, done = 0;
 
-	lock(&ring->write_lock);
+	shared_lock(&ring->write_lock);
 	uint64_t position = ring_load(&ring->written);
 	if (!ring_used(ring, &used)) {
-		ring_unlock(&ring->write_lock, UTCB->thread_id);
+		shared_unlock(&ring->write_lock);
 		return -E_IO;
 	}
 	uint64_t space = RING_SIZE - used;
@@ -267,7 +232,7 @@ put_some(struct ring *ring, const uint8_t *from, uint64_t size,
 		done = 0;
 	if (done != 0)
 		ring_publish(&ring->written, position + done);
-	ring_unlock(&ring->write_lock, UTCB->thread_id);
+	shared_unlock(&ring->write_lock);
 	return done == 0 && space != 0 ? -E_FAULT : (long)done;
 }
 
@@ -277,7 +242,7 @@ readers_gone(struct pipe *pipe, const struct ring *ring,
 {
 	uint32_t closings = __atomic_load_n(&ring->reader_closings,
 	    __ATOMIC_ACQUIRE);
-	uint64_t now = read_tsc();
+	uint64_t now = shared_tsc();
 
 	if (pipe->named) {
 		settle_sometimes(pipe, now);
@@ -440,6 +405,8 @@ pipe_close(struct file *file)
 	sys_cap_delete(0, pipe->data);
 	if (!pipe->named)
 		sys_cap_delete(0, pipe->space);
+	if (pipe->memory != CAP_NONE)
+		sys_cap_delete(0, pipe->memory);
 	*pipe = (struct pipe){ 0 };
 }
 
@@ -460,21 +427,12 @@ pipe_status(const struct file *file, struct storage_stat *out)
 	return 0;
 }
 
-const struct file_ops pipe_file_ops = {
-	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
-	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
-	.status = pipe_status, .close = pipe_close,
-	.own_cap = true, .streams = true, .leave = pipe_leave,
-};
-
-/* Its status and the like are those of the name. */
-const struct file_ops fifo_file_ops = {
-	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
-	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
-	.close = pipe_close, .streams = true, .leave = pipe_leave,
-};
-
-/* Creation */
+static status_t
+map_memory(unsigned index, cap_t memory)
+{
+	return sys_map(PROCESS_VSPACE, (uint64_t)ring_of(index), memory, 0,
+	    sizeof(struct ring), MAP_READ | MAP_WRITE | MAP_SHARED);
+}
 
 /* PIPE_MAX: all are used. */
 static unsigned
@@ -486,6 +444,57 @@ free_pipe(void)
 		index++;
 	return index;
 }
+
+static long
+pipe_pack(struct file *file, struct parcel_file *out)
+{
+	const struct pipe *pipe = &pipes[file->pipe];
+
+	out->cap[0] = file->cap;
+	out->cap[1] = pipe->data;
+	out->cap[2] = pipe->space;
+	out->cap[3] = pipe->memory;
+	out->count = 4;
+	return 0;
+}
+
+/* A pipe of its own here, even if the process has the other end. */
+static long
+pipe_unpack(const struct parcel_file *in, struct file *out)
+{
+	unsigned index = free_pipe();
+
+	if (in->count != 4 || in->can_read == in->can_write)
+		return -E_INVAL;
+	if (index == PIPE_MAX)
+		return -E_NFILE;
+	if (map_memory(index, in->cap[3]) != OK)
+		return -E_NOMEM;
+	pipes[index] = (struct pipe){
+		.ends = 1, .data = in->cap[1], .space = in->cap[2],
+		.memory = in->cap[3],
+	};
+	out->cap = in->cap[0];
+	out->pipe = (uint16_t)index;
+	return 0;
+}
+
+const struct file_ops pipe_file_ops = {
+	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
+	.status = pipe_status, .close = pipe_close,
+	.pack = pipe_pack, .unpack = pipe_unpack,
+	.own_cap = true, .streams = true, .leave = pipe_leave,
+};
+
+/* Its status and the like are those of the name. */
+const struct file_ops fifo_file_ops = {
+	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
+	.close = pipe_close, .streams = true, .leave = pipe_leave,
+};
+
+/* Creation */
 
 static status_t
 map_ring(unsigned index, cap_t take_memory)
@@ -501,11 +510,16 @@ map_ring(unsigned index, cap_t take_memory)
 static status_t
 create_ring(unsigned index)
 {
-	cap_t memory;
+	cap_t *memory = &pipes[index].memory;
 	status_t status = sys_object_create(OBJ_MEMORY, PROCESS_CONTAINER,
-	    sizeof(struct ring), 0, &memory);
+	    sizeof(struct ring), 0, memory);
 
-	return status != OK ? status : map_ring(index, memory);
+	if (status != OK)
+		return status;
+	status = map_memory(index, *memory);
+	if (status != OK)
+		sys_cap_delete(0, *memory);
+	return status;
 }
 
 static status_t
@@ -553,6 +567,7 @@ create(unsigned index, cap_t *out_write, cap_t *out_read)
 fail_ring:
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring_of(index),
 	    sizeof(struct ring));
+	sys_cap_delete(0, pipe->memory);
 fail_space:
 	sys_cap_delete(0, pipe->space);
 fail_data:

@@ -169,6 +169,13 @@ run_mknod(void)
 }
 
 static unsigned
+run_socket(void)
+{
+	return storage_socket(core(), base(0), PATH("dir/socket"), 0600,
+	    (const uint64_t[2]){ 12, 34 });
+}
+
+static unsigned
 run_symlink(void)
 {
 	return storage_symlink(core(), crash_base(0), PATH("some/target"),
@@ -433,6 +440,7 @@ static const struct operation {
 	{ STORAGE_MAP, "map", run_map },
 	{ STORAGE_MAP, "map_shared", run_map_shared },
 	{ STORAGE_MKNOD_AT, "mknod", run_mknod },
+	{ STORAGE_SOCKET_AT, "socket", run_socket },
 	{ STORAGE_SET_FLAGS, "set_flags", run_set_flags },
 	{ STORAGE_WINDOW, "window", run_window },
 	{ STORAGE_RETIRE, "retire", run_retire },
@@ -472,6 +480,7 @@ static const struct operation {
 static const uint64_t lookers[] = {
 	STORAGE_STAT_AT, STORAGE_READLINK_AT, STORAGE_SYNC, STORAGE_ACCESS_AT,
 	STORAGE_STATFS, STORAGE_PATH, STORAGE_DESCRIBE, STORAGE_LOCK_TEST,
+	STORAGE_RENDEZVOUS_AT,
 };
 
 #define OPERATIONS (sizeof(operations) / sizeof(operations[0]))

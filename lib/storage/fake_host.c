@@ -473,6 +473,8 @@ digest_inode(const struct fake *fake, const struct inode *inode, uint64_t hash)
 		    sizeof(inode->fifo->counts));
 	if (inode_kind(inode) == KIND_SYMLINK)
 		return hash_bytes(hash, inode->target, inode->target_length);
+	if (inode_kind(inode) == KIND_SOCKET)
+		return hash_bytes(hash, inode->key, sizeof(inode->key));
 	if (inode_kind(inode) == KIND_REGULAR)
 		return inode->size == 0 ? hash : hash_bytes(hash,
 		    fake_data(fake, inode->file), inode->size);

@@ -64,6 +64,7 @@ struct inode {
 			struct entry *names;
 		};
 		char	*target;	/* KIND_SYMLINK */
+		uint64_t key[2];	/* KIND_SOCKET, see socket.c */
 		struct fifo *fifo;	/* KIND_FIFO; NULL: nobody has it open */
 	};
 	uint32_t links;

@@ -327,6 +327,11 @@ unsigned storage_mkdir(struct storage *storage, struct description *base,
     struct storage_path path, uint32_t mode);
 unsigned storage_mknod(struct storage *storage, struct description *base,
     struct storage_path path, uint32_t mode, uint64_t device);
+/* A node for a local socket; the key is told to who may write the node. */
+unsigned storage_socket(struct storage *storage, struct description *base,
+    struct storage_path path, uint32_t mode, const uint64_t key[2]);
+unsigned storage_rendezvous(struct storage *storage, struct description *base,
+    struct storage_path path, uint64_t out_key[2]);
 unsigned storage_symlink(struct storage *storage, struct description *base,
     struct storage_path target, struct storage_path path);
 unsigned storage_unlink(struct storage *storage, struct description *base,

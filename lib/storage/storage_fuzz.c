@@ -83,6 +83,7 @@ on_names(struct input *input, struct description *base, uint64_t kind)
 	struct storage_place to = { slot[take(input) % 2], take_path(input) };
 	uint32_t mode = (uint32_t)(take(input) << 8 | take(input));
 	struct storage_stat stat;
+	uint64_t key[2] = { mode, 1 };
 
 	switch (kind) {
 	case 0:
@@ -102,6 +103,10 @@ on_names(struct input *input, struct description *base, uint64_t kind)
 	case 7:
 		return storage_chown(s, base, from.path,
 		    (struct storage_owner){ mode & 1, mode >> 1 & 1 }, 0);
+	case 8:
+		return storage_socket(s, base, from.path, mode, key);
+	case 9:
+		return storage_rendezvous(s, base, from.path, key);
 	default:
 		return storage_stat_at(s, base, from.path, mode & 3, &stat);
 	}
@@ -184,10 +189,10 @@ request(struct input *input)
 		return;
 	memcpy(before, slot, sizeof(before));
 	fake_begin(&fake);
-	if (kind < 9)
+	if (kind < 11)
 		error = on_names(input, base, kind);
 	else if (kind < 21)
-		error = on_handle(input, base, kind - 9);
+		error = on_handle(input, base, kind - 11);
 	else
 		error = open_some(input, base);
 	if (fake_end(&fake, error) != 0)

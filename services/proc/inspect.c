@@ -419,10 +419,12 @@ fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 	case LIBOS_FILE_DEVICE:
 		return format_text(out, size, "%s", device_name(file.device));
 	case LIBOS_FILE_PIPE:
+	case LIBOS_FILE_SOCKET:
 		r = sys_invoke(SYS_CAP_INFO, process->handle[HANDLE_TABLE],
 		    file.cap, 0, 0, 0, 0);
 		return r.status != OK ? 0 :
-		    format_text(out, size, "pipe:[%lu]", r.value[2]);
+		    format_text(out, size, file.kind == LIBOS_FILE_PIPE ?
+		    "pipe:[%lu]" : "socket:[%lu]", r.value[2]);
 	default:
 		return file.kind < sizeof(anonymous) / sizeof(anonymous[0]) &&
 		    anonymous[file.kind] != NULL ?

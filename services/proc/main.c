@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		10u
+#define LAYOUT		11u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
@@ -42,7 +42,7 @@ must(int error)
 static void
 ask_for_work(void)
 {
-	if (proc_work_next(&proc) == NULL)
+	if (proc_work_next(&proc) == NULL && !sockets_has_work(&sockets))
 		return;
 	if (service_effect_signal(PLACE_NOTIFICATION, BIT_WORK) != OK)
 		service_panic("effect list full");
@@ -63,6 +63,8 @@ dispatch_session(struct root *root, struct service_call *call)
 	/* Requests about /proc have the tags of storage. */
 	if (tag < TAG_SOCKET)
 		return names_serve(call, process);
+	if (tag < TAG_DEVICE)
+		return sockets_session(call, process);
 	if (tag >= TAG_IDENTITY && tag < TAG_IDENTITY_END)
 		return identities_dispatch(process, call);
 	if (tag >= TAG_TIMER)
@@ -84,6 +86,8 @@ handle(void *root, struct service_call *call)
 		outcome = watches_request(call);
 	else if ((call->badge & PROC_BADGE_FILE) != 0)
 		outcome = files_serve(call);
+	else if ((call->badge & PROC_BADGE_SOCKET) != 0)
+		outcome = sockets_request(call);
 	else if (call->badge >= TERMINALS_BADGE)
 		outcome = line_request(call);
 	else
@@ -104,6 +108,7 @@ work_on(struct process *process)
 
 	if (work & PROC_WORK_DESTROY) {
 		must(proc_spent(&proc, process, objects_destroy(process)));
+		sockets_process_ended();
 		/* What it had open is gone only now. */
 		if (!process->left)
 			proc_wake_all(&proc);
@@ -177,6 +182,7 @@ notified(void *arena_root, uint64_t bits)
 		work_on(process);
 	}
 	terminals_serve();
+	sockets_serve();
 	terminals_wake();
 	ask_for_work();
 }
@@ -216,6 +222,11 @@ event(void *root, uint64_t kind, uint64_t badge)
 			files_close(badge);
 		return;
 	}
+	if ((badge & PROC_BADGE_SOCKET) != 0) {
+		sockets_peer_gone(badge);
+		ask_for_work();
+		return;
+	}
 	terminals_begin();
 	if (badge >= TERMINALS_BADGE) {
 		terminals_closed(badge);
@@ -248,6 +259,8 @@ cancel(void *root, struct parked_call id)
 		terminals_end();
 		return;
 	}
+	if (sockets_cancelled(id))
+		return;
 	must(proc_cancel(&proc, (struct proc_call){ id.reply, id.order },
 	    &found));
 	/* Left by a process that has ended: only the object matters. */
@@ -341,6 +354,11 @@ start(void *arena_root)
 		return status;
 	if (files_create(root) != 0)
 		return ERR_NOMEM;
+	uint64_t seed;
+	memcpy(&seed, service_info()->seed, sizeof(seed));
+	status = sockets_create(&root->sockets, seed);
+	if (status != OK)
+		return status;
 	watches_start(&root->watches);
 	status = terminals_start(&root->terminals);
 	if (status != OK)
@@ -368,6 +386,7 @@ resume(void *arena_root, bool first)
 	if (root->started)
 		must(proc_skip_pid(&proc));
 	must(files_start(root));
+	sockets_come_back(&root->sockets);
 	loop_transaction_end();
 	inspect_start(root);
 	granted = (struct granted){

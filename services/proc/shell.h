@@ -4,7 +4,7 @@
  * objects.c owns the kernel objects of a process, first.c makes the first
  * process, terminals.c joins lib/terminal to sessions, line.c serves open
  * terminals, pump.c joins terminal 0 to the console, watches.c serves those who
- * wait for many things. /proc is names.c (paths),
+ * wait for many things, sockets.c local sockets. /proc is names.c (paths),
  * files.c (what is open), inspect.c (where it comes from).
  */
 #pragma once
@@ -15,6 +15,7 @@
 #include <idl/process.h>
 #include <idl/storage_server.h>
 #include <lib/proc/proc.h>
+#include <lib/proc/socket.h>
 #include <lib/procfs/procfs.h>
 #include <lib/service/service.h>
 #include <lib/terminal/terminal.h>
@@ -74,6 +75,7 @@ struct root {
 	struct terminals terminals;
 	struct watches watches;
 	struct proc_table table;
+	struct socket_table sockets;
 	struct libos_header libos;	/* as the image has it */
 	uint64_t started;		/* the first process exists */
 	uint64_t failed;		/* it cannot be made: exit code */
@@ -229,6 +231,23 @@ status_t first_process(struct root *root, cap_t root_directory,
 /* Copies own memory into a memory object. */
 status_t copy_to_memory(cap_t memory, uint64_t offset, const void *from,
     size_t length);
+
+/* sockets.c; in badges of sockets that have a name. */
+#define PROC_BADGE_SOCKET (1ul << 36)
+
+extern struct sockets sockets;
+
+service_outcome sockets_session(struct service_call *call,
+    const struct process *process);
+service_outcome sockets_request(struct service_call *call);
+void sockets_peer_gone(uint64_t badge);
+bool sockets_cancelled(struct parked_call id);
+/* What it held may be lost now: sockets_serve() looks. */
+void sockets_process_ended(void);
+void sockets_serve(void);
+/* In the first transaction of all, and in one of each incarnation. */
+status_t sockets_create(struct socket_table *table, uint64_t seed);
+void sockets_come_back(struct socket_table *table);
 
 /* Seeds of processes: fresh, and none tells anything of another. */
 void seed_start(const uint8_t seed[32]);

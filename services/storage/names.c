@@ -84,6 +84,37 @@ handle_mknod(struct storage_context *context, struct service_call *call,
 }
 
 unsigned
+handle_socket(struct storage_context *context, struct service_call *call,
+    const struct storage_socket_at_args *in)
+{
+	const uint64_t key[2] = { in->low, in->high };
+	struct storage_path path;
+	unsigned error = take_path(call, &in->path, 0, &path);
+
+	return error != 0 ? error : storage_socket(context->storage,
+	    context->self, path, in->mode, key);
+}
+
+unsigned
+handle_rendezvous(struct storage_context *context, struct service_call *call,
+    const struct storage_rendezvous_at_args *in,
+    struct storage_rendezvous_at_results *out)
+{
+	struct storage_path path;
+	uint64_t key[2];
+	unsigned error = take_path(call, &in->path, 0, &path);
+
+	if (error == 0)
+		error = storage_rendezvous(context->storage, context->self,
+		    path, key);
+	if (error != 0)
+		return error;
+	out->low = key[0];
+	out->high = key[1];
+	return 0;
+}
+
+unsigned
 handle_unlink(struct storage_context *context, struct service_call *call,
     const struct storage_unlink_at_args *in)
 {

@@ -81,6 +81,11 @@ unsigned handle_mkdir(struct storage_context *context,
     struct service_call *call, const struct storage_mkdir_at_args *in);
 unsigned handle_mknod(struct storage_context *context,
     struct service_call *call, const struct storage_mknod_at_args *in);
+unsigned handle_socket(struct storage_context *context,
+    struct service_call *call, const struct storage_socket_at_args *in);
+unsigned handle_rendezvous(struct storage_context *context,
+    struct service_call *call, const struct storage_rendezvous_at_args *in,
+    struct storage_rendezvous_at_results *out);
 unsigned handle_unlink(struct storage_context *context,
     struct service_call *call, const struct storage_unlink_at_args *in);
 unsigned handle_rename(struct storage_context *context,

@@ -32,7 +32,8 @@ argument_count(const struct method *method)
 static bool
 is_flat(const struct method *method)
 {
-	return 1 + argument_count(method) + method_has_results(method) +
+	return argument_count(method) == 0 ||
+	    1 + argument_count(method) + method_has_results(method) +
 	    method->caps_out <= C_PARAMETERS_MAX;
 }
 
