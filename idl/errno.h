@@ -27,6 +27,7 @@
 #define E_ISDIR		21
 #define E_INVAL		22
 #define E_NFILE		23
+#define E_CANCELED		125
 #define E_MFILE		24
 #define E_NOTTY		25
 #define E_TXTBSY	26
@@ -51,3 +52,4 @@
 #define E_AFNOSUPPORT	97
 #define E_TIMEDOUT	110
 #define E_STALE		116
+#define E_KEYREVOKED	128	/* renounced: adopt it first (idl/storage.capnp) */

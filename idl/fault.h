@@ -20,11 +20,12 @@
 #define FAULT_PANIC		4u
 #define FAULT_LEAK		5u	/* takes memory until there is none */
 #define FAULT_STRAY_OUTSIDE	6u	/* writes where nothing is mapped */
-#define FAULT_STRAY_ARENA	7u	/* writes the arena outside a transaction */
+#define FAULT_STRAY_ARENA	7u	/* writes the arena where it is closed */
 #define FAULT_BAD_CAP		8u	/* receives with a handle it never had */
 #define FAULT_BAD_REPLY		9u	/* the words of the answer are noise */
 #define FAULT_SLOW		10u	/* argument ns for each request from now */
-#define FAULT_KINDS		11u
+#define FAULT_STRAY_OPEN	11u	/* or where it stays open, see protect.h */
+#define FAULT_KINDS		12u
 
 /* Points; service_crash_point of the same name. */
 #define FAULT_AT_RECEIVED	1u	/* a call, before its transaction */

@@ -80,6 +80,7 @@ struct libos_fd {
 #define LIBOS_FILE_PIPE		4u
 #define LIBOS_FILE_PATH		5u
 #define LIBOS_FILE_TERMINAL	6u
+#define LIBOS_FILE_FIFO		7u
 
 struct libos_file {
 	uint8_t	 kind;		/* LIBOS_FILE_* */

@@ -19,11 +19,11 @@
 #define PROCESS_CONTAINER	CAP_FIRST(3)
 #define PROCESS_PROC		CAP_FIRST(4)	/* event pair end A to proc */
 #define PROCESS_INHERITED	5		/* first slot that fork clones */
-#define PROCESS_ROOT		CAP_FIRST(8)	/* storage: root directory */
+#define PROCESS_ROOT		CAP_FIRST(8)	/* storage: root directory, at first */
 #define PROCESS_CONSOLE		CAP_FIRST(9)	/* console endpoint */
 #define PROCESS_CLOCK		CAP_FIRST(10)	/* clock page memory */
 #define PROCESS_LIBOS_DATA	CAP_FIRST(11)	/* pristine libOS data, for clones */
-#define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands */
+#define PROCESS_CONTROL		CAP_FIRST(12)	/* phoenix: commands, at first */
 #define PROCESS_FREE_SLOT	16
 
 /*
@@ -44,11 +44,16 @@
 /* Written by proc, read by the libOS of that process only. */
 struct process_info {
 	uint32_t pid, ppid, pgid, sid;
-	uint32_t uid, euid, gid, egid;
+	uint32_t uid, euid, suid, gid, egid, sgid;
 	uint64_t start_ns;
 	uint64_t trace;		/* 1: log each call to the trace stream */
 	uint64_t terminal;	/* 1: the console is a terminal (idl/terminal.capnp) */
 	uint8_t	 seed[32];	/* fresh per process */
+	/*
+	 * Where PROCESS_ROOT and PROCESS_CONTROL are now: proc replaces them
+	 * when the process becomes somebody else. CAP_NONE: it has none.
+	 */
+	cap_t	 root, control;
 	uint64_t limit[PROCESS_LIMITS][2];	/* LIMIT_*: soft, hard; kept up to date */
 };
 

@@ -44,9 +44,13 @@ const openExecute :UInt32 = 0x200 $hex;     # fail unless the user may execute i
 
 const atNofollow :UInt32 = 0x1 $hex;        # act on the link itself
 const atHandle :UInt32 = 0x2 $hex;          # path may be empty: the handle itself
+const atReal :UInt32 = 0x4 $hex;            # of ACCESS_AT: for the real ids
 
 const renameNoreplace :UInt32 = 0x1 $hex;
 const renameExchange :UInt32 = 0x2 $hex;
+
+const fifoCounts :UInt32 = 2048;            # offset of StorageFifoCounts
+const fifoSize :UInt32 = 69632;             # bytes of the memory of a named pipe
 
 # Types and flags of LOCK.
 const lockRead :UInt32 = 0;
@@ -74,6 +78,21 @@ struct StorageStatfs $layout(fixed) $size(32) {
   filesFree @3 :UInt64;
 }
 
+struct StorageSubject $layout(fixed) $size(32) {
+  uid @0 :UInt32;           # that count for files
+  gid @1 :UInt32;
+  realUid @2 :UInt32;       # for ACCESS_AT with AT_REAL
+  realGid @3 :UInt32;
+  privileges @4 :UInt64;    # PRIVILEGE_BIT of idl/privilege.h
+  realPrivileges @5 :UInt64;
+}
+
+struct StorageName $layout(fixed) $size(16) {
+  # A description as the kernel tells it of a capability.
+  badge @0 :UInt64;
+  object @1 :UInt64;
+}
+
 struct StorageEntry $layout(fixed) $size(24) {
   # READDIR packs these, each 8-byte aligned; layout of getdents64.
   inode @0 :UInt64;
@@ -83,11 +102,22 @@ struct StorageEntry $layout(fixed) $size(24) {
   name @4 :Text $count(0);  # NUL terminated
 }
 
+struct StorageFifoCounts $layout(fixed) $size(16) {
+  # In the memory of a named pipe, at FIFO_COUNTS.
+  readers @0 :UInt32;
+  writers @1 :UInt32;
+  readerOpenings @2 :UInt32;    # so far
+  writerOpenings @3 :UInt32;
+}
+
 interface Storage @0xbe44000000003002 $place("storage") {
   const pathMax :UInt32 = 4096;             # with its NUL
   const nameMax :UInt32 = 255;
   const linksMax :UInt32 = 40;              # symbolic links in one resolution
   const transferMax :UInt64 = 16777216;     # bytes of one READ or WRITE; of more, these are done
+  const groupsMax :UInt32 = 1024;           # of one subject
+  const groupsBytes :UInt32 = 4096;
+  const renounceBytes :UInt32 = 1024;       # of 64 StorageNames
   const listingMax :UInt32 = 32768;         # bytes of one READDIR
   const atPosition :UInt64 = 0xffffffffffffffff $hex;
   # Offset of READ and WRITE: use and move the position of the description.
@@ -258,8 +288,37 @@ interface Storage @0xbe44000000003002 $place("storage") {
       $tag(0x001f) $replay(any)
       $errors("E_BADF: not open; E_INVAL: no such range or type");
 
-  attach @27 (uid :UInt32, gid :UInt32) -> (root :Capability)
+  fifo @30 (nowait :Bool $doc("a writer without readers is refused"))
+       -> (readers :UInt32, writers :UInt32 $half,
+           readerOpenings :UInt32, writerOpenings :UInt32 $half,
+           memory :Capability,
+           moved :Capability $doc("notification: readers and writers wait"))
+      $tag(0x0021) $replay(any)
+      $errors("E_BADF: not open; E_INVAL: no named pipe; E_NXIO: nobody reads; E_NOSPC: no room");
+  # Joins its readers, writers or both until it is closed, and tells how many. The memory tells how
+  # many there are; the notification moves whenever that changes.
+
+  attach @27 (who :StorageSubject, groups :Data $max(.Storage.groupsBytes) $optional)
+      -> (root :Capability)
       $tag(0x0020) $trust(0xe) $replay(never)
-      $errors("E_NFILE: no room");
-  # The root directory as that user sees it.
+      $errors("E_NFILE: no room; E_NOSPC: no room; E_INVAL: too many groups, or they do not ascend");
+  # The root directory as that subject sees it. Groups are UInt32s.
+
+  renounce @31 () -> ()
+      $tag(0x0070) $replay(any) $errors("E_PERM: it came from ATTACH");
+  # From now on this description has no subject, whoever holds it: it reads
+  # and writes as it was opened, but paths below it and changes of attributes
+  # are E_KEYREVOKED. The answer to that is ADOPT (docs/design/credentials.md).
+
+  adopt @32 (place :Capability $doc("a description")) -> (file :Capability)
+      $tag(0x0071) $replay(never)
+      $errors("E_BADF: none of this server; E_NFILE: no room; E_NOSPC: no room; E_KEYREVOKED: this one was renounced itself");
+  # What place is of, opened with OPEN_PATH for the own subject.
+
+  renounceAll @33 (descriptions :Data $max(.Storage.renounceBytes))
+      -> (changed :UInt64 $doc("how many"),
+          attached :UInt64 $doc("bit n: entry n came from ATTACH, and stays"))
+      $tag(0x0072) $trust(0xe) $replay(any)
+      $errors("E_INVAL: no whole entries; E_NOSPC: no room");
+  # RENOUNCE of all that these StorageNames name; others are left out.
 }

@@ -52,6 +52,24 @@ long linux_pwritev(unsigned fd, const struct linux_iovec *vector, size_t count,
 long linux_lseek(unsigned fd, int64_t offset, unsigned whence);
 long linux_sendfile(unsigned out, unsigned in, int64_t *offset, size_t count);
 
+/* eventfd.c, timerfd.c, signalfd.c, epoll.c, epollwait.c */
+long linux_eventfd(unsigned count);
+long linux_eventfd2(unsigned count, unsigned flags);
+long linux_timerfd_create(int clock, unsigned flags);
+long linux_timerfd_settime(int fd, unsigned flags, const void *from, void *old);
+long linux_timerfd_gettime(int fd, void *out);
+long linux_signalfd(int fd, const uint64_t *mask, size_t size);
+long linux_signalfd4(int fd, const uint64_t *mask, size_t size,
+    unsigned flags);
+long linux_epoll_create(int size);
+long linux_epoll_create1(unsigned flags);
+long linux_epoll_ctl(int instance, int operation, int fd, const void *from);
+long linux_epoll_wait(int fd, void *events, int room, int timeout_ms);
+long linux_epoll_pwait(int fd, void *events, int room, int timeout_ms,
+    const uint64_t *mask, size_t size);
+long linux_epoll_pwait2(int fd, void *events, int room,
+    const struct linux_timespec *timeout, const uint64_t *mask, size_t size);
+
 /* poll.c */
 long linux_poll(struct linux_pollfd *fds, unsigned count, int timeout_ms);
 long linux_ppoll(struct linux_pollfd *fds, unsigned count,
@@ -148,15 +166,14 @@ long linux_getpgid(int pid);
 long linux_getsid(int pid);
 long linux_setpgid(int pid, int group);
 long linux_setsid(void);
-long linux_getgroups(int size, uint32_t *list);
-long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
-long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
 
 /* control.c */
 long linux_syslog(int action, char *buffer, int size);
 
 /* system.c */
 long linux_personality(unsigned wanted);
+long linux_sethostname(const char *name, int length);
+long linux_setdomainname(const char *name, int length);
 long linux_uname(void *out);
 long linux_sysinfo(void *out);
 long linux_getrandom(void *buffer, size_t size, unsigned flags);
@@ -175,6 +192,10 @@ long linux_getcpu(unsigned *cpu, unsigned *node);
 long linux_futex(uint32_t *word, int operation, uint32_t value,
     const struct linux_timespec *timeout);
 
+/* privilege.c */
+long linux_capget(uint32_t *header, uint32_t *data);
+long linux_capset(uint32_t *header, const uint32_t *data);
+
 /* identity.c */
 long linux_setuid(uint32_t id);
 long linux_setgid(uint32_t id);
@@ -182,8 +203,12 @@ long linux_setreuid(uint32_t real, uint32_t effective);
 long linux_setregid(uint32_t real, uint32_t effective);
 long linux_setresuid(uint32_t real, uint32_t effective, uint32_t saved);
 long linux_setresgid(uint32_t real, uint32_t effective, uint32_t saved);
+long linux_setfsuid(uint32_t id);
+long linux_setfsgid(uint32_t id);
+long linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved);
+long linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved);
+long linux_getgroups(int size, uint32_t *list);
 long linux_setgroups(unsigned count, const uint32_t *list);
-long linux_capget(uint32_t *header, uint32_t *data);
 long linux_getpriority(int kind, int id);
 long linux_setpriority(int kind, int id, int nice);
 long linux_sched_getaffinity(int pid, unsigned size, uint8_t *mask);

@@ -11,6 +11,7 @@
 #include "calls.h"
 #include "linux.h"
 #include "service.h"
+#include "thread.h"
 #include "user.h"
 
 #include <abi/utcb.h>
@@ -36,7 +37,10 @@ take_piece(uint64_t cursor, uint64_t *out_result)
 	struct phoenix_command_results got;
 
 	piece_used = piece_length = next_cursor = 0;
-	long error = phoenix_command(PROCESS_CONTROL, &in, &got);
+	/* It was opened by who might, and that is over. */
+	if (INFO->control == CAP_NONE)
+		return -E_PERM;
+	long error = phoenix_command(INFO->control, &in, &got);
 	if (error == -(long)ERR_STALE)
 		return -E_STALE;
 	if (error != 0)

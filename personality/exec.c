@@ -182,14 +182,14 @@ open_by_name(const char *name, struct args *args)
 		return -E_NOENT;
 	for (size_t i = 0; i < length; i++) {
 		if (name[i] == '/')
-			return program_open(&program, PROCESS_ROOT, name,
+			return program_open(&program, ROOT_DIRECTORY, name,
 			    length, args);
 	}
 	for (unsigned i = 0; i < 4 && error == -E_NOENT; i++) {
 		size_t prefix = strlen(folders[i]);
 		memcpy(path_a, folders[i], prefix);
 		memcpy(path_a + prefix, name, length);
-		error = program_open(&program, PROCESS_ROOT, path_a,
+		error = program_open(&program, ROOT_DIRECTORY, path_a,
 		    prefix + length, args);
 	}
 	return error;

@@ -25,6 +25,7 @@ static struct file files[FILE_MAX];
 HOT static unsigned fd_lowest_free;		/* hint: none below is free */
 HOT static unsigned fds_end;		/* none above was ever open */
 HOT static unsigned files_end;		/* none above was ever used */
+HOT static uint32_t identities;		/* given out by this process */
 HOT static uint32_t lineage = 1;		/* forks so far, and one */
 
 /* One description for all three, as a login gives it. */
@@ -148,13 +149,28 @@ file_drop(struct file *file)
 	if (file->references != 0)
 		return;
 	window_drop(file);
+	if (file->epolls != 0)
+		epoll_file_closed(file);
 	if (file->watched != 0)
 		watch_file_closed(file);
 	if (file_ops(file)->close != NULL)
 		file_ops(file)->close(file);
 	else if (file->cap != CAP_NONE)
 		spare_close(file->cap, file->base, file->lineage != lineage);
+	if (file->adopted != CAP_NONE)
+		sys_cap_delete(0, file->adopted);
 	*file = (struct file){ .kind = FILE_FREE };
+}
+
+struct file *
+file_of_cap(cap_t cap)
+{
+	for (unsigned i = 0; i < FILE_MAX; i++) {
+		if (files[i].kind != FILE_FREE && (files[i].cap == cap ||
+		    files[i].adopted == cap))
+			return &files[i];
+	}
+	return NULL;
 }
 
 void
@@ -170,10 +186,33 @@ watch_before_exit(void)
 {
 	for (unsigned i = 0; i < files_end; i++) {
 		if (files[i].kind != FILE_FREE &&
-		    file_ops(&files[i])->watch != NULL &&
-		    file_ops(&files[i])->close != NULL)
+		    file_ops(&files[i])->close_wakes)
 			file_ops(&files[i])->close(&files[i]);
 	}
+}
+
+uint16_t
+file_index(const struct file *file)
+{
+	return (uint16_t)(file - files);
+}
+
+struct file *
+file_find(unsigned index, uint64_t identity)
+{
+	return index < files_end && files[index].identity == identity &&
+	    files[index].references != 0 ? &files[index] : NULL;
+}
+
+struct file *
+file_next(const struct file *after, enum file_kind kind)
+{
+	unsigned i = after == NULL ? 0 : (unsigned)(after - files) + 1;
+
+	while (i < files_end && (files[i].kind != kind ||
+	    files[i].references == 0))
+		i++;
+	return i < files_end ? &files[i] : NULL;
 }
 
 static unsigned
@@ -201,6 +240,8 @@ fd_set(unsigned fd, struct file *file, bool close_on_exec)
 	fds[fd].file = (uint16_t)(file - files + 1);
 	fds[fd].close_on_exec = close_on_exec;
 	file->references++;
+	if (file->identity == 0)
+		file->identity = (uint64_t)INFO->pid << 32 | ++identities;
 }
 
 long
@@ -348,7 +389,8 @@ linux_fcntl(unsigned fd, unsigned command, uint64_t argument)
 	case L_F_SETFL:
 		return set_flags(file, (uint32_t)argument);
 	case L_F_GETPIPE_SZ:
-		return file->kind == FILE_PIPE ? 65536 : -E_BADF;
+		return file->kind == FILE_PIPE || file->kind == FILE_FIFO ?
+		    65536 : -E_BADF;
 	case L_F_GETLK:
 	case L_F_SETLK:
 	case L_F_SETLKW:

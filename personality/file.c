@@ -3,9 +3,12 @@
 #include "fileops.h"
 
 #include "calls.h"
+#include "pipe.h"
+#include "limit.h"
 #include "service.h"
 #include "spare.h"
 #include "terminal.h"
+#include "thread.h"
 #include "user.h"
 
 #include <idl/console.h>
@@ -105,8 +108,9 @@ install_opened(unsigned flags, const struct storage_open_results *opened,
 	if (!path_only && (file->node == KIND_CHARACTER ||
 	    file->node == KIND_BLOCK))
 		error = open_device(file, (uint32_t)opened->device, flags);
-	else if (!path_only && (file->node == KIND_FIFO ||
-	    file->node == KIND_SOCKET))
+	else if (!path_only && file->node == KIND_FIFO)
+		error = pipe_open_named(file);
+	else if (!path_only && file->node == KIND_SOCKET)
 		error = -E_NXIO;
 	if (error != 0) {
 		file_drop(file);
@@ -314,6 +318,21 @@ two_paths_get(struct two_paths *paths, int bases[2], const char *texts[2],
 	return 0;
 }
 
+/* Again, with bases that are of use to who the process is now. */
+static bool
+two_paths_go_on(struct two_paths *paths, long *error)
+{
+	if (*error != -E_KEYREVOKED)
+		return false;
+	long from = path_adopt(&paths->from.base);
+	long to = path_adopt(&paths->to.base);
+
+	/* The root directory is never among those. */
+	if (from != 0 && to != 0)
+		*error = from;
+	return from == 0 || to == 0;
+}
+
 long
 linux_renameat2(int old_base, const char *old, int new_base, const char *new,
     unsigned flags)
@@ -326,13 +345,16 @@ linux_renameat2(int old_base, const char *old, int new_base, const char *new,
 	    (const char *[]){ old, new }, false);
 	if (error != 0)
 		return error;
-	return storage_rename_at(paths.from.base,
-	    &(const struct storage_rename_at_args){
-		.flags = flags,
-		.old = { paths.from.text, paths.from.length, 0 },
-		.new = { paths.to.text, paths.to.length, 0 },
-		.new_base = paths.to.base,
-	    });
+	do
+		error = storage_rename_at(paths.from.base,
+		    &(const struct storage_rename_at_args){
+			.flags = flags,
+			.old = { paths.from.text, paths.from.length, 0 },
+			.new = { paths.to.text, paths.to.length, 0 },
+			.new_base = paths.to.base,
+		    });
+	while (two_paths_go_on(&paths, &error));
+	return error;
 }
 
 long
@@ -361,13 +383,17 @@ linux_linkat(int old_base, const char *old, int new_base, const char *new,
 	    (const char *[]){ old, new }, empty);
 	if (error != 0)
 		return error;
-	return storage_link_at(paths.from.base,
-	    &(const struct storage_link_at_args){
-		.flags = (follow ? 0 : AT_NOFOLLOW) | (empty ? AT_HANDLE : 0),
-		.old = { paths.from.text, paths.from.length, 0 },
-		.new = { paths.to.text, paths.to.length, 0 },
-		.new_base = paths.to.base,
-	    });
+	do
+		error = storage_link_at(paths.from.base,
+		    &(const struct storage_link_at_args){
+			.flags = (follow ? 0 : AT_NOFOLLOW) |
+			    (empty ? AT_HANDLE : 0),
+			.old = { paths.from.text, paths.from.length, 0 },
+			.new = { paths.to.text, paths.to.length, 0 },
+			.new_base = paths.to.base,
+		    });
+	while (two_paths_go_on(&paths, &error));
+	return error;
 }
 
 long
@@ -391,8 +417,11 @@ linux_symlinkat(const char *target, int base, const char *text)
 		error = path_leave_proc(&path);
 	if (error != 0)
 		return error;
-	return storage_symlink_at(path.base, path_b, (uint64_t)length,
-	    path.text, path.length);
+	do
+		error = storage_symlink_at(path.base, path_b,
+		    (uint64_t)length, path.text, path.length);
+	while (path_goes_on(&path, &error));
+	return error;
 }
 
 long
@@ -403,6 +432,22 @@ linux_symlink(const char *target, const char *path)
 
 /* Sizes and durability */
 
+/* Only what grows has to keep to RLIMIT_FSIZE. */
+static long
+set_size(cap_t file, uint64_t size)
+{
+	struct storage_stat_at_results now;
+
+	if (limit_of(LIMIT_FILE_SIZE) != LIMIT_NONE) {
+		long error = storage_stat_at(file, AT_HANDLE, path_b, 0, &now);
+		if (error == 0 && size > now.size_or_device)
+			error = limit_grow(size);
+		if (error != 0)
+			return error;
+	}
+	return storage_truncate(file, size);
+}
+
 long
 linux_ftruncate(unsigned fd, int64_t size)
 {
@@ -412,7 +457,7 @@ linux_ftruncate(unsigned fd, int64_t size)
 		return -E_BADF;
 	if (size < 0 || file->kind != FILE_STORAGE || !file->can_write)
 		return -E_INVAL;
-	return storage_truncate(file->cap, (uint64_t)size);
+	return set_size(file->cap, (uint64_t)size);
 }
 
 #define FALLOCATE_KEEP_SIZE	1u
@@ -464,7 +509,7 @@ linux_truncate(const char *text, int64_t size)
 	if (error != 0)
 		return error;
 	error = opened.kind == KIND_REGULAR ?
-	    storage_truncate(cap, (uint64_t)size) : -E_INVAL;
+	    set_size(cap, (uint64_t)size) : -E_INVAL;
 	sys_cap_delete(0, cap);
 	return error;
 }
@@ -484,7 +529,7 @@ linux_fsync(unsigned fd)
 long
 linux_sync(void)
 {
-	return storage_sync(PROCESS_ROOT);
+	return storage_sync(ROOT_DIRECTORY);
 }
 
 /* Advice, and there is nothing to prefetch: storage is in memory. */

@@ -32,6 +32,11 @@ enum file_kind {
 	FILE_PIPE,
 	FILE_PATH,		/* O_PATH: a place, not for reading or writing */
 	FILE_TERMINAL,		/* terminal.h */
+	FILE_FIFO,		/* a named pipe: pipe.h */
+	FILE_EVENT,		/* eventfd.c */
+	FILE_TIMER,		/* timerfd.c */
+	FILE_SIGNAL,		/* signalfd.c */
+	FILE_EPOLL,		/* epoll.c */
 	FILE_KINDS
 };
 
@@ -47,12 +52,13 @@ struct file {
 	uint8_t	 node;		/* KIND_* */
 	bool	 can_read, can_write;
 	uint16_t references;	/* descriptors of this process */
-	uint16_t pipe;		/* FILE_PIPE: index */
+	uint16_t pipe;		/* FILE_PIPE, _FIFO: index */
 	uint16_t terminal;	/* FILE_TERMINAL: its number at proc */
 	uint32_t flags;		/* O_APPEND, O_NONBLOCK ... as F_GETFL tells */
 	uint32_t device;	/* FILE_DEVICE, _TERMINAL: DEVICE_*; _CONSOLE: stream */
 	cap_t	 cap;		/* the description; pipe: its end */
 	cap_t	 base;		/* see spare.h */
+	cap_t	 adopted;	/* for paths, since cap was renounced */
 	uint64_t inode;		/* of storage; 0 = not known */
 	uint64_t position;	/* of an own file */
 	uint32_t lineage;	/* file_lineage() when opened; 0 = shared */
@@ -60,6 +66,9 @@ struct file {
 	uint8_t	 window;	/* window.c: index + 1 */
 	uint8_t	 small_reads;	/* without a window */
 	uint8_t	 place;		/* enum path_place */
+	uint16_t cell;		/* cell.h: FILE_EVENT ... */
+	uint64_t identity;	/* of the description, since fd_install */
+	uint32_t epolls;	/* not 0: it was added to one */
 	uint8_t	 watched;	/* watch.c: registered for in 1, out 2 */
 };
 
@@ -81,6 +90,8 @@ void fd_close_on_exec(void);
 bool fd_may_open(void);
 /* Where the tables are, for /proc. */
 void fd_show(struct libos_view *view);
+/* The file that has this capability or adopted it; NULL: none. */
+struct file *file_of_cap(cap_t cap);
 /* A file without descriptors lets its capability go. */
 void file_drop(struct file *file);
 /*
@@ -92,6 +103,13 @@ bool file_is_own(const struct file *file);
 uint32_t file_lineage(void);
 /* Position of any file of storage; 0 or -E_*. */
 long file_position(const struct file *file, uint64_t *out_position);
+/* For epoll.c. */
+uint16_t file_index(const struct file *file);
+/* NULL: what was there is gone. */
+struct file *file_find(unsigned index, uint64_t identity);
+/* The next open one of that kind; after NULL: the first. */
+struct file *file_next(const struct file *after, enum file_kind kind);
+void epoll_file_closed(struct file *file);
 /* watch.c: none is registered any more. */
 void fd_forget_watches(void);
 /* Before a fork: from now on all files are shared. */
@@ -134,6 +152,13 @@ enum path_place path_place_of(const struct path *path, uint64_t inode);
 /* N of "/proc/self/fd/N", "/dev/fd/N", "/dev/stdin" ..., or -1. */
 int path_descriptor(const struct path *path);
 cap_t path_working_directory(void);
+/*
+ * Another process that shared this handle has other ids now, or this one has:
+ * it opens nothing any more. What takes its place in *cap; 0 or -E_*.
+ */
+long path_adopt(cap_t *cap);
+/* After a change of the own ids. */
+void path_renew(void);
 
 /* procpath.c */
 

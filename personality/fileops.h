@@ -43,6 +43,12 @@ struct file_ops {
 	 * DEADLINE_NEVER. Missing: never.
 	 */
 	uint64_t (*due)(struct file *file);
+	/*
+	 * Who has a time, or whose state changes with nobody to tell (who waits
+	 * is kicked then): the same until there is something new to tell. Such
+	 * a file is looked at in each wait.
+	 */
+	uint64_t (*edge)(struct file *file);
 	/* FIONREAD. Missing: -E_NOTTY. */
 	long (*waiting)(struct file *file, uint64_t *out_bytes);
 	/* Requests that no other kind knows. Missing: -E_NOTTY. */
@@ -55,6 +61,11 @@ struct file_ops {
 	void (*close)(struct file *file);
 	bool	 seeks;		/* pread and pwrite have a meaning */
 	bool	 own_cap;	/* file->cap is no description of storage */
+	bool	 anonymous;	/* no node: EINVAL where a function is missing */
+	/* Wakes are not counted: some come from proc itself. */
+	bool	 uncounted;
+	/* Closing it wakes the other side. */
+	bool	 close_wakes;
 	bool	 streams;	/* like a pipe: ESPIPE where others have ENODEV */
 };
 
@@ -63,7 +74,12 @@ extern const struct file_ops storage_file_ops;	/* io.c */
 extern const struct file_ops console_file_ops;
 extern const struct file_ops device_file_ops;
 extern const struct file_ops pipe_file_ops;	/* pipe.c */
+extern const struct file_ops fifo_file_ops;
 extern const struct file_ops terminal_file_ops;	/* terminal.c */
+extern const struct file_ops event_file_ops;	/* eventfd.c */
+extern const struct file_ops timer_file_ops;	/* timerfd.c */
+extern const struct file_ops signal_file_ops;	/* signalfd.c */
+extern const struct file_ops epoll_file_ops;	/* epoll.c */
 
 /* By enum file_kind. */
 extern const struct file_ops *const file_ops_of[FILE_KINDS];

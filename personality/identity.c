@@ -1,120 +1,144 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a process may do.
- *
- * Users do not change yet: a call that asks for the ids that the process has
- * succeeds, any other is not served.
+ * Who the process is: asked of proc, which keeps it. What may be read without
+ * asking is in the info page.
  */
 #include "calls.h"
+#include "file.h"
+#include "privilege.h"
 #include "process.h"
 #include "service.h"
 #include "thread.h"
 #include "user.h"
 
+#include <idl/identity_client.h>
+#include <idl/privilege.h>
 #include <idl/process.h>
 
-#define SAME	UINT32_MAX	/* an id that shall stay */
-
+/* proc decides; the own handles may have become useless meanwhile. */
 static long
-stays(uint32_t id, uint32_t now)
+set_ids(uint32_t how, uint32_t real, uint32_t effective, uint32_t saved)
 {
-	return id == SAME || id == now ? 0 : -E_NOSYS;
-}
+	const struct identity_set_ids_args in = { how, real, effective,
+		saved };
+	uint32_t before;
+	long error = identity_set_ids(PROCESS_PROC, &in, &before);
 
-static long
-all_stay(const uint32_t id[3], const uint32_t now[3])
-{
-	for (unsigned i = 0; i < 3; i++) {
-		if (stays(id[i], now[i]) != 0)
-			return -E_NOSYS;
-	}
-	return 0;
+	if (error == 0)
+		path_renew();
+	return error != 0 ? error : (how & ~IDS_GROUP) == IDS_FILES ?
+	    (long)before : 0;
 }
 
 long
 linux_setresuid(uint32_t real, uint32_t effective, uint32_t saved)
 {
-	return all_stay((uint32_t[3]){ real, effective, saved },
-	    (uint32_t[3]){ INFO->uid, INFO->euid, INFO->euid });
+	return set_ids(IDS_THREE, real, effective, saved);
 }
 
 long
 linux_setresgid(uint32_t real, uint32_t effective, uint32_t saved)
 {
-	return all_stay((uint32_t[3]){ real, effective, saved },
-	    (uint32_t[3]){ INFO->gid, INFO->egid, INFO->egid });
+	return set_ids(IDS_THREE | IDS_GROUP, real, effective, saved);
 }
 
 long
 linux_setreuid(uint32_t real, uint32_t effective)
 {
-	return linux_setresuid(real, effective, SAME);
+	return set_ids(IDS_TWO, real, effective, 0);
 }
 
 long
 linux_setregid(uint32_t real, uint32_t effective)
 {
-	return linux_setresgid(real, effective, SAME);
+	return set_ids(IDS_TWO | IDS_GROUP, real, effective, 0);
 }
 
 long
 linux_setuid(uint32_t id)
 {
-	return id == SAME ? -E_INVAL : linux_setresuid(id, id, id);
+	return set_ids(IDS_ONE, id, 0, 0);
 }
 
 long
 linux_setgid(uint32_t id)
 {
-	return id == SAME ? -E_INVAL : linux_setresgid(id, id, id);
+	return set_ids(IDS_ONE | IDS_GROUP, id, 0, 0);
 }
 
-#define GROUPS_MAX	65536u
-
-/* The own group adds nothing, so a list of it is the empty one. */
+/* These tell what was, and never fail. */
 long
-linux_setgroups(unsigned count, const uint32_t *list)
+linux_setfsuid(uint32_t id)
 {
-	uint32_t group;
+	return set_ids(IDS_FILES, id, 0, 0);
+}
 
-	if (INFO->euid != 0)
-		return -E_PERM;
-	if (count > GROUPS_MAX)
-		return -E_INVAL;
-	for (unsigned i = 0; i < count; i++) {
-		if (user_read(&group, list + i, sizeof(group)) != 0)
+long
+linux_setfsgid(uint32_t id)
+{
+	return set_ids(IDS_FILES | IDS_GROUP, id, 0, 0);
+}
+
+static long
+three(const uint32_t value[3], uint32_t *out[3])
+{
+	for (int i = 0; i < 3; i++) {
+		if (user_write(out[i], &value[i], sizeof(value[i])) != 0)
 			return -E_FAULT;
-		if (group != INFO->egid)
-			return -E_NOSYS;
 	}
 	return 0;
 }
 
-#define CAPABILITY_VERSION	0x20080522u
-#define CAPABILITY_HIGH		0x1ffu	/* 41 of them */
-
-/* Linux's capabilities: root has all, others none. */
 long
-linux_capget(uint32_t *header, uint32_t *data)
+linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved)
 {
-	uint32_t head[2], all = INFO->euid == 0 ? ~0u : 0;
-	uint32_t high = all & CAPABILITY_HIGH;
+	return three((uint32_t[3]){ INFO->uid, INFO->euid, INFO->suid },
+	    (uint32_t *[3]){ real, effective, saved });
+}
 
-	if (user_read(head, header, sizeof(head)) != 0)
-		return -E_FAULT;
-	if (head[0] != CAPABILITY_VERSION) {
-		head[0] = CAPABILITY_VERSION;
-		if (user_write(header, head, sizeof(head[0])) != 0)
-			return -E_FAULT;
-		return data == NULL ? 0 : -E_INVAL;
+long
+linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved)
+{
+	return three((uint32_t[3]){ INFO->gid, INFO->egid, INFO->sgid },
+	    (uint32_t *[3]){ real, effective, saved });
+}
+
+/* The list travels in pieces of the program's memory: it may be anywhere. */
+long
+linux_setgroups(unsigned count, const uint32_t *list)
+{
+	uint32_t groups[IDENTITY_GROUPS_MAX];
+
+	/* Who may not is told so first; more than there may be is the same. */
+	if (count > IDENTITY_GROUPS_MAX) {
+		long may = privilege_has(PRIVILEGE_SETGID);
+		return may == 0 ? -E_PERM : may < 0 ? may : -E_INVAL;
 	}
-	if ((int32_t)head[1] < 0)
+	if (count != 0 && user_read(groups, list, count * sizeof(*list)) != 0)
+		return -E_FAULT;
+	long error = identity_set_groups(PROCESS_PROC, groups,
+	    count * sizeof(*list));
+	if (error == 0)
+		path_renew();
+	return error;
+}
+
+long
+linux_getgroups(int size, uint32_t *list)
+{
+	uint32_t groups[IDENTITY_GROUPS_MAX];
+	struct identity_get_groups_results got;
+
+	if (size < 0)
 		return -E_INVAL;
-	if (head[1] != 0 && linux_getpgid((int)head[1]) < 0)
-		return -E_SRCH;
-	/* Effective, permitted, inheritable; low words, then high ones. */
-	uint32_t words[6] = { all, all, 0, high, high, 0 };
-	return user_write(data, words, sizeof(words));
+	long error = identity_get_groups(PROCESS_PROC, groups, sizeof(groups),
+	    &got);
+	if (error != 0 || size == 0)
+		return error != 0 ? error : (long)got.count;
+	if (got.count > (uint32_t)size)
+		return -E_INVAL;
+	return user_write(list, groups, got.count * sizeof(*list)) != 0 ?
+	    -E_FAULT : (long)got.count;
 }
 
 /* 0, or an error: is there such a process? */

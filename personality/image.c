@@ -2,6 +2,7 @@
 /* One file that is to run: opened, checked, mapped. */
 #include "exec.h"
 
+#include "file.h"
 #include "memory.h"
 #include "service.h"
 #include "spare.h"
@@ -42,8 +43,12 @@ image_open(struct image *image, cap_t base, const char *path,
 	struct storage_read_results read;
 
 	*image = (struct image){ .file = CAP_NONE };
-	long error = spare_open(base, &in, &opened, &image->file,
-	    &image->base);
+	long error;
+
+	do
+		error = spare_open(base, &in, &opened, &image->file,
+		    &image->base);
+	while (error == -E_KEYREVOKED && path_adopt(&base) == 0);
 	if (error != 0)
 		return error;
 	image->size = opened.size;

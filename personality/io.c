@@ -7,6 +7,7 @@
  */
 #include "calls.h"
 #include "fileops.h"
+#include "limit.h"
 #include "service.h"
 #include "user.h"
 #include "watch.h"
@@ -103,12 +104,37 @@ write_parts(const struct file *file, const void *buffer, uint64_t size,
 	return (long)done;
 }
 
+/* RLIMIT_FSIZE, which is rarely set, for a write of these bytes. */
+static long
+check_limit(const struct file *file, uint64_t offset, uint64_t *size)
+{
+	uint64_t position = offset;
+	struct storage_stat stat;
+	long error = 0;
+
+	if (file->node != KIND_REGULAR || *size == 0)
+		return 0;
+	if ((file->flags & L_O_APPEND) != 0) {
+		error = file_status(file, &stat);
+		position = stat.size;
+	} else if (offset == STORAGE_AT_POSITION) {
+		error = file_position(file, &position);
+	}
+	return error != 0 ? error : limit_write(position, size);
+}
+
 static long
 write_storage(struct file *file, const void *buffer, uint64_t size,
     uint64_t offset)
 {
 	bool moves = offset == STORAGE_AT_POSITION && file_is_own(file);
 	uint64_t position = 0;
+
+	if (limit_of(LIMIT_FILE_SIZE) != LIMIT_NONE) {
+		long error = check_limit(file, offset, &size);
+		if (error != 0)
+			return error;
+	}
 	long done = write_parts(file, buffer, size,
 	    moves ? file->position : offset, &position);
 
@@ -291,7 +317,7 @@ file_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 {
 	const struct file_ops *ops = file_ops(file);
 
-	return ops->read == NULL ? -E_BADF :
+	return ops->read == NULL ? (ops->anonymous ? -E_INVAL : -E_BADF) :
 	    ops->read(file, buffer, size, offset);
 }
 
@@ -301,7 +327,7 @@ file_write(struct file *file, const void *buffer, uint64_t size,
 {
 	const struct file_ops *ops = file_ops(file);
 
-	return ops->write == NULL ? -E_BADF :
+	return ops->write == NULL ? (ops->anonymous ? -E_INVAL : -E_BADF) :
 	    ops->write(file, buffer, size, offset);
 }
 
@@ -319,9 +345,10 @@ transfer(unsigned fd, void *buffer, size_t size, uint64_t offset, bool write)
 		return -E_FAULT;
 	if (size > COUNT_MAX)
 		size = COUNT_MAX;
-	if (size == 0 && file->kind != FILE_STORAGE)
+	if (size == 0 && file->kind != FILE_STORAGE &&
+	    !file_ops(file)->anonymous)
 		return 0;
-	if (size == 0)
+	if (size == 0 && file->kind == FILE_STORAGE)
 		return file->node == KIND_DIRECTORY ? -E_ISDIR : 0;
 	return write ? file_write(file, buffer, size, offset) :
 	    file_read(file, buffer, size, offset);
@@ -500,12 +527,11 @@ linux_lseek(unsigned fd, int64_t offset, unsigned whence)
 
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
-	if (file->kind == FILE_PIPE || file->kind == FILE_CONSOLE ||
-	    file->kind == FILE_TERMINAL)
+	if (!file_ops(file)->seeks)
 		return -E_SPIPE;
 	if (whence > 2)
 		return -E_INVAL;
-	if (file->kind == FILE_DEVICE)
+	if (file->kind == FILE_DEVICE || file_ops(file)->anonymous)
 		return 0;
 	if (whence < 2 && file_is_own(file))
 		return seek_here(file, offset, whence);

@@ -10,6 +10,7 @@
 #include "file.h"
 #include "memory.h"
 #include "service.h"
+#include "signals.h"
 #include "thread.h"
 #include "user.h"
 
@@ -46,6 +47,31 @@ limit_allows_data(uint64_t more)
 			used += v->end - v->start;
 	}
 	return more <= limit && used <= limit - more;
+}
+
+static long
+file_too_large(void)
+{
+	signal_raise(L_SIGXFSZ);
+	return -E_FBIG;
+}
+
+long
+limit_write(uint64_t position, uint64_t *size)
+{
+	uint64_t limit = limit_of(LIMIT_FILE_SIZE);
+
+	if (position >= limit)
+		return file_too_large();
+	if (*size > limit - position)
+		*size = limit - position;
+	return 0;
+}
+
+long
+limit_grow(uint64_t size)
+{
+	return size > limit_of(LIMIT_FILE_SIZE) ? file_too_large() : 0;
 }
 
 long

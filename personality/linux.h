@@ -128,6 +128,7 @@
 
 #define L_SI_USER	0
 #define L_SI_KERNEL	0x80
+#define L_SI_TIMER	(-2)
 #define L_SI_TKILL	(-6)
 #define L_CLD_EXITED	1
 #define L_CLD_KILLED	2

@@ -94,7 +94,7 @@ use_script(const struct script_line *line, const char *path,
 static cap_t
 base_of(const char *path)
 {
-	return path[0] == '/' ? PROCESS_ROOT : path_working_directory();
+	return path[0] == '/' ? ROOT_DIRECTORY : path_working_directory();
 }
 
 /* The file that PT_INTERP names; its own would be ignored. */

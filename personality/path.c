@@ -8,6 +8,7 @@
 #include "calls.h"
 #include "fileops.h"
 #include "service.h"
+#include "spare.h"
 #include "thread.h"
 #include "user.h"
 #include "view.h"
@@ -20,21 +21,22 @@
 
 char path_a[STORAGE_PATH_MAX], path_b[STORAGE_PATH_MAX];
 
-static cap_t working_directory = PROCESS_ROOT;
+static cap_t working_directory;	/* CAP_NONE: the root */
 static enum path_place working_place = PATH_TOP;
 static uint64_t root_inode;	/* 0: not known yet */
 
 cap_t
 path_working_directory(void)
 {
-	return working_directory;
+	return working_directory != CAP_NONE ? working_directory :
+	    ROOT_DIRECTORY;
 }
 
 static long
 base_of(int base, bool allow_file, struct path *path)
 {
 	if (base == L_AT_FDCWD) {
-		path->base = working_directory;
+		path->base = path_working_directory();
 		path->place = working_place;
 		return 0;
 	}
@@ -45,7 +47,7 @@ base_of(int base, bool allow_file, struct path *path)
 		return allow_file ? -E_INVAL : -E_NOTDIR;
 	if (!allow_file && file->node != KIND_DIRECTORY)
 		return -E_NOTDIR;
-	path->base = file->cap;
+	path->base = file->adopted != CAP_NONE ? file->adopted : file->cap;
 	path->place = file->place;
 	return 0;
 }
@@ -64,7 +66,7 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 	out_path->length = (uint64_t)length;
 	out_path->links = 0;
 	if (buffer[0] == '/') {
-		out_path->base = PROCESS_ROOT;
+		out_path->base = ROOT_DIRECTORY;
 		out_path->place = PATH_TOP;
 	} else {
 		long error = base_of(base, length == 0, out_path);
@@ -77,8 +79,12 @@ path_get(int base, const char *text, bool allow_empty, char *buffer,
 bool
 path_goes_on(struct path *path, long *error)
 {
-	if (__builtin_expect(*error != -E_REMOTE, 1))
-		return false;
+	if (__builtin_expect(*error != -E_REMOTE, 1)) {
+		if (__builtin_expect(*error != -E_KEYREVOKED, 1))
+			return false;
+		*error = path_adopt(&path->base);
+		return *error == 0;
+	}
 	*error = path->links++ < STORAGE_LINKS_MAX ? path_leave_proc(path) :
 	    -E_LOOP;
 	return *error == 0;
@@ -107,7 +113,7 @@ path_place_of(const struct path *path, uint64_t inode)
 
 	if (path->base == PROCESS_PROC)
 		return PATH_PROC;
-	if (root_inode == 0 && storage_stat_at(PROCESS_ROOT, AT_HANDLE, path_b,
+	if (root_inode == 0 && storage_stat_at(ROOT_DIRECTORY, AT_HANDLE, path_b,
 	    0, &root) == 0)
 		root_inode = root.inode;
 	return inode != 0 && inode == root_inode ? PATH_TOP : PATH_STORAGE;
@@ -174,10 +180,47 @@ path_descriptor(const struct path *path)
 static void
 set_working_directory(cap_t take_cap, enum path_place place)
 {
-	if (working_directory != PROCESS_ROOT)
+	if (working_directory != CAP_NONE)
 		sys_cap_delete(0, working_directory);
 	working_directory = libos_view.working_directory = take_cap;
 	working_place = place;
+}
+
+/* Who holds it lets the old one go, unless it is a file of its own. */
+long
+path_adopt(cap_t *cap)
+{
+	struct file *file = NULL;
+	cap_t adopted;
+
+	if (*cap != working_directory)
+		file = file_of_cap(*cap);
+	if (*cap != working_directory && file == NULL)
+		return -E_ACCES;
+	long error = storage_adopt(ROOT_DIRECTORY, *cap, &adopted);
+	if (error != 0)
+		return error == -E_KEYREVOKED ? -E_ACCES : error;
+	if (file == NULL) {
+		set_working_directory(adopted, working_place);
+	} else {
+		if (file->adopted != CAP_NONE)
+			sys_cap_delete(0, file->adopted);
+		file->adopted = adopted;
+	}
+	*cap = adopted;
+	return 0;
+}
+
+void
+path_renew(void)
+{
+	cap_t directory = working_directory;
+
+	spare_drop_all();
+	/* If it cannot be now, it is when it is used. */
+	if (directory != CAP_NONE && working_place != PATH_PROC)
+		path_adopt(&directory);
+	libos_view.working_directory = path_working_directory();
 }
 
 static long
@@ -220,10 +263,14 @@ linux_fchdir(unsigned fd)
 		return -E_BADF;
 	if (file->node != KIND_DIRECTORY || file->cap == CAP_NONE)
 		return -E_NOTDIR;
-	long error = may_search(file->cap);
+	cap_t directory = file->adopted != CAP_NONE ? file->adopted :
+	    file->cap;
+	long error = may_search(directory);
+	if (error == -E_KEYREVOKED && (error = path_adopt(&directory)) == 0)
+		error = may_search(directory);
 	if (error != 0)
 		return error;
-	status_t status = sys_cap_copy(file->cap, 0, CAP_ANY_SLOT, RIGHT_ALL,
+	status_t status = sys_cap_copy(directory, 0, CAP_ANY_SLOT, RIGHT_ALL,
 	    TRUST_MAX, 0, &copy);
 	if (status != OK)
 		return service_error(status);
@@ -247,7 +294,7 @@ path_of(cap_t handle, char *buffer, uint64_t size)
 long
 linux_getcwd(char *buffer, size_t size)
 {
-	long length = path_of(working_directory, path_a, sizeof(path_a) - 1);
+	long length = path_of(path_working_directory(), path_a, sizeof(path_a) - 1);
 
 	if (length < 0)
 		return length;

@@ -3,7 +3,10 @@
  * Pipes: a shared ring (ring.h) and two notifications, no server.
  *
  * Writers hold end A of an event pair and readers end B; the kernel tells each
- * side when the last holder of the other end is gone, however it went.
+ * side when the last holder of the other end is gone, however it went. Those
+ * with a name are kept by storage while somebody has them open; it counts
+ * readers and writers in the ring, and moves the one notification that both
+ * sides have whenever that changes.
  *
  * The common case enters no kernel: lock, copy, publish, unlock, and a look at
  * the flag of a sleeper.
@@ -16,6 +19,7 @@
  */
 #include "calls.h"
 #include "fileops.h"
+#include "pipe.h"
 #include "ring.h"
 #include "service.h"
 #include "signals.h"
@@ -23,6 +27,7 @@
 #include "user.h"
 #include "watch.h"
 
+#include <idl/storage_client.h>
 #include <lib/sys/sys.h>
 
 #define PIPE_MAX	256u
@@ -33,6 +38,8 @@
 
 struct pipe {
 	uint8_t	 ends;		/* local files that use it */
+	bool	 named;
+	uint32_t openings;	/* of the other side, when it was opened */
 	uint32_t closings_seen;
 	uint64_t asked_tsc;	/* last look at the peer */
 	cap_t	 data;		/* notification: readers wait */
@@ -56,12 +63,41 @@ read_tsc(void)
 	return (uint64_t)high << 32 | low;
 }
 
+static uint32_t
+load(const uint32_t *count)
+{
+	return __atomic_load_n(count, __ATOMIC_SEQ_CST);
+}
+
+/* Storage hears of ends that are gone before it answers this. */
+static void
+settle(void)
+{
+	service_insist_begin();
+	storage_sync(PROCESS_ROOT);
+	service_insist_end();
+}
+
+/* So that an end that died a while ago is not taken for one that lives. */
+static void
+settle_sometimes(struct pipe *pipe, uint64_t now)
+{
+	if (now - pipe->asked_tsc < ASK_AGAIN_TSC)
+		return;
+	pipe->asked_tsc = now;
+	settle();
+}
+
 static bool
 peer_gone(const struct file *file)
 {
-	struct sys_result r = sys_invoke(SYS_EVENTPAIR_QUERY, file->cap, 0, 0,
-	    0, 0, 0);
+	const struct ring *ring = ring_of(file->pipe);
+	struct sys_result r;
 
+	if (pipes[file->pipe].named)
+		return load(file->can_read ? &ring->named.writers :
+		    &ring->named.readers) == 0;
+	r = sys_invoke(SYS_EVENTPAIR_QUERY, file->cap, 0, 0, 0, 0, 0);
 	return r.status != OK || r.value[0] != 0;
 }
 
@@ -167,6 +203,8 @@ pipe_read(struct file *file, void *buffer, uint64_t size, uint64_t offset)
 			}
 			return done;
 		}
+		if (pipe->named && (file->flags & L_O_NONBLOCK) != 0)
+			settle_sometimes(pipe, read_tsc());
 		bool gone = peer_gone(file);
 		uint64_t seen = announce(&ring->readers_asleep, pipe->data);
 		uint64_t used;
@@ -228,6 +266,10 @@ readers_gone(struct pipe *pipe, const struct ring *ring,
 	    __ATOMIC_ACQUIRE);
 	uint64_t now = read_tsc();
 
+	if (pipe->named) {
+		settle_sometimes(pipe, now);
+		return load(&ring->named.readers) == 0;
+	}
 	if (closings == pipe->closings_seen &&
 	    now - pipe->asked_tsc < ASK_AGAIN_TSC)
 		return false;
@@ -260,7 +302,7 @@ wait_for_space(struct file *file, struct pipe *pipe, struct ring *ring,
 		return -E_IO;
 	if (RING_SIZE - used >= needed)
 		return 0;
-	if (peer_gone(file))
+	if (pipe->named ? load(&ring->named.readers) == 0 : peer_gone(file))
 		return -E_PIPE;
 	if ((file->flags & L_O_NONBLOCK) != 0)
 		return -E_AGAIN;
@@ -311,14 +353,24 @@ pipe_bytes(const struct file *file)
 static unsigned
 pipe_poll(struct file *file)
 {
+	const struct pipe *pipe = &pipes[file->pipe];
+	const struct ring *ring = ring_of(file->pipe);
 	uint64_t used = pipe_bytes(file);
 	bool gone = peer_gone(file);
+	unsigned bits = 0;
 
+	/* Who opened it before there was a writer has not lost one. */
+	if (file->can_read && pipe->named &&
+	    load(&ring->named.writer_openings) == pipe->openings)
+		gone = false;
 	if (file->can_read)
-		return (used != 0 ? L_POLLIN | L_POLLRDNORM : 0) |
+		bits = (used != 0 ? L_POLLIN | L_POLLRDNORM : 0) |
 		    (gone ? L_POLLHUP : 0);
-	return (RING_SIZE - used >= RING_ATOMIC ? L_POLLOUT | L_POLLWRNORM : 0) |
-	    (gone ? L_POLLERR : 0);
+	if (file->can_write && RING_SIZE - used >= RING_ATOMIC)
+		bits |= L_POLLOUT | L_POLLWRNORM;
+	if (file->can_write && !file->can_read && gone)
+		bits |= L_POLLERR;
+	return bits;
 }
 
 static cap_t
@@ -340,8 +392,9 @@ pipe_watch(struct file *file, bool out)
 {
 	struct ring *ring = ring_of(file->pipe);
 
-	/* An end can become ready in one way only. */
-	(void)out;
+	/* One end can become ready in one way only. */
+	if (file->can_read && file->can_write)
+		return out ? &ring->writable : &ring->readable;
 	return file->can_read ? &ring->readable : &ring->writable;
 }
 
@@ -353,14 +406,19 @@ pipe_close(struct file *file)
 	struct ring *ring = ring_of(index);
 
 	sys_cap_delete(0, file->cap);
+	if (pipe->named)
+		settle();
 	if (file->can_read)
 		__atomic_fetch_add(&ring->reader_closings, 1, __ATOMIC_SEQ_CST);
 	watch_wake(file->can_read ? &ring->writable : &ring->readable);
+	if (file->can_read && file->can_write)
+		watch_wake(&ring->readable);
 	if (--pipe->ends != 0)
 		return;
 	sys_unmap(PROCESS_VSPACE, (uint64_t)ring, sizeof(*ring));
 	sys_cap_delete(0, pipe->data);
-	sys_cap_delete(0, pipe->space);
+	if (!pipe->named)
+		sys_cap_delete(0, pipe->space);
 	*pipe = (struct pipe){ 0 };
 }
 
@@ -385,24 +443,48 @@ const struct file_ops pipe_file_ops = {
 	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
 	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
 	.status = pipe_status, .close = pipe_close,
-	.own_cap = true, .streams = true,
+	.own_cap = true, .streams = true, .close_wakes = true,
+};
+
+/* Its status and the like are those of the name. */
+const struct file_ops fifo_file_ops = {
+	.read = pipe_read, .write = pipe_write, .poll = pipe_poll,
+	.announce = pipe_announce, .watch = pipe_watch, .waiting = pipe_waiting,
+	.close = pipe_close, .streams = true,
 };
 
 /* Creation */
 
+/* PIPE_MAX: all are used. */
+static unsigned
+free_pipe(void)
+{
+	unsigned index = 0;
+
+	while (index < PIPE_MAX && pipes[index].ends != 0)
+		index++;
+	return index;
+}
+
 static status_t
-map_ring(unsigned index)
+map_ring(unsigned index, cap_t take_memory)
+{
+	status_t status = sys_map(PROCESS_VSPACE, (uint64_t)ring_of(index),
+	    take_memory, 0, sizeof(struct ring),
+	    MAP_READ | MAP_WRITE | MAP_SHARED);
+
+	sys_cap_delete(0, take_memory);
+	return status;
+}
+
+static status_t
+create_ring(unsigned index)
 {
 	cap_t memory;
 	status_t status = sys_object_create(OBJ_MEMORY, PROCESS_CONTAINER,
 	    sizeof(struct ring), 0, &memory);
 
-	if (status != OK)
-		return status;
-	status = sys_map(PROCESS_VSPACE, (uint64_t)ring_of(index), memory, 0,
-	    sizeof(struct ring), MAP_READ | MAP_WRITE | MAP_SHARED);
-	sys_cap_delete(0, memory);
-	return status;
+	return status != OK ? status : map_ring(index, memory);
 }
 
 static status_t
@@ -440,7 +522,7 @@ create(unsigned index, cap_t *out_write, cap_t *out_read)
 	    &pipe->space);
 	if (status != OK)
 		goto fail_data;
-	status = map_ring(index);
+	status = create_ring(index);
 	if (status != OK)
 		goto fail_space;
 	status = create_ends(pipe, out_write, out_read);
@@ -516,13 +598,11 @@ long
 linux_pipe2(int *fds, unsigned flags)
 {
 	cap_t write_cap, read_cap;
-	unsigned index = 0;
+	unsigned index = free_pipe();
 	int out[2];
 
 	if ((flags & ~(unsigned)(L_O_CLOEXEC | L_O_NONBLOCK | L_O_DIRECT)) != 0)
 		return -E_INVAL;
-	while (index < PIPE_MAX && pipes[index].ends != 0)
-		index++;
 	if (index == PIPE_MAX || !two_files_free())
 		return -E_NFILE;
 	status_t status = create(index, &write_cap, &read_cap);
@@ -543,4 +623,61 @@ long
 linux_pipe(int *fds)
 {
 	return linux_pipe2(fds, 0);
+}
+
+/* Named pipes */
+
+/* Until there is, or has been since, a reader or writer. */
+static long
+wait_for_other(const struct file *file, const uint32_t *count,
+    const uint32_t *openings)
+{
+	const struct pipe *pipe = &pipes[file->pipe];
+	cap_t notification = pipe->data;
+
+	for (;;) {
+		uint64_t word, seen = 0;
+
+		sys_wait(notification, WAIT_POLL, 0, 0, &word, &seen);
+		if (load(count) != 0 || load(openings) != pipe->openings)
+			return 0;
+		long error = sleep_until_moved(notification, seen);
+		if (error != 0)
+			return error;
+	}
+}
+
+long
+pipe_open_named(struct file *file)
+{
+	bool nowait = (file->flags & L_O_NONBLOCK) != 0;
+	unsigned index = free_pipe();
+	struct storage_fifo_results got;
+	cap_t memory, moved;
+	long error = index == PIPE_MAX ? -E_NFILE : storage_fifo(file->cap,
+	    nowait, &got, &memory, &moved);
+
+	if (error != 0)
+		return error;
+	status_t status = map_ring(index, memory);
+	if (status != OK) {
+		sys_cap_delete(0, moved);
+		return service_error(status);
+	}
+	pipes[index] = (struct pipe){ .ends = 1, .named = true,
+		.data = moved, .space = moved,
+		.openings = file->can_read ? got.writer_openings :
+		    got.reader_openings,
+	};
+	file->kind = FILE_FIFO;
+	file->pipe = (uint16_t)index;
+	struct ring *ring = ring_of(index);
+	const struct storage_fifo_counts *counts = &ring->named;
+	watch_wake(&ring->readable);
+	watch_wake(&ring->writable);
+	if (nowait || (file->can_read ? got.writers : got.readers) != 0)
+		return 0;
+	return file->can_read ?
+	    wait_for_other(file, &counts->writers, &counts->writer_openings) :
+	    wait_for_other(file, &counts->readers, &counts->reader_openings);
 }

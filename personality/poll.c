@@ -238,8 +238,8 @@ linux_poll(struct linux_pollfd *fds, unsigned count, int timeout_ms)
 	return poll_resume();
 }
 
-static long
-deadline_of(const struct linux_timespec *timeout, uint64_t *out)
+long
+poll_deadline(const struct linux_timespec *timeout, uint64_t *out)
 {
 	struct linux_timespec t;
 
@@ -296,7 +296,7 @@ linux_ppoll(struct linux_pollfd *fds, unsigned count,
     const struct linux_timespec *timeout, const uint64_t *mask, size_t size)
 {
 	uint64_t deadline;
-	long error = deadline_of(timeout, &deadline);
+	long error = poll_deadline(timeout, &deadline);
 
 	if (error == 0)
 		error = poll_begin_mask(mask, size);
@@ -442,7 +442,7 @@ linux_pselect6(int count, uint64_t *in, uint64_t *out, uint64_t *except,
     struct linux_timespec *timeout, const uint64_t *mask_argument)
 {
 	uint64_t deadline, mask[2] = { 0, 0 };
-	long error = deadline_of(timeout, &deadline);
+	long error = poll_deadline(timeout, &deadline);
 
 	if (error != 0)
 		return error;

@@ -283,36 +283,3 @@ linux_setsid(void)
 
 	return error != 0 ? error : (long)sid;
 }
-
-long
-linux_getgroups(int size, uint32_t *list)
-{
-	(void)list;
-	return size < 0 ? -E_INVAL : 0;
-}
-
-static long
-three(uint32_t a, uint32_t b, uint32_t *out[3])
-{
-	uint32_t value[3] = { a, b, b };
-
-	for (int i = 0; i < 3; i++) {
-		if (user_write(out[i], &value[i], sizeof(value[i])) != 0)
-			return -E_FAULT;
-	}
-	return 0;
-}
-
-long
-linux_getresuid(uint32_t *real, uint32_t *effective, uint32_t *saved)
-{
-	return three(INFO->uid, INFO->euid,
-	    (uint32_t *[3]){ real, effective, saved });
-}
-
-long
-linux_getresgid(uint32_t *real, uint32_t *effective, uint32_t *saved)
-{
-	return three(INFO->gid, INFO->egid,
-	    (uint32_t *[3]){ real, effective, saved });
-}

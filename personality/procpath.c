@@ -12,6 +12,7 @@
 
 #include "linux.h"
 #include "service.h"
+#include "thread.h"
 
 #include <idl/errno.h>
 #include <idl/proc_client.h>
@@ -66,7 +67,7 @@ path_enter_proc(struct path *path)
 		long error = join(path);
 		if (error != 0)
 			return error;
-		path->base = PROCESS_ROOT;
+		path->base = ROOT_DIRECTORY;
 	}
 	char *rest = after_proc(path->text);
 	if (rest == NULL)
@@ -101,7 +102,7 @@ path_leave_proc(struct path *path)
 	/* A pipe, say: it has no path. */
 	if (path->text[0] != '/')
 		return -E_NXIO;
-	path->base = PROCESS_ROOT;
+	path->base = ROOT_DIRECTORY;
 	path->place = PATH_TOP;
 	return path_enter_proc(path);
 }

@@ -19,8 +19,10 @@
  */
 #pragma once
 
+#include <idl/storage.h>
 #include <lib/ring/watch.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define RING_SIZE	65536u
@@ -40,11 +42,15 @@ struct ring {
 	uint32_t readers_asleep;
 	uint8_t	 pad3[64 - 20];
 	struct watch writable;
-	uint8_t	 pad4[RING_HEADER - 128 - 96];
+	uint8_t	 pad4[FIFO_COUNTS - 128 - 96];
+	struct storage_fifo_counts named;	/* storage's, if it has a name */
+	uint8_t	 pad5[RING_HEADER - FIFO_COUNTS - 16];
 	uint8_t	 data[RING_SIZE];
 };
 
-_Static_assert(sizeof(struct ring) == RING_HEADER + RING_SIZE, "ring");
+_Static_assert(sizeof(struct ring) == RING_HEADER + RING_SIZE &&
+    sizeof(struct ring) == FIFO_SIZE &&
+    offsetof(struct ring, named) == FIFO_COUNTS, "ring");
 
 /* A stretch of the ring: two pieces when it wraps. */
 struct ring_span {

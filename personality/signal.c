@@ -61,6 +61,52 @@ signal_waiting(void)
 	    ((s->pending | s->remote) & ~s->blocked) != 0;
 }
 
+uint64_t
+signal_pending_now(void)
+{
+	struct signal_state *s = &signal_state;
+	uint64_t pending;
+
+	if ((UTCB->kick_pending & KICKED_BY_KERNEL) != 0 || s->ask) {
+		s->ask = false;
+		__atomic_store_n(kick_word(), 0, __ATOMIC_SEQ_CST);
+		service_insist_begin();
+		if (proc_signal_pending(PROCESS_PROC, &pending) == 0)
+			s->remote = pending;
+		service_insist_end();
+		if (signal_is_due(0))
+			signal_look_again();
+	}
+	return s->pending | s->remote;
+}
+
+bool
+signal_is_due(uint64_t except)
+{
+	const struct signal_state *s = &signal_state;
+	uint64_t due = (s->pending | s->remote) & ~s->blocked & ~except;
+
+	for (; due != 0; due &= due - 1) {
+		unsigned number = (unsigned)__builtin_ctzl(due) + 1;
+		uint64_t handler = s->action[number].handler;
+		if (handler != L_SIG_IGN && (handler != L_SIG_DFL ||
+		    (DEFAULT_IGNORED & SIGNAL_BIT(number)) == 0))
+			return true;
+	}
+	return false;
+}
+
+void
+signal_want(uint64_t set)
+{
+	struct signal_state *s = &signal_state;
+
+	if ((set & ~s->wanted) == 0)
+		return;
+	s->wanted |= set;
+	signal_publish_ignored();
+}
+
 bool
 signal_is_local(int number)
 {

@@ -42,6 +42,15 @@ void signal_raise_info(const struct linux_siginfo *info);
 void signal_look_again(void);
 /* Signals that would be taken now. Does not ask proc. */
 bool signal_waiting(void);
+/*
+ * All that are pending, blocked or not; asks proc if there may be more than was
+ * told. After a kick that brought nothing else, a wait may go on.
+ */
+uint64_t signal_pending_now(void);
+/* One is pending that will be delivered, beside those of the set. */
+bool signal_is_due(uint64_t except);
+/* They are kept though ignored: somebody takes them. */
+void signal_want(uint64_t set);
 /* Next unblocked signal under that mask. */
 bool signal_take(uint64_t blocked, struct linux_siginfo *out_info);
 /* Delivers what is pending into *frame; number is that of the call or NO_CALL. */

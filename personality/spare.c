@@ -4,6 +4,7 @@
 
 #include "file.h"
 #include "service.h"
+#include "thread.h"
 
 #include <idl/errno.h>
 #include <idl/process.h>
@@ -46,7 +47,7 @@ forget(unsigned i)
 static cap_t
 lasting_base(cap_t base)
 {
-	return base == PROCESS_ROOT || base == path_working_directory() ?
+	return base == ROOT_DIRECTORY || base == path_working_directory() ?
 	    base : CAP_NONE;
 }
 
@@ -85,7 +86,7 @@ spare_open(cap_t base, const struct storage_open_args *in,
 			spares[i] = spares[--count];
 			return 0;
 		}
-		if (error != -E_STALE)
+		if (error != -E_STALE && error != -E_KEYREVOKED)
 			return error;
 		forget(i);
 	}

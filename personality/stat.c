@@ -28,7 +28,7 @@ file_local_status(const struct file *file, unsigned mode)
 {
 	return (struct storage_stat){
 		.inode = 1, .mode = (unsigned)file->node << 12 | mode,
-		.links = 1, .uid = INFO->uid, .gid = INFO->gid,
+		.links = 1, .uid = INFO->euid, .gid = INFO->egid,
 		.device = file->device,
 	};
 }
@@ -201,7 +201,7 @@ static long
 give_statfs(bool of_proc, struct linux_statfs *out)
 {
 	struct storage_statfs s;
-	long error = storage_statfs(PROCESS_ROOT, &s);
+	long error = storage_statfs(ROOT_DIRECTORY, &s);
 	if (error != 0)
 		return error;
 	if (of_proc)
@@ -258,8 +258,9 @@ linux_faccessat2(int base, const char *text, unsigned mode, unsigned flags)
 	if (error != 0)
 		return error;
 	do
-		error = storage_access_at(path.base, mode,
-		    at_flags(flags), path.text, path.length);
+		error = storage_access_at(path.base, mode, at_flags(flags) |
+		    ((flags & L_AT_EACCESS) != 0 ? 0 : AT_REAL), path.text,
+		    path.length);
 	while (path_goes_on(&path, &error));
 	return error;
 }
@@ -287,13 +288,14 @@ open_file_path(unsigned fd, struct path *out_path)
 	if (file == NULL || file->kind == FILE_PATH)
 		return -E_BADF;
 	if (file->kind == FILE_TERMINAL) {
-		*out_path = (struct path){ .base = PROCESS_ROOT,
+		*out_path = (struct path){ .base = ROOT_DIRECTORY,
 		    .text = path_a, .length = terminal_path(file, path_a) };
 		return 0;
 	}
 	if (file->cap == CAP_NONE || file_ops(file)->own_cap)
 		return -E_PERM;
-	*out_path = (struct path){ .base = file->cap, .text = path_a };
+	*out_path = (struct path){ .text = path_a, .base =
+	    file->adopted != CAP_NONE ? file->adopted : file->cap };
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "clock.h"
 #include "file.h"
+#include "privilege.h"
 #include "process.h"
 #include "service.h"
 #include "signals.h"
@@ -10,6 +11,8 @@
 #include "user.h"
 #include "view.h"
 
+#include <idl/identity_client.h>
+#include <idl/privilege.h>
 #include <idl/proc_client.h>
 #include <lib/base/string.h>
 #include <lib/sys/sys.h>
@@ -20,6 +23,7 @@
 #define PERSONALITY_KIND	0xffu
 #define PERSONALITY_32		8u
 #define MACHINE			4
+#define NAME_ROOM		65	/* with its NUL */
 
 static unsigned kind_of_program;
 
@@ -37,12 +41,50 @@ linux_personality(unsigned wanted)
 long
 linux_uname(void *out)
 {
-	char names[6][65] = { "Linux", "bennu", "6.1.0", "#1 Bennu",
-	    "x86_64", "(none)" };
+	char names[6][NAME_ROOM] = { "Linux", "", "6.1.0", "#1 Bennu",
+	    "x86_64", "" };
+	char host[2][NAME_ROOM];
+	uint64_t length;
 
+	_Static_assert(sizeof(host) == IDENTITY_HOST_NAMES_BYTES, "names");
+	service_insist_begin();
+	long error = identity_host_names(PROCESS_PROC, host, sizeof(host),
+	    &length);
+	service_insist_end();
+	if (error != 0)
+		return error;
+	memcpy(names[1], host[0], NAME_ROOM);
+	memcpy(names[5], host[1], NAME_ROOM);
 	if ((kind_of_program & PERSONALITY_KIND) == PERSONALITY_32)
 		memcpy(names[MACHINE], "i686\0", sizeof("i686\0"));
 	return user_write(out, names, sizeof(names));
+}
+
+static long
+set_host_name(bool domain, const char *from, int length)
+{
+	char name[IDENTITY_HOST_NAME_MAX] = "";
+	uint64_t size = (uint64_t)length;
+
+	if (length < 0 || size > sizeof(name)) {
+		long may = privilege_has(PRIVILEGE_SYS_ADMIN);
+		return may == 0 ? -E_PERM : may < 0 ? may : -E_INVAL;
+	}
+	if (user_read(name, from, size) != 0)
+		return -E_FAULT;
+	return identity_set_host_name(PROCESS_PROC, domain, name, size);
+}
+
+long
+linux_sethostname(const char *name, int length)
+{
+	return set_host_name(false, name, length);
+}
+
+long
+linux_setdomainname(const char *name, int length)
+{
+	return set_host_name(true, name, length);
 }
 
 long
@@ -96,16 +138,7 @@ linux_getrandom(void *buffer, size_t size, unsigned flags)
 
 #define PR_SET_NAME	15
 #define PR_GET_NAME	16
-#define PR_BOUND_READ	23
-#define PR_GET_SECURE	27
-#define PR_SET_NO_NEW	38
-#define PR_GET_NO_NEW	39
-#define PR_AMBIENT	47
-#define PR_AMBIENT_IS	1
-#define CAPABILITIES	41u
 #define NAME_SIZE	LIBOS_NAME_SIZE
-
-static bool no_new_privileges;
 
 void
 process_set_name(const char *name)
@@ -137,22 +170,9 @@ linux_prctl(int option, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
 		return set_name((const char *)a);
 	case PR_GET_NAME:
 		return user_write((void *)a, libos_view.name, NAME_SIZE);
-	case PR_BOUND_READ:
-		return a < CAPABILITIES ? 1 : -E_INVAL;
-	case PR_GET_SECURE:
-		return 0;
-	case PR_SET_NO_NEW:
-		if (a != 1 || b != 0 || c != 0 || d != 0)
-			return -E_INVAL;
-		/* A file that gives privileges is not served anyway. */
-		no_new_privileges = true;
-		return 0;
-	case PR_GET_NO_NEW:
-		return (a | b | c | d) != 0 ? -E_INVAL : no_new_privileges;
-	case PR_AMBIENT:
-		return a == PR_AMBIENT_IS && b < CAPABILITIES ? 0 : -E_INVAL;
 	default:
-		return -E_INVAL;
+		return privilege_is_option(option) ? privilege_prctl(option,
+		    (uint64_t[]){ a, b, c, d }) : -E_INVAL;
 	}
 }
 

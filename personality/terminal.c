@@ -257,7 +257,7 @@ terminal_file_status(const struct file *file, struct storage_stat *out)
 {
 	struct storage_stat_at_results results;
 	char path[TERMINAL_PATH_MAX];
-	long error = storage_stat_at(PROCESS_ROOT, 0, path,
+	long error = storage_stat_at(ROOT_DIRECTORY, 0, path,
 	    terminal_path(file, path), &results);
 
 	if (error == 0)

@@ -56,6 +56,8 @@ extern struct thread_block thread_block;
 
 #define UTCB	((volatile struct utcb *)LIBOS_UTCB)
 #define INFO	((const struct process_info *)LIBOS_INFO)
+/* Another one after each change of ids. */
+#define ROOT_DIRECTORY	(((const volatile struct process_info *)LIBOS_INFO)->root)
 
 /* entry.S: loads the registers of *frame and leaves the libOS. */
 _Noreturn void thread_resume(const struct user_frame *frame);

@@ -16,19 +16,6 @@
 #define TIMER_ABSTIME	1
 #define SECONDS_MAX	(INT64_MAX / NS / 2)
 
-/* Linux clock numbers. */
-#define CLOCK_REALTIME		0
-#define CLOCK_MONOTONIC		1
-#define CLOCK_PROCESS_CPU	2
-#define CLOCK_THREAD_CPU	3
-#define CLOCK_MONOTONIC_RAW	4
-#define CLOCK_REALTIME_COARSE	5
-#define CLOCK_MONOTONIC_COARSE	6
-#define CLOCK_BOOTTIME		7
-#define CLOCK_REALTIME_ALARM	8
-#define CLOCK_BOOTTIME_ALARM	9
-#define CLOCK_TAI		11
-
 static cap_t quiet;	/* a notification that nobody signals */
 
 /* A sleep that a signal without handler ended goes on until this. */
@@ -65,22 +52,22 @@ time_wall_offset_ns(void)
 	return CLOCK_PAGE->wall_offset_ns;
 }
 
-static bool
-valid(const struct linux_timespec *t)
+bool
+time_is_valid(const struct linux_timespec *t)
 {
 	return t->seconds >= 0 && t->nanoseconds >= 0 && t->nanoseconds < NS;
 }
 
-static uint64_t
-to_ns(const struct linux_timespec *t)
+uint64_t
+time_to_ns(const struct linux_timespec *t)
 {
 	if (t->seconds > SECONDS_MAX)
 		return (uint64_t)SECONDS_MAX * NS;
 	return (uint64_t)t->seconds * NS + (uint64_t)t->nanoseconds;
 }
 
-static struct linux_timespec
-from_ns(uint64_t ns)
+struct linux_timespec
+time_of_ns(uint64_t ns)
 {
 	return (struct linux_timespec){ (int64_t)(ns / NS),
 	    (int64_t)(ns % NS) };
@@ -93,9 +80,9 @@ time_deadline(const struct linux_timespec *relative, uint64_t *out_deadline)
 
 	if (user_read(&t, relative, sizeof(t)) != 0)
 		return -E_FAULT;
-	if (!valid(&t))
+	if (!time_is_valid(&t))
 		return -E_INVAL;
-	*out_deadline = time_now_ns() + to_ns(&t);
+	*out_deadline = time_now_ns() + time_to_ns(&t);
 	return 0;
 }
 
@@ -154,7 +141,7 @@ linux_clock_gettime(int clock, struct linux_timespec *out)
 
 	if (error != 0)
 		return error;
-	struct linux_timespec t = from_ns(ns);
+	struct linux_timespec t = time_of_ns(ns);
 	return user_write(out, &t, sizeof(t));
 }
 
@@ -212,7 +199,7 @@ sleep_until(uint64_t deadline, struct linux_timespec *left)
 	uint64_t now = time_now_ns();
 	if (now >= deadline)
 		return 0;
-	struct linux_timespec t = from_ns(deadline - now);
+	struct linux_timespec t = time_of_ns(deadline - now);
 	if (left != NULL && user_write(left, &t, sizeof(t)) != 0)
 		return -E_FAULT;
 	restart.deadline = deadline;
@@ -264,10 +251,10 @@ linux_clock_nanosleep(int clock, int flags,
 		return linux_nanosleep(wanted, left);
 	if (user_read(&t, wanted, sizeof(t)) != 0)
 		return -E_FAULT;
-	if (!valid(&t))
+	if (!time_is_valid(&t))
 		return -E_INVAL;
-	if (to_ns(&t) <= now)
+	if (time_to_ns(&t) <= now)
 		return 0;
-	error = sleep_until(time_now_ns() + (to_ns(&t) - now), NULL);
+	error = sleep_until(time_now_ns() + (time_to_ns(&t) - now), NULL);
 	return error == -RESTART_BLOCK ? -RESTART_NO_HANDLER : error;
 }

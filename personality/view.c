@@ -32,6 +32,7 @@ _Static_assert((int)FILE_STORAGE == LIBOS_FILE_STORAGE &&
     (int)FILE_DEVICE == LIBOS_FILE_DEVICE &&
     (int)FILE_PIPE == LIBOS_FILE_PIPE &&
     (int)FILE_TERMINAL == LIBOS_FILE_TERMINAL &&
+    (int)FILE_FIFO == LIBOS_FILE_FIFO &&
     (int)FILE_PATH == LIBOS_FILE_PATH, "kinds of files");
 _Static_assert(VMA_SHARED == LIBOS_MAP_SHARED && VMA_STACK == LIBOS_MAP_STACK &&
     VMA_HEAP == LIBOS_MAP_HEAP, "flags of mappings");

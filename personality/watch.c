@@ -161,8 +161,8 @@ bool
 watch_count_of(struct file *file, bool out, uint64_t *out_wakes)
 {
 	const struct file_ops *ops = file_ops(file);
-	const struct watch *watch = ops->watch == NULL ? NULL :
-	    ops->watch(file, out);
+	const struct watch *watch = ops->watch == NULL || ops->uncounted ?
+	    NULL : ops->watch(file, out);
 
 	if (watch == NULL)
 		return false;
@@ -212,7 +212,8 @@ watch_sleep(uint64_t seen, uint64_t deadline_ns)
 }
 
 long
-file_wait(struct file *file, bool out, bool (*ready)(struct file *file))
+file_wait(struct file *file, bool out,
+    bool (*ready)(struct file *file, uint64_t argument), uint64_t argument)
 {
 	uint64_t seen, due = DEADLINE_NEVER;
 	long error = watch_begin(&seen);
@@ -221,7 +222,7 @@ file_wait(struct file *file, bool out, bool (*ready)(struct file *file))
 		error = watch_want(file, out);
 	if (error != 0)
 		return error;
-	if (ready(file))
+	if (ready(file, argument))
 		return 0;
 	if (file_ops(file)->due != NULL)
 		due = file_ops(file)->due(file);

@@ -73,7 +73,8 @@ status_t watch_sleep(uint64_t seen, uint64_t deadline_ns);
  * Waits once until what can be read (written) may have changed, not if ready()
  * says so already. 0: look again; or -E_*, -RESTART_*.
  */
-long file_wait(struct file *file, bool out, bool (*ready)(struct file *file));
+long file_wait(struct file *file, bool out,
+    bool (*ready)(struct file *file, uint64_t argument), uint64_t argument);
 
 /* The last descriptor of the process is gone. */
 void watch_file_closed(struct file *file);

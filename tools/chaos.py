@@ -9,6 +9,7 @@ lost, doubled or silently wrong.
 
 import argparse
 import functools
+import hashlib
 import multiprocessing
 import os
 import re
@@ -21,6 +22,7 @@ from types import SimpleNamespace
 import chaos_log
 import chaos_page
 import chaos_plan
+import chaos_store
 from channel import ChannelError
 from machine import BENCH_CPU, Machine, kernel_image
 from mkarchive import ROOT, boot_module, service_file
@@ -35,8 +37,10 @@ DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients",
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
-# So long without a word when all may wait for a service that was given up.
-GONE_S = 10
+# CPU time of QEMU after a service was given up, or after the last fault: some
+# loads may wait, or complain, for ever.
+GONE_S = 3
+LAST_S = 15
 IDLE = 20               # less than such a part of a CPU is none
 # How often faults are tried again that a boot did not live to see.
 ROUNDS = 3
@@ -69,18 +73,30 @@ class ChaosSession(Session):
         super().__init__(machine, log, None, timeout)
         self.patience_s = patience_s
         self.output = {"O": bytearray(), "E": bytearray()}
-        self.heard, self.heard_cpu = time.monotonic(), 0
+        self.heard = (time.monotonic(), 0)
+        self.last = None        # when the guest was told to come to its end
 
     def over(self):
-        """A machine whose loads will never say anything again is left: after
-        so much CPU time of QEMU, or of the host where it uses none."""
-        patience = GONE_S if self.gone() else self.patience_s
-        used = self.cpu_seconds() - self.heard_cpu
-        passed = time.monotonic() - self.heard
-        if self.status is None and passed > patience and (
-                used > patience or used < passed / IDLE):
-            raise TimeUp(f"nothing was heard for {patience} s")
+        """A machine whose loads will never say anything again, or will never
+        end, is left."""
+        if self.status is None and self.is_past(self.heard, self.patience_s):
+            raise TimeUp(f"nothing was heard for {self.patience_s} s")
+        left = GONE_S if self.gone() else LAST_S
+        if self.status is None and self.last and self.is_past(self.last, left):
+            raise TimeUp(f"no end within {left} s of the last fault")
         return super().over()
+
+    def now(self):
+        """Of the host, and what QEMU has used."""
+        return time.monotonic(), self.cpu_seconds()
+
+    def is_past(self, start, seconds):
+        """So much CPU time of QEMU, or of the host where it uses none."""
+        passed = time.monotonic() - start[0]
+        if passed <= seconds:
+            return False
+        used = self.cpu_seconds() - start[1]
+        return used > seconds or used < passed / IDLE
 
     def cpu_seconds(self):
         """What QEMU has used."""
@@ -91,8 +107,7 @@ class ChaosSession(Session):
 
     def hear(self, more):
         if more:
-            self.heard = time.monotonic()
-            self.heard_cpu = self.cpu_seconds()
+            self.heard = self.now()
 
     def gone(self):
         """Whether a service was given up; the injector just ends."""
@@ -104,6 +119,7 @@ class ChaosSession(Session):
         self.hear(more)
         if self.input_open and (self.log.done() or self.gone()):
             self.end_input()
+            self.last = self.now()
         return more
 
     def read_control(self):
@@ -209,34 +225,72 @@ def say(text):
     print(f"bennu chaos: {text}", file=sys.stderr, flush=True)
 
 
-def run_boots(arguments, boots):
-    """Returns the results in the order of the boots."""
-    results = {}
-    start = time.monotonic()
-    # Leaving the block ends what still runs.
-    with multiprocessing.Pool(arguments.jobs, prepare_worker) as pool:
-        for index, result in pool.imap_unordered(
-                functools.partial(run_boot, arguments), boots):
-            results[index] = result
-            if not arguments.quiet:
-                boot = boots[index - boots[0].index]
-                tell_progress(boot, result, f"{len(results)}/{len(boots)}",
-                              time.monotonic() - start)
-    return [results[boot.index] for boot in boots]
+class Run:
+    """What was booted so far and what came of it."""
 
+    def __init__(self, arguments, store=None):
+        self.arguments, self.store = arguments, store
+        self.boots, self.results = [], []
+        self.interrupted = False
 
-def run_all(arguments, boots):
-    """Returns all boots that it took, and their results."""
-    all_boots, results = list(boots), run_boots(arguments, boots)
-    for _ in range(ROUNDS):
-        boots = chaos_plan.again(boots, [
-            len(result.injections) for result in results[-len(boots):]],
-            arguments.seed)
-        if not boots:
-            break
-        all_boots += boots
-        results += run_boots(arguments, boots)
-    return all_boots, results
+    def boots_of(self, boots):
+        """Adds boots and their results, in the order of the boots: those that
+        there are, if it is interrupted."""
+        results = dict(self.store.known) if self.store else {}
+        results = {boot.index: results[boot.index] for boot in boots
+                   if boot.index in results}
+        try:
+            self.execute(boots, results)
+        except KeyboardInterrupt:
+            self.interrupted = True
+        boots = [boot for boot in boots if boot.index in results]
+        self.boots += boots
+        self.results += [results[boot.index] for boot in boots]
+
+    def execute(self, boots, results):
+        by_index = {boot.index: boot for boot in boots}
+        start = time.monotonic()
+        # Leaving the block ends what still runs.
+        with multiprocessing.Pool(self.arguments.jobs, prepare_worker) as pool:
+            for index, result in pool.imap_unordered(
+                    functools.partial(run_boot, self.arguments),
+                    chaos_plan.spread([boot for boot in boots
+                                       if boot.index not in results])):
+                results[index] = result
+                if self.store:
+                    self.store.add(index, result)
+                if not self.arguments.quiet:
+                    tell_progress(by_index[index], result,
+                                  f"{len(results)}/{len(boots)}",
+                                  time.monotonic() - start)
+            # Who is told to end while it waits for work may not hear it.
+            pool.close()
+            pool.join()
+
+    def all(self, boots):
+        """And those that the faults took which a boot did not live to see."""
+        for _ in range(ROUNDS + 1):
+            self.boots_of(boots)
+            if self.interrupted:
+                return
+            boots = chaos_plan.again(boots, [
+                len(result.injections) for result in
+                self.results[-len(boots):]], self.arguments.seed)
+            if not boots:
+                return
+
+    def until_enough(self):
+        """Goes on with the faults of which too little came."""
+        for _ in range(ROUNDS):
+            cells = chaos_log.cells([injection for result in self.results
+                                     for injection in result.injections])
+            boots = chaos_plan.more(
+                cells, self.arguments.min_manifested,
+                int(self.arguments.every * 1000), self.arguments.seed,
+                self.boots[-1].index + 1 if self.boots else 0)
+            if not boots or self.interrupted:
+                return
+            self.all(boots)
 
 
 def differences(results, repeated):
@@ -331,8 +385,8 @@ def parse(argv):
                         default=chaos_log.KINDS,
                         help="kinds or classes (fail-stop, inside, committed);"
                         " default: all")
-    parser.add_argument("--every", type=float, default=10, metavar="MS",
-                        help="machine time between faults (default 10)")
+    parser.add_argument("--every", type=float, default=2, metavar="MS",
+                        help="machine time between faults (default 2)")
     parser.add_argument("--count", type=positive, default=100, metavar="N")
     parser.add_argument("--seed", type=int, default=1, metavar="S")
     parser.add_argument("--load", metavar="LIST", default=DEFAULT_LOAD,
@@ -351,11 +405,15 @@ def parse(argv):
                         "docs/reliability.md")
     add_machine(parser)
     parser.add_argument("--min-manifested", type=int, default=0, metavar="N",
-                        help="fail unless each fault manifested so often in "
-                        "each service")
+                        help="go on with those that did not, and fail unless "
+                        "each fault manifested so often in each service")
     parser.add_argument("--repeat", action="store_true",
                         help="do all of it twice; fail unless the second time "
                         "is the same, line by line")
+    parser.add_argument("--resume", action="store_true",
+                        help="go on with a run of the same arguments and "
+                        "build that was interrupted; its results are in DIR "
+                        "of --logs")
     parser.add_argument("--print-plan", action="store_true",
                         help="print the boots and stop")
     parser.add_argument("--program", help=argparse.SUPPRESS)
@@ -366,7 +424,11 @@ def parse(argv):
         parser.error("--every: 0.1 to 100000 ms")
     if not 1 <= arguments.cpus <= 64:
         parser.error("--cpus: 1 to 64")
-    arguments.command = shlex.join(["./bennu", "chaos", *argv])
+    if arguments.resume and arguments.repeat:
+        parser.error("--resume: what is repeated is run as a whole")
+    # How often it was interrupted makes no difference to what came of it.
+    arguments.command = shlex.join(["./bennu", "chaos", *(
+        word for word in argv if word != "--resume")])
     return arguments
 
 
@@ -387,6 +449,48 @@ def add_machine(parser):
                         help="boots at a time")
 
 
+def run_key(arguments, boots):
+    """What makes a run this one and no other: what --resume may go on with."""
+    build = hashlib.sha256(boot_module(guest_command(arguments, boots[0])))
+    with open(kernel_image(machine_arguments(arguments)), "rb") as file:
+        build.update(file.read())
+    return {"seed": arguments.seed, "cpu": arguments.cpu,
+            "cpus": arguments.cpus, "memory": arguments.memory,
+            "machine": arguments.machine, "load": list(arguments.load),
+            "plan": hashlib.sha256(repr(boots).encode()).hexdigest(),
+            "build": build.hexdigest()}
+
+
+def open_store(arguments, boots):
+    path = os.path.join(arguments.logs, "results.jsonl")
+    # A script in place of the guest is no build.
+    run = {} if arguments.program else run_key(arguments, boots)
+    return chaos_store.Store(path, run, arguments.resume)
+
+
+def finish(arguments, run):
+    """Says what came of it; returns the exit code."""
+    report = chaos_page.make_report(arguments, run.boots, run.results)
+    if run.interrupted:
+        report["broken"].append("the run was interrupted")
+    elif arguments.repeat:
+        again = Run(arguments)
+        again.boots_of(run.boots)
+        report["broken"] += differences(run.results, again.results)
+    if arguments.copy and not run.interrupted:
+        report["copy"] = measure_copy(arguments)
+    print("\n".join(chaos_page.table(report)), flush=True)
+    if arguments.json:
+        chaos_page.write_json(arguments.json, report)
+    if arguments.write_docs and not run.interrupted:
+        chaos_page.write_docs(report)
+    for text in report["broken"]:
+        say(text)
+    if run.interrupted:
+        return 130
+    return 1 if report["broken"] else 0
+
+
 def chaos(arguments):
     boots = chaos_plan.plan(arguments.faults, arguments.services,
                             arguments.count, int(arguments.every * 1000),
@@ -398,20 +502,10 @@ def chaos(arguments):
     if not arguments.program and service_file("chaos") is None:
         raise ValueError("there is no service chaos: ./bennu build guest")
     os.makedirs(arguments.logs, exist_ok=True)
-    boots, results = run_all(arguments, boots)
-    report = chaos_page.make_report(arguments, boots, results)
-    if arguments.repeat:
-        report["broken"] += differences(results, run_boots(arguments, boots))
-    if arguments.copy:
-        report["copy"] = measure_copy(arguments)
-    print("\n".join(chaos_page.table(report)))
-    if arguments.json:
-        chaos_page.write_json(arguments.json, report)
-    if arguments.write_docs:
-        chaos_page.write_docs(report)
-    for text in report["broken"]:
-        say(text)
-    return 1 if report["broken"] else 0
+    run = Run(arguments, open_store(arguments, boots))
+    run.all(boots)
+    run.until_enough()
+    return finish(arguments, run)
 
 
 def main(argv):

@@ -25,14 +25,12 @@ FAIL_STOP = ("kill", "exception", "panic", "stray-outside", "stray-arena",
              "bad-cap", "bad-reply", "hang", "loop", "leak", "slow")
 INSIDE = ("flip-text", "flip-data", "flip-stack", "flip-register",
           "mutate-operand", "mutate-branch", "mutate-offbyone", "mutate-nop")
-COMMITTED = ("flip-arena",)
+COMMITTED = ("flip-arena", "stray-open")
 CLASSES = {"fail-stop": FAIL_STOP, "inside": INSIDE, "committed": COMMITTED}
 # Those that a service cannot survive: one that was carried out and has not led
 # to a death was not noticed. The others may be refused, or pass.
-DEADLY = ("kill", "exception", "panic", "stray-outside", "hang", "loop")
-# Those that nothing comes of where all goes well: a call with a wrong handle is
-# refused, memory is left over, and who asks waits a little longer.
-HARMLESS = ("bad-cap", "leak", "slow")
+DEADLY = ("kill", "exception", "panic", "stray-outside", "stray-arena",
+          "bad-cap", "hang", "loop")
 KINDS = FAIL_STOP + INSIDE + COMMITTED
 
 COUNTS = ("injected", "activated", "manifested", "recovered", "lost",

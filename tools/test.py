@@ -44,7 +44,7 @@ CHAOS = {
     "quick": (12, ["--faults", "kill,exception,panic", "--repeat"], 120),
     # Damage of the class inside may make a program complain without end.
     "full": (1000, ["--timeout", "120"], 900),
-    "nightly": (100000, ["--min-manifested", "20"], 43200),
+    "nightly": (100000, ["--min-manifested", "20"], 14400),
 }
 CHAOS_BASELINE = {"full": (200, 300), "nightly": (5000, 7200)}
 BUILD_TIMEOUT = 900

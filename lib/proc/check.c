@@ -57,6 +57,8 @@ process_ok(const struct proc *proc, struct process *process)
 	if (process->park == PARK_STOP && process->state != PROCESS_STOPPED &&
 	    (process->work & PROC_WORK_RESUME) == 0)
 		return false;
+	if (!identity_ok(&process->who))
+		return false;
 	if ((process->names == NULL) != (process->names_length == 0) ||
 	    process->names_length > NAMES_MAX)
 		return false;

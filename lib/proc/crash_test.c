@@ -3,6 +3,7 @@
 #define ARENA_SIZE	(128u << 10)
 #include <lib/test/crash.h>
 
+#include <idl/identity.h>
 #include <ktap.h>
 #include <lib/proc/proc_host.h>
 
@@ -65,6 +66,8 @@ make_world(void)
 {
 	init = boot();
 	shell = make(init);
+	begin();
+	end(proc_groups_set(&proc, shell, (uint32_t[]){ 8, 7 }, 2));
 	setsid_by(shell);
 	child = make(shell);
 	grandchild = make(child);
@@ -123,7 +126,7 @@ end_case(int error)
 }
 
 static const struct crash_world world = {
-	.protocols = { "proc", "watches", "watcher" },
+	.protocols = { "proc", "identity", "watches", "watcher" },
 	.region = { memory, sizeof(memory) },
 	.make = make_world, .resume = resume, .ok = core_ok,
 	.arena = core_arena, .begin = begin, .end = end_case,
@@ -417,6 +420,60 @@ run_forget_terminal(void)
 	return error != 0 ? error : proc_end(&proc, grandchild, 0);
 }
 
+static int
+run_set_ids(void)
+{
+	struct proc_identity who = shell->who;
+	const uint32_t id[3] = { 1, 2, 3 };
+	int error = identity_set_ids(&who, IDS_THREE, id);
+
+	return error != 0 ? error : proc_identity_set(&proc, shell, &who);
+}
+
+static int
+run_set_privileges(void)
+{
+	struct proc_identity who = shell->who;
+	int error = identity_set_privileges(&who,
+	    &(struct proc_privileges){ 1, 3, 1 });
+
+	return error != 0 ? error : proc_identity_set(&proc, shell, &who);
+}
+
+static int
+run_control(void)
+{
+	struct proc_identity who = shell->who;
+	uint64_t value;
+	int error = identity_control(&who, PRIVILEGE_BOUNDING_DROP, 3, &value);
+
+	return error != 0 ? error : proc_identity_set(&proc, shell, &who);
+}
+
+/* Others share the list that it had. */
+static int
+run_set_groups(void)
+{
+	uint32_t gid[] = { 5, 3, 4 };
+
+	return proc_groups_set(&proc, shell, gid, 3);
+}
+
+/* Nobody has its list any more. */
+static int
+run_set_no_groups(void)
+{
+	int error = run_set_groups();
+
+	return error != 0 ? error : proc_groups_set(&proc, shell, NULL, 0);
+}
+
+static int
+run_set_host_name(void)
+{
+	return proc_host_name_set(&proc, shell, 1, "example.org", 11);
+}
+
 /* Half of it is done when it is refused. */
 static int
 run_refused(void)
@@ -454,6 +511,15 @@ static const struct crash_case cases[] = {
 	CRASH_CASE(PROC_AFFINITY, run_affinity),
 	CRASH_NONE(PROC_LEAVE, "it only looks"),
 	CRASH_NONE(PROC_MACHINE, "it only looks"),
+	CRASH_CASE(IDENTITY_SET_IDS, run_set_ids),
+	CRASH_CASE(IDENTITY_SET_GROUPS, run_set_groups),
+	CRASH_CASE(IDENTITY_SET_GROUPS, run_set_no_groups),
+	CRASH_NONE(IDENTITY_GET_GROUPS, "it only looks"),
+	CRASH_NONE(IDENTITY_PRIVILEGES, "it only looks"),
+	CRASH_CASE(IDENTITY_SET_PRIVILEGES, run_set_privileges),
+	CRASH_CASE(IDENTITY_CONTROL, run_control),
+	CRASH_CASE(IDENTITY_SET_HOST_NAME, run_set_host_name),
+	CRASH_NONE(IDENTITY_HOST_NAMES, "it only looks"),
 	CRASH_CASE(WATCHES_OPEN, run_watches_open),
 	CRASH_CASE(WATCHES_WAKE, run_watches_wake),
 	CRASH_NONE(WATCHES_CONSOLE, "it is the shell's"),

@@ -24,7 +24,7 @@ child_signal(struct proc *proc, struct process *parent,
 		.signal = SIGNAL_CHLD,
 		.code = code,
 		.pid = child->pid,
-		.uid = child->uid,
+		.uid = child->who.uid,
 		.value = status | (child->spent_ns / TICK_NS) << 32,
 	};
 

@@ -30,10 +30,12 @@ proc_may_fork(const struct proc *proc, const struct process *process)
 {
 	uint64_t limit = process->limit[LIMIT_PROCESSES][0], count = 0;
 
-	if (process->uid == 0 || limit == LIMIT_NONE)
+	if (process->who.uid == 0 || limit == LIMIT_NONE ||
+	    identity_may(&process->who, PRIVILEGE_SYS_ADMIN) ||
+	    identity_may(&process->who, PRIVILEGE_SYS_RESOURCE))
 		return 0;
 	FOR_EACH_PROCESS(proc, other)
-		count += other->uid == process->uid;
+		count += other->who.uid == process->who.uid;
 	return count < limit ? 0 : E_AGAIN;
 }
 
@@ -43,7 +45,8 @@ check(const struct process *caller, const struct proc_limit *request,
 {
 	if (request->soft > request->hard)
 		return E_INVAL;
-	if (request->hard > before[1] && (caller->euid != 0 ||
+	if (request->hard > before[1] &&
+	    (!identity_may(&caller->who, PRIVILEGE_SYS_RESOURCE) ||
 	    (request->resource == LIMIT_FILES &&
 	    request->hard > LIMIT_FILES_MAX)))
 		return E_PERM;
@@ -62,8 +65,8 @@ proc_limit(struct proc *proc, const struct process *caller,
 		return E_INVAL;
 	if (target == NULL)
 		return E_SRCH;
-	if (target != caller && caller->euid != 0 &&
-	    (caller->uid != target->uid || caller->uid != target->euid))
+	if (target != caller && !identity_same(&caller->who, &target->who) &&
+	    !identity_may(&caller->who, PRIVILEGE_SYS_RESOURCE))
 		return E_PERM;
 	uint64_t *limit = target->limit[request->resource];
 	memcpy(out_before, limit, sizeof(*target->limit));

@@ -38,6 +38,7 @@
 #include <idl/proc.h>
 #include <idl/watch.h>
 #include <lib/arena/arena.h>
+#include <lib/proc/identity.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -45,6 +46,7 @@
 #define PROC_CALLS_MAX		PROC_MAX	/* one for each may wait */
 #define PROC_PID_MAX		4194303u
 #define PROC_HANDLES		8u	/* for the shell */
+#define PROC_HOST_NAME		64u
 #define PROC_DYING		4u	/* beside PROCESS_*; seen as running */
 
 #define PROC_WORK_START		0x1u
@@ -191,7 +193,6 @@ struct process {
 
 	uint32_t pid, pgid, sid;
 	uint32_t terminal;		/* controlling one + 1; 0: none */
-	uint32_t uid, euid, gid, egid;
 	uint32_t state;			/* PROCESS_*, PROC_DYING */
 	uint32_t status;		/* wait status, from DYING on */
 	uint32_t work;			/* PROC_WORK_* */
@@ -222,8 +223,11 @@ struct process {
 	/* Set in the transaction that makes the process, then constant. */
 	uint64_t handle[PROC_HANDLES];	/* of the shell */
 	uint64_t start_ns;
+	/* Where they are in its table; a child inherits them. */
+	uint64_t root, control;
 
 	uint64_t limit[LIMIT_COUNT][2];	/* soft, hard */
+	struct proc_identity who;
 	/* Name, path and arguments of its program, each with a NUL. */
 	char	*names;			/* NULL: not told yet */
 	uint64_t names_length;		/* at most NAMES_MAX */
@@ -247,6 +251,8 @@ struct proc_table {
 	uint32_t wrapped;		/* pids were used before */
 	uint32_t finished;		/* process 1 has ended: */
 	uint32_t final_status;
+	/* Of the machine, and its domain; zeros behind. */
+	char	 host_name[2][PROC_HOST_NAME + 1];
 };
 
 /* What the core needs, ordinary memory. */
@@ -379,6 +385,20 @@ int proc_alarm_set(struct proc *proc, struct process *process, uint64_t due_ns,
 int proc_alarms_due(struct proc *proc, uint64_t now_ns, unsigned most);
 int proc_nice(struct proc *proc, const struct process *caller,
     const struct proc_nice *request, int32_t *out_nice);
+
+/*
+ * Makes `who` the identity of the process, with work INFO; the groups stay.
+ * 0 or E_NOMEM.
+ */
+int proc_identity_set(struct proc *proc, struct process *process,
+    const struct proc_identity *who);
+/* Takes ids in any order and sorts them. 0 or E_*. */
+int proc_groups_set(struct proc *proc, struct process *process, uint32_t *gid,
+    uint32_t count);
+
+/* which 0: of the machine, 1: of its domain. 0 or E_*. */
+int proc_host_name_set(struct proc *proc, const struct process *caller,
+    unsigned which, const char *name, uint64_t length);
 
 /* May it have one more child? 0 or E_AGAIN; root always may. */
 int proc_may_fork(const struct proc *proc, const struct process *process);

@@ -164,6 +164,16 @@ finish(struct process *process, uint32_t status)
 }
 
 /* Returns the pid, 0 for none, -E_* or PARKED. */
+/* In a transaction that has saved it. */
+static inline void
+become(struct process *process, uint32_t user)
+{
+	const uint32_t id[3] = { user, user, user };
+
+	if (identity_set_ids(&process->who, 2, id) != 0)
+		abort();
+}
+
 #define PARKED INT64_MIN
 
 static inline int64_t

@@ -29,7 +29,7 @@ test_parked_wait_is_answered_when_its_child_has_ended(void)
 	struct proc_call call = new_call();
 	uint32_t b_pid = b->pid;
 
-	b->uid = 1000;
+	b->who.uid = 1000;
 	KTAP_EQUAL(wait_for(init, b_pid, 0, call, NULL), PARKED);
 	finish(a, 0);
 	KTAP_CHECK(answer_of(call) == NULL);
@@ -173,7 +173,7 @@ test_kill_needs_the_right_user(void)
 	begin();
 	if (tx_add(proc.arena, user, sizeof(*user)) != OK)
 		abort();
-	user->uid = user->euid = 1000;
+	become(user, 1000);
 	tx_commit(proc.arena);
 	KTAP_EQUAL(kill_by(user, other->pid, 9), E_PERM);
 	KTAP_EQUAL(kill_by(user, user->pid, 0), 0);
@@ -613,7 +613,7 @@ test_nice_is_inherited_and_bounded(void)
 	begin();
 	if (tx_add(proc.arena, a, sizeof(*a)) != OK)
 		abort();
-	a->uid = a->euid = 1000;
+	become(a, 1000);
 	tx_commit(proc.arena);
 	KTAP_EQUAL(nice_by(a, &(struct proc_nice){ NICE_PROCESS, a->pid, 4,
 	    true }, &nice), E_ACCES);
@@ -667,9 +667,9 @@ test_limits_are_inherited_and_only_root_raises_them(void)
 	KTAP_EQUAL(before[0], LIMIT_NONE);
 	KTAP_EQUAL(other->limit[LIMIT_PROCESSES][0], LIMIT_NONE);
 	begin();
-	if (TX_SET(proc.arena, user->uid, 1000) != OK ||
-	    TX_SET(proc.arena, user->euid, 1000) != OK)
+	if (tx_add(proc.arena, user, sizeof(*user)) != OK)
 		abort();
+	become(user, 1000);
 	end(0);
 	KTAP_EQUAL(proc_may_fork(&proc, user), 0);
 	struct process *child = make(user);

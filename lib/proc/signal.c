@@ -119,8 +119,7 @@ may_signal(const struct process *sender, const struct process *target,
 {
 	if (number == SIGNAL_CONT && sender->sid == target->sid)
 		return true;
-	return sender->euid == 0 || sender->euid == target->uid ||
-	    sender->uid == target->uid;
+	return identity_may_signal(&sender->who, &target->who);
 }
 
 /* A signal on its way to one or more. */
@@ -190,7 +189,7 @@ proc_kill(struct proc *proc, struct process *sender, int64_t selector,
 		.signal = (uint32_t)number,
 		.code = code,
 		.pid = sender->pid,
-		.uid = sender->uid,
+		.uid = sender->who.uid,
 	} };
 
 	if (number > SIGNAL_MAX ||

@@ -93,6 +93,9 @@ int process_remove(struct proc *proc, struct process *process);
 int wait_check(struct proc *proc, struct process *parent);
 /* Those of the first process; a child has its parent's. */
 void limits_default(struct process *process);
+/* Those of the parent, for a child; a process that goes lets them go. */
+int groups_share(struct proc *proc, struct proc_groups *groups);
+int groups_release(struct proc *proc, struct proc_groups *groups);
 /* A copy, for a child. */
 int names_copy(struct proc *proc, struct process *process,
     const struct process *parent);

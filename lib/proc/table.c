@@ -27,6 +27,8 @@ proc_table_start(struct proc *proc)
 	    arena_list_init(proc->arena, &table->all_watchers) != OK)
 		return E_NOMEM;
 	table->next_pid = FIRST_PID;
+	memcpy(table->host_name[0], "bennu", sizeof("bennu"));
+	memcpy(table->host_name[1], "(none)", sizeof("(none)"));
 	return 0;
 }
 
@@ -101,10 +103,9 @@ static void
 process_inherit(struct process *process, const struct process *parent)
 {
 	process->terminal = parent->terminal;
-	process->uid = parent->uid;
-	process->euid = parent->euid;
-	process->gid = parent->gid;
-	process->egid = parent->egid;
+	process->who = parent->who;
+	process->root = parent->root;
+	process->control = parent->control;
 	process->ignored = parent->ignored;
 	process->no_zombies = parent->no_zombies;
 	process->no_stops = parent->no_stops;
@@ -127,10 +128,12 @@ proc_create(struct proc *proc, uint32_t pid, struct process *parent,
 	process->pid = pid;
 	process->state = PROCESS_RUNNING;
 	limits_default(process);
+	identity_first(&process->who);
 	if (parent != NULL) {
 		process_inherit(process, parent);
 		process->parent = parent;
 		if (names_copy(proc, process, parent) != 0 ||
+		    groups_share(proc, process->who.groups) != 0 ||
 		    arena_list_append(arena, &parent->children,
 		    &process->sibling) != OK)
 			return E_NOMEM;
@@ -273,7 +276,8 @@ process_free(struct proc *proc, struct process *process)
 	    arena_list_remove(proc->arena, &process->all) != OK)
 		return E_NOMEM;
 	table->count--;
-	if (group_leave(proc, process) != 0)
+	if (group_leave(proc, process) != 0 ||
+	    groups_release(proc, process->who.groups) != 0)
 		return E_NOMEM;
 	if (process->names != NULL && arena_free(proc->arena,
 	    process->names) != OK)

@@ -123,14 +123,31 @@ nice_next(const struct proc *proc, const struct proc_nice *request,
 	    PROCESS_OF(process->group_link.next, group_link);
 }
 
+static bool
+may_schedule(const struct process *caller, const struct process *process)
+{
+	return caller->who.euid == process->who.uid ||
+	    caller->who.euid == process->who.euid ||
+	    identity_may(&caller->who, PRIVILEGE_SYS_NICE);
+}
+
+/* The limit says how far: 20 is the nice value 0, 40 is -20. */
+static bool
+may_raise(const struct process *caller, const struct process *process,
+    int32_t nice)
+{
+	return (uint64_t)(NICE_MAX + 1 - nice) <=
+	    process->limit[LIMIT_NICE][0] ||
+	    identity_may(&caller->who, PRIVILEGE_SYS_NICE);
+}
+
 static int
 nice_set(struct proc *proc, const struct process *caller,
     struct process *process, int32_t nice)
 {
-	if (caller->euid != 0 && caller->euid != process->uid &&
-	    caller->euid != process->euid)
+	if (!may_schedule(caller, process))
 		return E_PERM;
-	if (caller->euid != 0 && nice < process->nice)
+	if (nice < process->nice && !may_raise(caller, process, nice))
 		return E_ACCES;
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;
@@ -153,7 +170,7 @@ proc_nice(struct proc *proc, const struct process *caller,
 	for (struct process *process = nice_first(proc, request);
 	    process != NULL; process = nice_next(proc, request, process)) {
 		if (!process_lives(process) || (request->kind == NICE_USER &&
-		    process->uid != request->id))
+		    process->who.uid != request->id))
 			continue;
 		if (request->set)
 			error = nice_set(proc, caller, process, (int32_t)nice);
@@ -182,8 +199,7 @@ proc_affinity(struct proc *proc, const struct process *caller, uint64_t pid,
 		return 0;
 	if (*mask == 0)
 		return E_INVAL;
-	if (caller->euid != 0 && caller->euid != process->uid &&
-	    caller->euid != process->euid)
+	if (!may_schedule(caller, process))
 		return E_PERM;
 	if (process_hold(proc, process) != 0)
 		return E_NOMEM;

@@ -62,7 +62,7 @@ collect(struct proc *proc, struct process *parent, struct process *child,
 	uint64_t spent = child->spent_ns + child->children_ns;
 
 	*out_waited = (struct proc_waited){ child->pid,
-	    zombie ? child->status : child->report, child->uid, spent };
+	    zombie ? child->status : child->report, child->who.uid, spent };
 	if (options & WAIT_OPTION_NOWAIT)
 		return 0;
 	if (process_hold(proc, zombie ? parent : child) != 0)

@@ -85,6 +85,18 @@ status_memory(struct procfs_text *text, const struct procfs_process *p)
 }
 
 static void
+status_ids(struct procfs_text *text, const struct procfs_process *p)
+{
+	procfs_print(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n"
+	    "FDSize:\t%u\nGroups:\t", p->users[0], p->users[1], p->users[2],
+	    p->users[3], p->groups[0], p->groups[1], p->groups[2],
+	    p->groups[3], p->fd_room);
+	for (uint32_t i = 0; i < p->more_group_count; i++)
+		procfs_print(text, "%u ", p->more_groups[i]);
+	procfs_print(text, "\n");
+}
+
+static void
 status(struct procfs_text *text, const struct procfs_process *p)
 {
 	procfs_print(text, "Name:\t");
@@ -92,9 +104,7 @@ status(struct procfs_text *text, const struct procfs_process *p)
 	procfs_print(text, "\nState:\t%c (%s)\nTgid:\t%u\nNgid:\t0\nPid:\t%u\n"
 	    "PPid:\t%u\nTracerPid:\t0\n", p->state, state_name(p->state),
 	    p->pid, p->pid, p->ppid);
-	procfs_print(text, "Uid:\t%u\t%u\t%u\t%u\nGid:\t%u\t%u\t%u\t%u\n"
-	    "FDSize:\t%u\nGroups:\t\n", p->uid, p->euid, p->euid, p->euid,
-	    p->gid, p->egid, p->egid, p->egid, p->fd_room);
+	status_ids(text, p);
 	procfs_print(text, "NStgid:\t%u\nNSpid:\t%u\nNSpgid:\t%u\n"
 	    "NSsid:\t%u\n", p->pid, p->pid, p->pgid, p->sid);
 	status_memory(text, p);
@@ -102,6 +112,11 @@ status(struct procfs_text *text, const struct procfs_process *p)
 	    "ShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\n"
 	    "SigCgt:\t%016lx\n", p->state == 'Z' ? 0u : 1u, 0ul, p->pending,
 	    p->blocked, p->ignored, p->caught);
+	procfs_print(text, "CapInh:\t%016lx\nCapPrm:\t%016lx\n"
+	    "CapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n"
+	    "NoNewPrivs:\t%u\n", p->privileges[0], p->privileges[1],
+	    p->privileges[2], p->privileges[3], p->privileges[4],
+	    p->no_new_privileges);
 }
 
 static void

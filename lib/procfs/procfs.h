@@ -181,7 +181,12 @@ struct procfs_process {
 	uint32_t terminal;		/* device number; 0: none */
 	int32_t	 foreground;		/* group, -1: none */
 	int32_t	 nice;
-	uint32_t uid, euid, gid, egid;
+	uint32_t users[4], groups[4];	/* real, effective, saved, of files */
+	const uint32_t *more_groups;
+	uint32_t more_group_count;
+	uint32_t no_new_privileges;
+	/* Inheritable, permitted, effective, bounding, ambient. */
+	uint64_t privileges[5];
 	char	 state;			/* R S T Z */
 	char	 name[LIBOS_NAME_SIZE];
 	uint32_t exit_status;

@@ -206,8 +206,10 @@ test_inodes_differ(void)
 
 static const struct procfs_process sample = {
 	.pid = 7, .ppid = 3, .pgid = 5, .sid = 2, .terminal = 0x8801,
-	.foreground = 5, .nice = -3, .uid = 10, .euid = 11, .gid = 12,
-	.egid = 13, .state = 'S', .name = "a) (b\nc\\", .start_ns = 1230000000,
+	.foreground = 5, .nice = -3, .users = { 10, 11, 12, 13 },
+	.groups = { 14, 15, 16, 17 }, .more_group_count = 2,
+	.more_groups = (const uint32_t[]){ 5, 7 }, .no_new_privileges = 1,
+	.privileges = { 1, 2, 3, 4, 5 }, .state = 'S', .name = "a) (b\nc\\", .start_ns = 1230000000,
 	.spent_ns = 450000000, .children_ns = 70000000,
 	.virtual_bytes = 8192000, .resident_pages = 33,
 	.arguments = { 100, 200 }, .environment = { 200, 300 },
@@ -282,7 +284,11 @@ test_a_name_does_not_make_lines_of_status(void)
 	const char *text = text_of(PROCFS_STATUS, 4096);
 
 	KTAP_CHECK(strncmp(text, "Name:\ta) (b\\nc\\\\\nState:\tS ", 26) == 0);
-	KTAP_CHECK(strstr(text, "\nUid:\t10\t11\t11\t11\n") != NULL);
+	KTAP_CHECK(strstr(text, "\nUid:\t10\t11\t12\t13\n") != NULL);
+	KTAP_CHECK(strstr(text, "\nGid:\t14\t15\t16\t17\n") != NULL);
+	KTAP_CHECK(strstr(text, "\nGroups:\t5 7 \n") != NULL);
+	KTAP_CHECK(strstr(text, "\nCapEff:\t0000000000000003\n") != NULL);
+	KTAP_CHECK(strstr(text, "\nNoNewPrivs:\t1\n") != NULL);
 	KTAP_CHECK(strstr(text, "\nSigIgn:\t0000000000000004\n") != NULL);
 }
 

@@ -257,6 +257,52 @@ TEST(test_kept_pages_stay_writable)
 	}
 }
 
+static void
+check_words_for_faults(void)
+{
+	uint64_t random = 12345;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		random = random * 6364136223846793005ul + 1442695040888963407ul;
+		uint64_t closed = protect_find(random, false);
+		uint64_t open = protect_find(random, true);
+
+		EXPECT(closed % 8 == 0 && open % 8 == 0);
+		EXPECT(writable[(open - PLACE_ARENA_BASE) / PAGE_SIZE]);
+		EXPECT(!writable[(closed - PLACE_ARENA_BASE) / PAGE_SIZE]);
+	}
+}
+
+TEST(test_word_for_a_fault_is_open_or_closed_as_asked)
+{
+	start(PROTECT_PAGES);
+	check_words_for_faults();
+	for (unsigned i = 0; i < 20; i++) {
+		tx_begin(arena);
+		change(i);
+		tx_commit(arena);
+	}
+	check_words_for_faults();
+	EXPECT(!write_faults((void *)protect_find(5, true)));
+	EXPECT(write_faults((void *)protect_find(5, false)));
+}
+
+TEST(test_with_protection_keys_no_word_is_open)
+{
+	if (!keys_usable())
+		KTAP_SKIP("no protection keys here");
+	start(PROTECT_KEYS);
+	EXPECT_EQ(protect_find(7, true), 0);
+	EXPECT(write_faults((void *)protect_find(7, false)));
+}
+
+TEST(test_without_protection_no_word_is_closed)
+{
+	start(PROTECT_NOTHING);
+	EXPECT_EQ(protect_find(7, false), 0);
+	EXPECT(!write_faults((void *)protect_find(7, true)));
+}
+
 TEST(test_dirty_means_that_something_was_saved)
 {
 	start(PROTECT_PAGES);

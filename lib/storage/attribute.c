@@ -61,10 +61,10 @@ storage_chmod(struct storage *storage, struct description *base,
 		return error;
 	if (inode_kind(inode) == KIND_SYMLINK)
 		return E_NOTSUP;
-	if (!inode_owned(base, inode))
+	if (!subject_owns(base->subject, inode))
 		return E_PERM;
 	mode &= MODE_MASK;
-	if (base->uid != 0 && base->gid != inode->gid)
+	if (!subject_may_set_gid(base->subject, inode->gid))
 		mode &= ~MODE_SETGID;
 	error = inode_changed(storage, inode);
 	if (error == 0)
@@ -74,30 +74,20 @@ storage_chmod(struct storage *storage, struct description *base,
 	return error;
 }
 
-/* The rights that a new owner must not get: set-user, set-group. */
-static uint32_t
-without_set_id(const struct inode *inode)
-{
-	uint32_t mode = inode->mode;
-
-	if (is_directory(inode))
-		return mode;
-	mode &= ~MODE_SETUID;
-	return (mode & MODE_GROUP_EXEC) != 0 ? mode & ~MODE_SETGID : mode;
-}
-
 static bool
-may_chown(const struct description *who, const struct inode *inode,
+may_chown(const struct subject *who, const struct inode *inode,
     struct storage_owner owner)
 {
-	if (who->uid == 0)
-		return true;
-	if (who->uid != inode->uid)
-		return owner.uid == UINT32_MAX && owner.gid == UINT32_MAX &&
-		    without_set_id(inode) == inode->mode;
-	return (owner.uid == UINT32_MAX || owner.uid == inode->uid) &&
-	    (owner.gid == UINT32_MAX || owner.gid == inode->gid ||
-	    owner.gid == who->gid);
+	bool own = who->ids.uid == inode->uid;
+
+	if (!subject_may(who, PRIVILEGE_CHOWN) &&
+	    ((owner.uid != UINT32_MAX && (!own || owner.uid != inode->uid)) ||
+	    (owner.gid != UINT32_MAX && (!own || (owner.gid != inode->gid &&
+	    !subject_in_group(who, owner.gid))))))
+		return false;
+	/* What a new owner must not get is taken away, as by chmod. */
+	return is_directory(inode) || subject_owns(who, inode) ||
+	    inode_without_set_id(who, inode) == inode->mode;
 }
 
 unsigned
@@ -105,12 +95,14 @@ storage_chown(struct storage *storage, struct description *base,
     struct storage_path path, struct storage_owner owner, unsigned flags)
 {
 	struct inode *inode;
+	uint32_t mode;
 	unsigned error = walk_at(storage, base, path, flags, &inode);
 
 	if (error != 0)
 		return error;
-	if (!may_chown(base, inode, owner))
+	if (!may_chown(base->subject, inode, owner))
 		return E_PERM;
+	mode = inode_without_set_id(base->subject, inode);
 	error = inode_changed(storage, inode);
 	if (error == 0)
 		error = SAVE_FIELDS(storage, inode, uid, mode);
@@ -120,7 +112,8 @@ storage_chown(struct storage *storage, struct description *base,
 		inode->uid = owner.uid;
 	if (owner.gid != UINT32_MAX)
 		inode->gid = owner.gid;
-	inode->mode = without_set_id(inode);
+	if (!is_directory(inode))
+		inode->mode = mode;
 	return 0;
 }
 
@@ -138,8 +131,8 @@ storage_utimens(struct storage *storage, struct description *base,
 		return error;
 	if (times.atime_ns == TIME_OMIT && times.mtime_ns == TIME_OMIT)
 		return 0;
-	if (!inode_owned(base, inode) &&
-	    !(both_now && inode_allows(base, inode, WANT_WRITE)))
+	if (!subject_owns(base->subject, inode) &&
+	    !(both_now && subject_allows(base->subject, inode, WANT_WRITE)))
 		return both_now ? E_ACCES : E_PERM;
 	if (SAVE_FIELDS(storage, inode, atime_ns, ctime_ns) != 0)
 		return E_NOSPC;
@@ -158,15 +151,24 @@ unsigned
 storage_access(struct storage *storage, struct description *base,
     struct storage_path path, unsigned want, unsigned flags)
 {
+	struct description who = *base;
+	struct subject real;
 	struct inode *inode;
 	unsigned error;
 
 	if ((want & ~(WANT_READ | WANT_WRITE | WANT_EXEC)) != 0)
 		return E_INVAL;
-	error = walk_at(storage, base, path, flags, &inode);
+	if (base->subject != NULL && (flags & AT_REAL) != 0) {
+		real = *base->subject;
+		real.ids.uid = real.ids.real_uid;
+		real.ids.gid = real.ids.real_gid;
+		real.ids.privileges = real.ids.real_privileges;
+		who.subject = &real;
+	}
+	error = walk_at(storage, &who, path, flags, &inode);
 	if (error != 0)
 		return error;
-	return inode_allows(base, inode, want) ? 0 : E_ACCES;
+	return subject_allows(who.subject, inode, want) ? 0 : E_ACCES;
 }
 
 void

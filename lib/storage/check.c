@@ -126,7 +126,9 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		if (d->inode == NULL || d->top == NULL ||
 		    d->base == NULL || d->inode->references == 0 ||
 		    d->top->references == 0 || d->base->references == 0 ||
-		    (d->retired && d->inode != d->base))
+		    (d->retired && d->inode != d->base) ||
+		    (d->subject != NULL && storage->root->subjects.at[
+		    d->subject->number] != d->subject))
 			return false;
 		if (!locks_ok(storage, d, &locks))
 			return false;
@@ -134,10 +136,29 @@ descriptions_ok(const struct storage *storage, uint64_t *out_unlinked)
 		    lock = lock->owner_next)
 			*out_unlinked += lock->file->inode->links == 0;
 		*out_unlinked += d->inode->links == 0 || d->base->links == 0;
+		if (d->joined && (inode_kind(d->inode) != KIND_FIFO ||
+		    d->inode->fifo == NULL))
+			return false;
 		used++;
 	}
 	return used == storage->root->places.descriptions &&
 	    locks == storage->root->locks;
+}
+
+static bool
+subjects_ok(const struct subjects *subjects)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < SUBJECTS_MAX; i++) {
+		if (subjects->at[i] == NULL)
+			continue;
+		if (subjects->at[i]->number != i ||
+		    subjects->at[i]->group_count > STORAGE_GROUPS_MAX)
+			return false;
+		count++;
+	}
+	return count == subjects->count;
 }
 
 bool
@@ -146,7 +167,8 @@ storage_ok(const struct storage *storage)
 	struct totals totals = { .names = 1 };
 	uint64_t unlinked = 0;
 
-	if (!tree_ok(storage, &totals) ||
+	if (!tree_ok(storage, &totals) || !fifos_ok(storage) ||
+	    !subjects_ok(&storage->root->subjects) ||
 	    !descriptions_ok(storage, &unlinked))
 		return false;
 	/* Each linked file adds about one; rounding loses less than a half. */

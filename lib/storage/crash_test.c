@@ -24,13 +24,13 @@
 #include <sys/mman.h>
 
 #define ARENA_SIZE	(128ul << 10)
-#define FILES		6u
+#define FILES		8u
 #define PAGES		2u
 #define PATH(text)	((struct storage_path){ (text), strlen(text) })
-#define BASES		7u
+#define BASES		9u
 
 static struct fake fake;
-/* Root, user, open file, open folder, retired, two that lock the file. */
+/* Root, user, open file, open folder, retired, two that lock, two of a pipe. */
 static uint64_t badge[BASES];
 
 static struct description *
@@ -203,9 +203,43 @@ run_readdir(void)
 static unsigned
 run_attach(void)
 {
+	const uint32_t groups[] = { 3, 4, 4, 9 };
+	const struct storage_who who = {
+		.ids = { .uid = 5, .gid = 6 }, .group_count = 4,
+		.groups = groups,
+	};
 	struct description *d;
 
-	return storage_attach(core(), 5, 6, &d);
+	return storage_attach(core(), &who, &d);
+}
+
+/* The 33rd different one, when 31 are of no use any more. */
+static unsigned
+run_attach_sweep(void)
+{
+	struct description *d;
+	unsigned error = 0;
+
+	for (uint32_t i = 100; i < 131 && error == 0; i++) {
+		error = fake_attach(&fake, i, &d);
+		if (error == 0)
+			error = storage_close(core(), d);
+	}
+	return error != 0 ? error : run_attach();
+}
+
+static unsigned
+run_renounce(void)
+{
+	return storage_renounce(core(), base(3));
+}
+
+static unsigned
+run_adopt(void)
+{
+	struct description *d;
+
+	return storage_adopt(core(), base(1), base(3), &d);
 }
 
 static unsigned
@@ -381,6 +415,42 @@ run_retire_owner(void)
 	return storage_retire(core(), base(5));
 }
 
+/* 7 reads a pipe that 8 has joined not yet. */
+static unsigned
+run_fifo(void)
+{
+	struct storage_fifo_counts counts;
+	struct storage_fifo fifo;
+
+	return storage_fifo(core(), base(8), true, &fifo, &counts);
+}
+
+static unsigned
+run_fifo_first(void)
+{
+	struct storage_fifo_counts counts;
+	struct storage_opened opened;
+	struct storage_fifo fifo;
+	struct description *d;
+	unsigned error = storage_open(core(), base(0), PATH("fifo2"),
+	    OPEN_READ, 0, &d, &opened);
+
+	return error != 0 ? error : storage_fifo(core(), d, true, &fifo,
+	    &counts);
+}
+
+static unsigned
+run_close_fifo(void)
+{
+	return storage_close(core(), base(7));
+}
+
+static unsigned
+run_retire_fifo(void)
+{
+	return storage_retire(core(), base(7));
+}
+
 static const struct operation {
 	uint64_t method;	/* 0: the end of a session */
 	const char *name;
@@ -415,12 +485,20 @@ static const struct operation {
 	{ STORAGE_REOPEN, "reopen", run_reopen },
 	{ STORAGE_REOPEN, "reopen_new", run_reopen_new },
 	{ STORAGE_ATTACH, "attach", run_attach },
+	{ STORAGE_RENOUNCE, "renounce", run_renounce },
+	{ STORAGE_RENOUNCE_ALL, "renounce_all", run_renounce },
+	{ STORAGE_ADOPT, "adopt", run_adopt },
+	{ STORAGE_ATTACH, "attach_sweep", run_attach_sweep },
 	{ STORAGE_LOCK, "lock", run_lock },
 	{ STORAGE_LOCK, "lock_first", run_lock_first },
 	{ STORAGE_LOCK, "lock_waits", run_lock_waits },
 	{ STORAGE_LOCK, "unlock_some", run_unlock_some },
 	{ STORAGE_LOCK, "unlock_grants", run_unlock_grants },
 	{ STORAGE_RETIRE, "retire_owner", run_retire_owner },
+	{ STORAGE_FIFO, "fifo", run_fifo },
+	{ STORAGE_FIFO, "fifo_first", run_fifo_first },
+	{ STORAGE_RETIRE, "retire_fifo", run_retire_fifo },
+	{ 0, "close_fifo", run_close_fifo },
 	{ 0, "cancel", run_cancel },
 	{ 0, "close_owner", run_close_owner },
 	{ 0, "close_waiter", run_close_waiter },
@@ -459,6 +537,24 @@ open_badge(const char *path, unsigned flags)
 }
 
 static void
+make_fifos(void)
+{
+	static const char *const names[] = { "fifo", "fifo2" };
+	struct storage_fifo_counts counts;
+	struct storage_fifo fifo;
+
+	for (unsigned i = 0; i < 2; i++) {
+		fake_begin(&fake);
+		must(storage_mknod(core(), base(0), PATH(names[i]),
+		    KIND_FIFO << MODE_KIND_SHIFT | 0600, 0));
+	}
+	badge[7] = open_badge("fifo", OPEN_READ);
+	badge[8] = open_badge("fifo", OPEN_READ | OPEN_WRITE);
+	fake_begin(&fake);
+	must(storage_fifo(core(), base(7), false, &fifo, &counts));
+}
+
+static void
 make_tree(void)
 {
 	struct description *d;
@@ -467,7 +563,7 @@ make_tree(void)
 	fake_create(&fake, ARENA_SIZE, FILES, PAGES);
 	for (unsigned i = 0; i < 2; i++) {
 		fake_begin(&fake);
-		must(storage_attach(core(), i, i, &d));
+		must(fake_attach(&fake, i, &d));
 		badge[i] = storage_badge(d);
 	}
 	fake_begin(&fake);
@@ -503,6 +599,7 @@ make_tree(void)
 		    199 + 200 * i, 0) :
 		    lock_with(6, LOCK_WRITE, 150, 349, 3));
 	}
+	make_fifos();
 }
 
 static bool

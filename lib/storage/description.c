@@ -69,15 +69,15 @@ description_create(struct storage *storage, const struct description *base,
 	d->used = true;
 	d->generation = next_generation(d->generation, storage->attempt);
 	d->flags = flags;
-	d->uid = base->uid;
-	d->gid = base->gid;
+	d->subject = base->subject;
 	d->inode = inode;
 	d->top = base->top;
 	d->base = base->inode != NULL && is_directory(base->inode) ?
 	    base->inode : base->top;
-	d->retired = false;
+	d->retired = d->attached = false;
 	d->position = 0;
 	d->session = 0;
+	d->joined = false;
 	d->locks = NULL;
 	d->lock_count = 0;
 	d->waits = NULL;
@@ -91,18 +91,6 @@ description_create(struct storage *storage, const struct description *base,
 }
 
 unsigned
-storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
-    struct description **out_description)
-{
-	struct description base = {
-		.uid = uid, .gid = gid, .top = storage->root->top,
-	};
-
-	return description_create(storage, &base, base.top,
-	    OPEN_READ | OPEN_DIRECTORY, out_description);
-}
-
-unsigned
 storage_close(struct storage *storage, struct description *description)
 {
 	struct storage_root *root = storage->root;
@@ -111,6 +99,8 @@ storage_close(struct storage *storage, struct description *description)
 	bool retired = description->retired;
 	unsigned error = locks_release(storage, description);
 
+	if (error == 0)
+		error = fifo_leave(storage, description);
 	if (error != 0)
 		return error;
 	if (SAVE(storage, &root->places) != 0 ||
@@ -135,7 +125,12 @@ storage_retire(struct storage *storage, struct description *description)
 
 	if (description->retired)
 		return 0;
+	/* It would be opened again for nobody, or is what others rely on. */
+	if (description->subject == NULL || description->attached)
+		return E_BADF;
 	error = locks_release(storage, description);
+	if (error == 0)
+		error = fifo_leave(storage, description);
 	if (error != 0)
 		return error;
 	if (SAVE_FIELDS(storage, description, retired, inode) != 0)

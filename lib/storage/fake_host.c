@@ -198,6 +198,35 @@ fake_answer(void *context, struct storage_call call, unsigned error)
 	return OK;
 }
 
+static status_t
+fake_fifo_create(void *context, struct storage_fifo *out_fifo)
+{
+	out_fifo->moved = 1;
+	return fake_file_create(context, STORAGE_PAGE, &out_fifo->memory);
+}
+
+static status_t
+fake_fifo_destroy(void *context, const struct storage_fifo *fifo)
+{
+	return list_effect(context, fifo->memory, UINT64_MAX);
+}
+
+/* Signals are hints: the counts are what matters. */
+static status_t
+fake_fifo_signal(void *context, const struct storage_fifo *fifo)
+{
+	(void)fifo;
+	return list_begin(context);
+}
+
+static void
+fake_fifo_tell(void *context, uint64_t memory,
+    const struct storage_fifo_counts *counts)
+{
+	memcpy(fake_data(context, memory) + FIFO_COUNTS, counts,
+	    sizeof(*counts));
+}
+
 static void
 destroy(struct fake *fake, uint64_t file)
 {
@@ -260,6 +289,10 @@ open_world(struct fake *fake)
 		.file_shrink = fake_file_shrink,
 		.file_destroy = fake_file_destroy, .space = fake_space,
 		.answer = fake_answer,
+		.fifo_create = fake_fifo_create,
+		.fifo_destroy = fake_fifo_destroy,
+		.fifo_signal = fake_fifo_signal,
+		.fifo_tell = fake_fifo_tell,
 		.watch_changed = fake_watch_changed,
 		.watch_version = fake_watch_version,
 	};
@@ -298,6 +331,8 @@ mark(const struct fake *fake, const struct inode *inode, bool *named)
 			abort();	/* a file lost its pages */
 		named[(uint32_t)inode->file - 1] = true;
 	}
+	if (inode_kind(inode) == KIND_FIFO && inode->fifo != NULL)
+		named[(uint32_t)inode->fifo->objects.memory - 1] = true;
 	if (!is_directory(inode))
 		return;
 	for (const struct entry *e = directory_next(inode, 0); e != NULL;
@@ -345,6 +380,7 @@ fake_resume(struct fake *fake)
 		return false;
 	do_effects(fake);
 	sweep(fake);
+	storage_resume(&fake->storage);
 	return true;
 }
 
@@ -404,6 +440,10 @@ digest_inode(const struct fake *fake, const struct inode *inode, uint64_t hash)
 		inode->references };
 
 	hash = hash_bytes(hash, fields, sizeof(fields));
+	if (inode_kind(inode) == KIND_FIFO)
+		return inode->fifo == NULL ? hash : hash_bytes(hash,
+		    fake_data(fake, inode->fifo->objects.memory) + FIFO_COUNTS,
+		    sizeof(inode->fifo->counts));
 	if (inode_kind(inode) == KIND_SYMLINK)
 		return hash_bytes(hash, inode->target, inode->target_length);
 	if (inode_kind(inode) == KIND_REGULAR)
@@ -461,11 +501,25 @@ fake_digest(const struct fake *fake)
 	while ((d = storage_next(&fake->storage, &index)) != NULL) {
 		/* The generation depends on the incarnation. */
 		uint64_t fields[] = { d->index, d->flags, d->position,
-			d->uid, d->session };
+			d->subject == NULL ? UINT64_MAX :
+			    d->subject->number, d->session };
 
 		hash = hash_bytes(hash, fields, sizeof(fields));
 		hash = digest_inode(fake, d->inode, hash);
 		hash = digest_locks(fake, d, hash);
 	}
 	return hash;
+}
+
+unsigned
+fake_attach(struct fake *fake, uint32_t id,
+    struct description **out_description)
+{
+	uint64_t privileges = id == 0 ? PRIVILEGES_ALL : 0;
+	const struct storage_who who = { .ids = {
+		.uid = id, .gid = id, .real_uid = id, .real_gid = id,
+		.privileges = privileges, .real_privileges = privileges,
+	} };
+
+	return storage_attach(&fake->storage, &who, out_description);
 }

@@ -66,6 +66,9 @@ void fake_create(struct fake *fake, size_t arena_size, unsigned files,
 /* The arena in this memory, after a crash: undoes, redoes effects, sweeps. */
 bool fake_resume(struct fake *fake);
 void fake_begin(struct fake *fake);
+/* For a user whose group has the same number; 0 is root. */
+unsigned fake_attach(struct fake *fake, uint32_t id,
+    struct description **out_description);
 /* Commits and carries effects out if error is 0, else undoes; hands it on. */
 unsigned fake_end(struct fake *fake, unsigned error);
 /* Page objects in use, and those that the tree names. */

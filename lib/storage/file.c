@@ -68,14 +68,16 @@ grow(struct storage *storage, struct inode *inode, uint64_t size)
 
 /* Writing as an ordinary user takes the rights of others away. */
 static unsigned
-drop_set_id(struct storage *storage, const struct description *who,
+drop_set_id(struct storage *storage, const struct subject *who,
     struct inode *inode)
 {
-	uint32_t mode = inode->mode & ~MODE_SETUID;
+	uint32_t mode;
 
-	if ((mode & MODE_GROUP_EXEC) != 0)
-		mode &= ~MODE_SETGID;
-	if (who->uid == 0 || mode == inode->mode)
+	if ((inode->mode & (MODE_SETUID | MODE_SETGID)) == 0 ||
+	    (who != NULL && subject_may(who, PRIVILEGE_FSETID)))
+		return 0;
+	mode = inode_without_set_id(who, inode);
+	if (mode == inode->mode)
 		return 0;
 	if (SAVE(storage, &inode->mode) != 0)
 		return E_NOSPC;
@@ -84,7 +86,7 @@ drop_set_id(struct storage *storage, const struct description *who,
 }
 
 unsigned
-file_set_size(struct storage *storage, const struct description *who,
+file_set_size(struct storage *storage, const struct subject *who,
     struct inode *inode, uint64_t size)
 {
 	struct storage_environment *e = &storage->environment;
@@ -197,7 +199,7 @@ storage_write_begin(struct storage *storage, struct description *description,
 	if (error == 0 && t.moves)
 		error = SAVE(storage, &description->position);
 	if (error == 0 && length > 0)
-		error = drop_set_id(storage, description, inode);
+		error = drop_set_id(storage, description->subject, inode);
 	if (error == 0 && grows)
 		error = grow(storage, inode, t.offset + length);
 	t.file = inode->file;
@@ -275,7 +277,7 @@ storage_truncate(struct storage *storage, struct description *description,
 		return E_INVAL;
 	if (size > STORAGE_FILE_MAX)
 		return E_FBIG;
-	return file_set_size(storage, description, inode, size);
+	return file_set_size(storage, description->subject, inode, size);
 }
 
 unsigned

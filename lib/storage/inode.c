@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Inodes: creation, counting, permissions (structures in state.h). */
+/* Inodes: creation, counting (structures in state.h). */
 #include <lib/storage/state.h>
 
 unsigned
@@ -32,7 +32,7 @@ from_status(status_t status)
 }
 
 unsigned
-inode_create(struct storage *storage, const struct description *owner,
+inode_create(struct storage *storage, const struct subject *owner,
     uint32_t mode, struct inode **out_inode)
 {
 	struct storage_root *root = storage->root;
@@ -44,8 +44,8 @@ inode_create(struct storage *storage, const struct description *owner,
 	inode->number = ++root->next_inode;
 	root->inodes++;
 	inode->mode = mode;
-	inode->uid = owner->uid;
-	inode->gid = owner->gid;
+	inode->uid = owner->ids.uid;
+	inode->gid = owner->ids.gid;
 	inode->atime_ns = inode->mtime_ns = inode->ctime_ns = now(storage);
 	*out_inode = inode;
 	return 0;
@@ -177,26 +177,4 @@ inode_changed(struct storage *storage, struct inode *inode)
 	watch_touch(storage, inode);
 	inode->ctime_ns = now(storage);
 	return 0;
-}
-
-bool
-inode_allows(const struct description *who, const struct inode *inode,
-    unsigned want)
-{
-	uint32_t mode = inode->mode;
-
-	if (who->uid == 0)
-		return (want & WANT_EXEC) == 0 || is_directory(inode) ||
-		    (mode & 0111) != 0;
-	if (who->uid == inode->uid)
-		mode >>= 6;
-	else if (who->gid == inode->gid)
-		mode >>= 3;
-	return (mode & want) == want;
-}
-
-bool
-inode_owned(const struct description *who, const struct inode *inode)
-{
-	return who->uid == 0 || who->uid == inode->uid;
 }

@@ -11,26 +11,31 @@
 #include <lib/base/string.h>
 
 unsigned
-may_create(const struct description *who, const struct inode *directory)
+may_create(const struct walk *walk)
 {
+	const struct inode *directory = walk->directory;
+
 	if (directory->links == 0)
 		return E_NOENT;
-	return inode_allows(who, directory, WANT_WRITE | WANT_EXEC) ?
+	return subject_allows(walk->who, directory, WANT_WRITE | WANT_EXEC) ?
 	    0 : E_ACCES;
 }
 
 unsigned
-may_delete(const struct description *who, const struct inode *directory,
-    const struct inode *victim, bool want_directory)
+may_delete(const struct walk *walk, bool want_directory)
 {
-	if (!inode_allows(who, directory, WANT_WRITE | WANT_EXEC))
+	const struct inode *directory = walk->directory;
+	const struct inode *victim = walk->inode;
+	const struct subject *who = walk->who;
+
+	if (!subject_allows(who, directory, WANT_WRITE | WANT_EXEC))
 		return E_ACCES;
-	if ((directory->mode & MODE_STICKY) != 0 && who->uid != 0 &&
-	    who->uid != victim->uid && who->uid != directory->uid)
+	if ((directory->mode & MODE_STICKY) != 0 &&
+	    who->ids.uid != directory->uid && !subject_owns(who, victim))
 		return E_PERM;
 	if (want_directory != is_directory(victim))
 		return want_directory ? E_NOTDIR : E_ISDIR;
-	if (victim == who->top || victim->parent == victim)
+	if (victim == walk->top || victim->parent == victim)
 		return E_BUSY;
 	return 0;
 }
@@ -78,7 +83,7 @@ static unsigned
 create(struct walk *walk, uint32_t mode, struct inode **out_inode)
 {
 	struct inode *directory = walk->directory;
-	unsigned error = may_create(walk->who, directory);
+	unsigned error = may_create(walk);
 
 	if (error == 0)
 		error = inode_create(walk->storage, walk->who, mode,
@@ -90,7 +95,7 @@ create(struct walk *walk, uint32_t mode, struct inode **out_inode)
 		if (is_directory(*out_inode))
 			(*out_inode)->mode |= MODE_SETGID;
 		else if ((mode & MODE_GROUP_EXEC) != 0 &&
-		    walk->who->uid != 0 && walk->who->gid != directory->gid)
+		    !subject_may_set_gid(walk->who, directory->gid))
 			(*out_inode)->mode &= ~MODE_SETGID;
 	}
 	return link_new(walk, *out_inode);
@@ -135,12 +140,12 @@ storage_mknod(struct storage *storage, struct description *base,
 		return E_INVAL;
 	error = walk_new(&walk, storage, base, path, false);
 	if (error == 0)
-		error = may_create(base, walk.directory);
+		error = may_create(&walk);
 	if (error != 0)
 		return error;
 	if (kind != KIND_CHARACTER && kind != KIND_BLOCK)
 		device = 0;
-	else if (base->uid != 0)
+	else if (!subject_may(walk.who, PRIVILEGE_MKNOD))
 		return E_PERM;
 	error = create(&walk, kind << MODE_KIND_SHIFT | (mode & MODE_MASK),
 	    &inode);
@@ -232,7 +237,7 @@ storage_unlink(struct storage *storage, struct description *base,
 	if (error == 0)
 		error = unlink_check(&walk, directory);
 	if (error == 0)
-		error = may_delete(base, walk.directory, walk.inode, directory);
+		error = may_delete(&walk, directory);
 	if (error == 0 && directory && walk.inode->count != 0)
 		error = E_NOTEMPTY;
 	if (error != 0)
@@ -259,8 +264,11 @@ storage_link(struct storage *storage, struct storage_place from,
 
 	if (error == 0)
 		error = walk_new(&walk, storage, to.base, to.path, false);
+	if (error == 0 && storage->protects_links &&
+	    !subject_may_link(from.base->subject, inode))
+		error = E_PERM;
 	if (error == 0)
-		error = may_create(to.base, walk.directory);
+		error = may_create(&walk);
 	if (error != 0)
 		return error;
 	if (is_directory(inode))

@@ -44,6 +44,7 @@ maker(const struct storage *storage)
 {
 	return (struct description){
 		.inode = storage->root->top, .top = storage->root->top,
+		.subject = &subject_root,
 	};
 }
 
@@ -75,13 +76,12 @@ unsigned
 storage_create(struct storage *storage, uint64_t seed)
 {
 	struct storage_root *root = storage->root;
-	struct description nobody = { 0 };
-	unsigned error = SAVE(storage, root);
+		unsigned error = SAVE(storage, root);
 
 	if (error != 0)
 		return error;
 	root->seed = seed;
-	error = inode_create(storage, &nobody,
+	error = inode_create(storage, &subject_root,
 	    KIND_DIRECTORY << MODE_KIND_SHIFT | 0755, &root->top);
 	if (error != 0)
 		return error;
@@ -158,7 +158,7 @@ load_data(struct storage *storage, struct inode *inode,
 
 	if (entry->size == 0)
 		return 0;
-	error = file_set_size(storage, &self, inode, entry->size);
+	error = file_set_size(storage, self.subject, inode, entry->size);
 	if (error == 0)
 		error = from_status(e->file_load(e->context, inode->file,
 		    entry->data_offset, entry->size));
@@ -184,7 +184,7 @@ load_regular(struct storage *storage, struct walk *walk,
 	if (entry->links > 1)
 		inode = arena_map_get(map, link_key(entry));
 	if (inode == NULL) {
-		error = inode_create(storage, &self,
+		error = inode_create(storage, self.subject,
 		    KIND_REGULAR << MODE_KIND_SHIFT, &inode);
 		/* Held by the map until all is loaded. */
 		if (error == 0 && entry->links > 1) {

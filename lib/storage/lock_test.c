@@ -42,7 +42,7 @@ static void
 setup_with(size_t arena)
 {
 	fake_create(&fake, arena, 16, 2);
-	EXPECT_EQ(DO(storage_attach(core(), 0, 0, &top)), 0);
+	EXPECT_EQ(DO(fake_attach(&fake, 0, &top)), 0);
 	for (unsigned i = 0; i < OWNERS; i++) {
 		file[i] = open_file("file",
 		    OPEN_READ | OPEN_WRITE | OPEN_CREATE);

@@ -32,7 +32,7 @@ static unsigned
 create(struct walk *walk, uint32_t mode)
 {
 	struct inode *directory = walk->directory, *inode;
-	unsigned error = may_create(walk->who, directory);
+	unsigned error = may_create(walk);
 
 	if (error == 0)
 		error = inode_create(walk->storage, walk->who,
@@ -42,8 +42,8 @@ create(struct walk *walk, uint32_t mode)
 		return error;
 	if ((directory->mode & MODE_SETGID) != 0) {
 		inode->gid = directory->gid;
-		if ((mode & MODE_GROUP_EXEC) != 0 && walk->who->uid != 0 &&
-		    walk->who->gid != directory->gid)
+		if ((mode & MODE_GROUP_EXEC) != 0 &&
+		    !subject_may_set_gid(walk->who, directory->gid))
 			inode->mode &= ~MODE_SETGID;
 	}
 	return link_new(walk, inode);
@@ -67,7 +67,7 @@ check_kind(const struct inode *inode, unsigned flags)
 }
 
 static unsigned
-check_rights(const struct description *who, const struct inode *inode,
+check_rights(const struct subject *who, const struct inode *inode,
     unsigned flags)
 {
 	unsigned want = 0;
@@ -80,7 +80,7 @@ check_rights(const struct description *who, const struct inode *inode,
 		want |= WANT_WRITE;
 	if ((flags & OPEN_EXECUTE) != 0)
 		want |= WANT_EXEC;
-	return inode_allows(who, inode, want) ? 0 : E_ACCES;
+	return subject_allows(who, inode, want) ? 0 : E_ACCES;
 }
 
 /* The inode that is opened; *out_created: it is new. */
@@ -134,10 +134,10 @@ open_inode(struct storage *storage, struct description *base,
 	if (error == 0 && !created) {
 		error = check_kind(inode, *flags);
 		if (error == 0)
-			error = check_rights(base, inode, *flags);
+			error = check_rights(base->subject, inode, *flags);
 		if (error == 0 && (*flags & OPEN_TRUNCATE) != 0 &&
 		    inode_kind(inode) == KIND_REGULAR)
-			error = file_set_size(storage, base, inode, 0);
+			error = file_set_size(storage, base->subject, inode, 0);
 	}
 	if (error != 0)
 		return error;

@@ -79,7 +79,7 @@ look_up(struct walk *walk)
 
 	walk->entry = NULL;
 	walk->inode = walk->directory;
-	if (walk->last == LAST_DOTDOT && directory != walk->who->top)
+	if (walk->last == LAST_DOTDOT && directory != walk->top)
 		walk->inode = directory->parent;
 	if (walk->last != LAST_NAME)
 		return 0;
@@ -100,10 +100,13 @@ push_target(struct walk *walk)
 
 	if (walk->links++ == STORAGE_LINKS_MAX)
 		return E_LOOP;
+	if (walk->storage->protects_symlinks &&
+	    !subject_follows(walk->who, walk->directory, link))
+		return E_ACCES;
 	walk->rest[walk->depth++] = (struct storage_path){
 		link->target, link->target_length };
 	if (link->target[0] == '/')
-		walk->directory = walk->who->top;
+		walk->directory = walk->top;
 	return 0;
 }
 
@@ -116,7 +119,7 @@ walk_on(struct walk *walk)
 	while (next_component(walk, &walk->name)) {
 		if (!is_directory(walk->directory))
 			return E_NOTDIR;
-		if (!inode_allows(walk->who, walk->directory, WANT_EXEC))
+		if (!subject_allows(walk->who, walk->directory, WANT_EXEC))
 			return E_ACCES;
 		walk->last = classify(walk->name);
 		error = look_up(walk);
@@ -144,8 +147,11 @@ unsigned
 walk_start(struct walk *walk, struct storage *storage,
     const struct description *base, struct storage_path path)
 {
+	if (base->subject == NULL)
+		return E_KEYREVOKED;
 	walk->storage = storage;
-	walk->who = base;
+	walk->who = base->subject;
+	walk->top = base->top;
 	walk->links = 0;
 	walk->slash = false;
 	if (path.length == 0)
@@ -195,7 +201,7 @@ walk_at(struct storage *storage, struct description *base,
 
 	if ((flags & AT_HANDLE) != 0 && path.length == 0) {
 		*out_inode = base->inode;
-		return 0;
+		return base->subject != NULL ? 0 : E_KEYREVOKED;
 	}
 	unsigned error = walk_all(&walk, storage, base, path,
 	    (flags & AT_NOFOLLOW) == 0);

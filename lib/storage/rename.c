@@ -53,10 +53,10 @@ check_parents(const struct walk *from, const struct walk *to, bool exchange)
 	if (from->directory == to->directory)
 		return 0;
 	if (is_directory(from->inode) &&
-	    !inode_allows(from->who, from->inode, WANT_WRITE))
+	    !subject_allows(from->who, from->inode, WANT_WRITE))
 		return E_ACCES;
 	if (exchange && is_directory(to->inode) &&
-	    !inode_allows(from->who, to->inode, WANT_WRITE))
+	    !subject_allows(from->who, to->inode, WANT_WRITE))
 		return E_ACCES;
 	return 0;
 }
@@ -66,16 +66,15 @@ check_rights(const struct walk *from, const struct walk *to, unsigned flags)
 {
 	bool exchange = (flags & RENAME_EXCHANGE) != 0;
 	bool directory = is_directory(from->inode);
-	unsigned error = may_delete(from->who, from->directory, from->inode,
-	    directory);
+	unsigned error = may_delete(from, directory);
 
 	if (error != 0)
 		return error;
 	if (to->inode == NULL)
-		error = may_create(from->who, to->directory);
+		error = may_create(to);
 	else
-		error = may_delete(from->who, to->directory, to->inode,
-		    exchange ? is_directory(to->inode) : directory);
+		error = may_delete(to, exchange ? is_directory(to->inode) :
+		    directory);
 	if (error != 0)
 		return error;
 	error = check_parents(from, to, exchange);

@@ -9,6 +9,7 @@
  * (chroot, other users) the test is skipped.
  */
 #include "fake_host.h"
+#include "identity_host.h"
 
 #include <lib/test/ktap.h>
 
@@ -19,15 +20,13 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/fsuid.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define SLOTS		10u
-#define USER		1000u
+#define SLOTS		14u
 #define OPERATIONS	250000u
 #define DATA_MAX	16384u
 #define SIZE_MAX_FILE	40000u
@@ -45,7 +44,7 @@ static struct pair slot[SLOTS];
 static uint64_t random_state = 0x9e3779b97f4a7c15ul;
 static char path_text[2][2048];
 static const char *what;	/* operation of the current step */
-static bool host_links_of_others;
+static bool host_protects_links, host_protects_symlinks;
 static unsigned outcomes[256];	/* by error number */
 
 /* The leak checker looks for /proc, which this root does not have. */
@@ -112,22 +111,21 @@ random_path(unsigned which)
 }
 
 static uint32_t
+random_id(void)
+{
+	return below(8) == 0 ? USER - 1 : identities[below(IDENTITIES)].id;
+}
+
+static uint32_t
 random_mode(void)
 {
 	static const uint32_t modes[] = { 0777, 0777, 0755, 0755, 0700, 0644,
-		0666, 0000, 01777, 02775, 04755, 06711, 0500, 0070, 0007 };
+		0666, 0000, 01777, 02775, 04755, 06711, 02666, 06744, 0500, 0070, 0007 };
 
 	return modes[below(sizeof(modes) / sizeof(modes[0]))];
 }
 
 /* --- Frame of an operation. --- */
-
-static void
-become(uint32_t uid)
-{
-	setfsgid(uid);
-	setfsuid(uid);
-}
 
 static unsigned
 host_result(long result)
@@ -177,7 +175,8 @@ same_stat(const struct storage_stat *own, const struct stat *host)
 static unsigned
 random_base(void)
 {
-	return (unsigned)(below(3) == 0 ? below(SLOTS) : below(2));
+	return (unsigned)(below(3) == 0 ? below(SLOTS) :
+	    below(IDENTITIES));
 }
 
 static void
@@ -244,7 +243,7 @@ static void
 op_open(struct pair *base)
 {
 	struct storage_path path = random_path(0);
-	unsigned flags = random_flags(), to = 2 + (unsigned)below(SLOTS - 2);
+	unsigned flags = random_flags(), to = IDENTITIES + (unsigned)below(SLOTS - IDENTITIES);
 	uint32_t mode = random_mode();
 	struct storage_opened opened;
 	struct description *d;
@@ -325,12 +324,11 @@ static void
 op_link(struct pair *base)
 {
 	struct storage_place from = { base->own, random_path(0) };
-	struct pair *other = &slot[below(2)];
+	struct pair *other = &slot[below(IDENTITIES)];
 	struct storage_place to = { other->own, random_path(1) };
 	bool follow = below(2) == 0;
 
-	if (base->uid != other->uid ||
-	    (base->uid != 0 && !host_links_of_others))
+	if (base->uid != other->uid)
 		return;
 	become(base->uid);
 	fake_begin(&fake);
@@ -343,7 +341,7 @@ static void
 op_rename(struct pair *base)
 {
 	struct storage_place from = { base->own, random_path(0) };
-	struct pair *other = &slot[below(2)];
+	struct pair *other = &slot[below(IDENTITIES)];
 	struct storage_place to = { other->own, random_path(1) };
 	unsigned flags = below(3) == 0 ? (unsigned)below(4) : 0;
 
@@ -396,8 +394,8 @@ op_owner(struct pair *base)
 {
 	struct storage_path path = random_path(0);
 	struct storage_owner owner = {
-		below(2) == 0 ? UINT32_MAX : (uint32_t)below(2) * USER,
-		below(2) == 0 ? UINT32_MAX : (uint32_t)below(2) * USER };
+		below(2) == 0 ? UINT32_MAX : random_id(),
+		below(2) == 0 ? UINT32_MAX : random_id() };
 	uint32_t mode = random_mode();
 
 	become(base->uid);
@@ -663,7 +661,7 @@ step(void)
 	/* Data go through files, more often than through paths. */
 	if (operations[at].run == op_write || operations[at].run == op_read ||
 	    operations[at].run == op_size) {
-		base = 2 + (unsigned)below(SLOTS - 2);
+		base = IDENTITIES + (unsigned)below(SLOTS - IDENTITIES);
 		if (slot[base].own == NULL)
 			return;
 	}
@@ -692,8 +690,10 @@ read_number(const char *path)
 static bool
 enter_root(void)
 {
-	host_links_of_others =
-	    !read_number("/proc/sys/fs/protected_hardlinks");
+	host_protects_links =
+	    read_number("/proc/sys/fs/protected_hardlinks");
+	host_protects_symlinks =
+	    read_number("/proc/sys/fs/protected_symlinks");
 	return geteuid() == 0 && setgroups(0, NULL) == 0 &&
 	    unshare(CLONE_NEWNS) == 0 &&
 	    mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
@@ -705,12 +705,22 @@ static void
 prepare(void)
 {
 	fake_create(&fake, 8ul << 20, 2048, 16);
-	for (unsigned i = 0; i < 2; i++) {
-		slot[i].uid = i * USER;
+	core()->protects_links = host_protects_links;
+	core()->protects_symlinks = host_protects_symlinks;
+	for (unsigned i = 0; i < IDENTITIES; i++) {
+		const struct identity *is = &identities[i];
+		const struct storage_who who = {
+			.ids = { .uid = is->id, .gid = is->id,
+			    .privileges = is->privileges },
+			.group_count = is->group_count,
+			.groups = is->groups,
+		};
+
+		slot[i].uid = is->id;
 		slot[i].host = open("/", O_RDONLY | O_DIRECTORY);
 		fake_begin(&fake);
-		EXPECT_EQ(fake_end(&fake, storage_attach(core(), slot[i].uid,
-		    slot[i].uid, &slot[i].own)), 0);
+		EXPECT_EQ(fake_end(&fake, storage_attach(core(), &who,
+		    &slot[i].own)), 0);
 	}
 	/* The same start: no devices, everybody may write. */
 	static const char *const names[] = { "null", "zero", "full", "random",

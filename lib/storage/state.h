@@ -64,6 +64,7 @@ struct inode {
 			struct entry *names;
 		};
 		char	*target;	/* KIND_SYMLINK */
+		struct fifo *fifo;	/* KIND_FIFO; NULL: nobody has it open */
 	};
 	uint32_t links;
 	uint32_t references;
@@ -72,6 +73,12 @@ struct inode {
 	struct entry *entry;
 	uint32_t watch;		/* index + 1; 0 = none, see watch.c */
 	struct file_locks *locks;	/* NULL: none, see lock.c */
+};
+
+struct fifo {
+	struct fifo *next, *prev;	/* of root->fifos */
+	struct storage_fifo objects;
+	struct storage_fifo_counts counts;
 };
 
 /* Byte behind the last that is locked below a node; 0 = none. */
@@ -125,8 +132,10 @@ struct description {
 	uint32_t next_free;	/* index + 1, of a free one */
 	bool	 used;
 	bool	 retired;	/* inode is base, and counted once */
+	bool	 joined;	/* counted in the pipe */
+	bool	 attached;	/* by ATTACH; never renounced */
 	uint32_t flags;		/* OPEN_* */
-	uint32_t uid, gid;
+	const struct subject *subject;	/* NULL: renounced */
 	uint64_t session;
 	uint64_t position;
 	/* These do not hold what is not used. */
@@ -136,6 +145,21 @@ struct description {
 	struct lock *locks;	/* that it owns */
 	uint32_t lock_count;
 	struct lock_wait *waits;	/* for locks of its own */
+};
+
+#define SUBJECTS_MAX	1024u	/* different ones */
+
+struct subject {
+	struct storage_subject ids;
+	uint32_t number;
+	uint32_t group_count;
+	const uint32_t *groups;	/* ascending; behind it */
+};
+
+struct subjects {
+	uint32_t count;
+	uint32_t sweep_at;	/* look for unused ones then */
+	struct subject *at[SUBJECTS_MAX];
 };
 
 struct chunk {
@@ -161,9 +185,11 @@ struct storage_root {
 	uint32_t watch_ready;	/* watches above were never taken */
 	uint32_t watch_free;	/* index + 1 of a free one below */
 	uint16_t watch_next[STORAGE_WATCHES];	/* the same, after a free one */
+	struct fifo *fifos;	/* that somebody has open */
 	uint64_t locks;		/* of all files */
 	struct file_locks *again;	/* where waits are to be looked at */
 	struct lock_wait *waiting[STORAGE_WAITS_MAX];	/* by reply object */
+	struct subjects subjects;
 };
 
 static inline unsigned
@@ -191,9 +217,9 @@ unsigned save(struct storage *storage, void *pointer, size_t length);
 
 uint64_t now(const struct storage *storage);
 unsigned from_status(status_t status);
-/* No link and no reference yet. owner gives uid, gid. */
-unsigned inode_create(struct storage *storage,
-    const struct description *owner, uint32_t mode, struct inode **out_inode);
+/* No link and no reference yet. */
+unsigned inode_create(struct storage *storage, const struct subject *owner,
+    uint32_t mode, struct inode **out_inode);
 unsigned inode_reference(struct storage *storage, struct inode *inode);
 /* Both free it with its last link and reference. */
 unsigned inode_unreference(struct storage *storage, struct inode *inode);
@@ -206,10 +232,31 @@ unsigned inode_forget(struct storage *storage, struct inode *inode,
 /* Sets mtime and ctime, or ctime; saves these. */
 unsigned inode_modified(struct storage *storage, struct inode *inode);
 unsigned inode_changed(struct storage *storage, struct inode *inode);
-/* May it? want: WANT_*. */
-bool inode_allows(const struct description *who, const struct inode *inode,
+
+/* subject.c */
+extern const struct subject subject_root;
+
+static inline bool
+subject_may(const struct subject *who, unsigned privilege)
+{
+	return (who->ids.privileges >> privilege & 1) != 0;
+}
+
+bool subject_in_group(const struct subject *subject, uint32_t gid);
+/* The one in the arena that equals it; made if there is none. */
+unsigned subject_take(struct storage *storage,
+    const struct storage_who *in, const struct subject **out_subject);
+/* want: WANT_*. */
+bool subject_allows(const struct subject *who, const struct inode *inode,
     unsigned want);
-bool inode_owned(const struct description *who, const struct inode *inode);
+bool subject_owns(const struct subject *who, const struct inode *inode);
+/* Its mode without the rights to run as its owner. NULL: nobody knows who. */
+uint32_t inode_without_set_id(const struct subject *who,
+    const struct inode *inode);
+bool subject_may_set_gid(const struct subject *who, uint32_t gid);
+bool subject_follows(const struct subject *who, const struct inode *directory,
+    const struct inode *link);
+bool subject_may_link(const struct subject *who, const struct inode *inode);
 
 /* directory.c */
 struct entry *directory_find(const struct storage *storage,
@@ -229,7 +276,8 @@ enum last { LAST_NAME, LAST_DOT, LAST_DOTDOT, LAST_ROOT };
 
 struct walk {
 	struct storage *storage;
-	const struct description *who;
+	const struct subject *who;
+	struct inode *top;	/* where absolute paths begin */
 	unsigned links;		/* symbolic links followed */
 	unsigned depth;		/* of rest */
 	struct storage_path rest[STORAGE_LINKS_MAX + 2];
@@ -257,11 +305,9 @@ unsigned walk_at(struct storage *storage, struct description *base,
 
 /* link.c */
 /* May entries be made in, or this one be removed from, the directory? */
-unsigned may_create(const struct description *who,
-    const struct inode *directory);
-unsigned may_delete(const struct description *who,
-    const struct inode *directory, const struct inode *victim,
-    bool want_directory);
+unsigned may_create(const struct walk *walk);
+/* The victim is what the walk found. */
+unsigned may_delete(const struct walk *walk, bool want_directory);
 /* For a name that must not exist; directory: a slash may follow it. */
 unsigned walk_new(struct walk *walk, struct storage *storage,
     const struct description *base, struct storage_path path,
@@ -283,6 +329,11 @@ unsigned watch_take(struct storage *storage, struct inode *inode);
 unsigned watch_release(struct storage *storage, struct inode *inode);
 /* Before the inode changes: who watches asks again. */
 void watch_touch(const struct storage *storage, const struct inode *inode);
+
+/* fifo.c */
+/* Counted no more. */
+unsigned fifo_leave(struct storage *storage, struct description *description);
+bool fifos_ok(const struct storage *storage);
 
 /* lock_tree.c */
 struct lock_query {
@@ -318,5 +369,5 @@ bool file_wants_atime(const struct inode *inode, uint64_t time);
 /* Everything beyond the size is zero after that. `clean` is saved. */
 unsigned file_clean(struct storage *storage, struct inode *inode);
 /* Sets the size, with page object, for someone who may. Saves. */
-unsigned file_set_size(struct storage *storage, const struct description *who,
+unsigned file_set_size(struct storage *storage, const struct subject *who,
     struct inode *inode, uint64_t size);

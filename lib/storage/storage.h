@@ -22,6 +22,7 @@
 #include <abi/status.h>
 #include <idl/errno.h>
 #include <idl/file.h>
+#include <idl/privilege.h>
 #include <lib/arena/arena.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,6 +39,12 @@
 struct storage_call {
 	uint32_t reply;		/* below STORAGE_WAITS_MAX */
 	uint64_t order;
+};
+
+/* Handles of a named pipe; 0 = none. */
+struct storage_fifo {
+	uint64_t memory;
+	uint64_t moved;		/* notification: readers and writers wait */
 };
 
 struct storage_environment {
@@ -61,6 +68,14 @@ struct storage_environment {
 	/* Effects, done after the commit. */
 	status_t (*file_shrink)(void *context, uint64_t file, uint64_t size);
 	status_t (*file_destroy)(void *context, uint64_t file);
+	/* A preparation, an effect, an effect; tell() writes at once. */
+	status_t (*fifo_create)(void *context, struct storage_fifo *out_fifo);
+	status_t (*fifo_destroy)(void *context,
+	    const struct storage_fifo *fifo);
+	status_t (*fifo_signal)(void *context,
+	    const struct storage_fifo *fifo);
+	void (*fifo_tell)(void *context, uint64_t memory,
+	    const struct storage_fifo_counts *counts);
 	/* An effect: the call that waited is over; 0 or E_*. */
 	status_t (*answer)(void *context, struct storage_call call,
 	    unsigned error);
@@ -86,6 +101,8 @@ struct storage {
 	uint32_t attempt;	/* part of new badges: the incarnation */
 	bool	 growing;	/* the last transaction grew a file, */
 	uint64_t growing_commits;	/* begun at this number of commits */
+	bool	 protects_symlinks;	/* subject_follows() */
+	bool	 protects_links;	/* subject_may_link() */
 	unsigned grants;	/* of locks, in this transaction */
 };
 
@@ -125,8 +142,28 @@ bool storage_is_badge(uint64_t badge);
 uint64_t storage_session(const struct description *description);
 unsigned storage_set_session(struct storage *storage,
     struct description *description, uint64_t session);
-unsigned storage_attach(struct storage *storage, uint32_t uid, uint32_t gid,
-    struct description **out_description);
+/*
+ * Who asks: ids and privileges that count for files, the real ones for
+ * access(). Groups ascend.
+ */
+struct storage_who {
+	struct storage_subject ids;
+	uint32_t group_count;
+	const uint32_t *groups;
+};
+/* The root directory as that subject sees it. */
+unsigned storage_attach(struct storage *storage,
+    const struct storage_who *in, struct description **out_description);
+/*
+ * From now on it is no base of paths, and changes no attributes. E_PERM: it is
+ * an attachment, by which a process finds what it renounced.
+ */
+unsigned storage_renounce(struct storage *storage,
+    struct description *description);
+bool storage_is_renounced(const struct description *description);
+/* What place is of, for the subject of base; as with OPEN_PATH. */
+unsigned storage_adopt(struct storage *storage, struct description *base,
+    const struct description *place, struct description **out_description);
 unsigned storage_close(struct storage *storage,
     struct description *description);
 /* The description at or after *index; NULL at the end. */
@@ -203,6 +240,16 @@ uint64_t storage_size(const struct description *description);
 /* The memory of the watches, kept for the caller. */
 uint64_t storage_watch_memory(const struct storage *storage);
 unsigned storage_set_watch_memory(struct storage *storage, uint64_t memory);
+
+/*
+ * Named pipes: joins the readers, writers or both, until it is closed. nowait:
+ * not as a writer without readers.
+ */
+unsigned storage_fifo(struct storage *storage, struct description *description,
+    bool nowait, struct storage_fifo *out_fifo,
+    struct storage_fifo_counts *out_counts);
+/* After a crash: tells what may have been told wrong. */
+void storage_resume(struct storage *storage);
 
 /*
  * Locks (lock.c). owner: the description that a process keeps for its record

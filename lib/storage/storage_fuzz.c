@@ -108,6 +108,16 @@ on_names(struct input *input, struct description *base, uint64_t kind)
 }
 
 static unsigned
+adopt_some(struct description *base, const struct description *place)
+{
+	struct description *adopted;
+	unsigned error = place == NULL ? E_BADF : storage_adopt(&fake.storage,
+	    base, place, &adopted);
+
+	return error != 0 ? error : storage_close(&fake.storage, adopted);
+}
+
+static unsigned
 on_handle(struct input *input, struct description *base, uint64_t kind)
 {
 	struct storage *s = &fake.storage;
@@ -138,8 +148,12 @@ on_handle(struct input *input, struct description *base, uint64_t kind)
 	case 8:
 		return storage_reopen(s, base, take_path(input), (unsigned)a,
 		    0600, &opened);
-	default:
+	case 9:
 		return storage_map(s, base, &a, &b);
+	case 10:
+		return storage_renounce(s, base);
+	default:
+		return adopt_some(base, slot[a % SLOTS]);
 	}
 }
 
@@ -161,7 +175,7 @@ static void
 request(struct input *input)
 {
 	struct description *base = slot[take(input) % SLOTS];
-	uint64_t kind = take(input) % 21;
+	uint64_t kind = take(input) % 23;
 	struct description *before[SLOTS];
 	unsigned error;
 
@@ -171,7 +185,7 @@ request(struct input *input)
 	fake_begin(&fake);
 	if (kind < 9)
 		error = on_names(input, base, kind);
-	else if (kind < 19)
+	else if (kind < 21)
 		error = on_handle(input, base, kind - 9);
 	else
 		error = open_some(input, base);
@@ -188,7 +202,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memset(slot, 0, sizeof(slot));
 	for (unsigned i = 0; i < 2; i++) {
 		fake_begin(&fake);
-		if (fake_end(&fake, storage_attach(&fake.storage, i, i,
+		if (fake_end(&fake, fake_attach(&fake, i,
 		    &slot[i])) != 0)
 			abort();
 	}

@@ -30,7 +30,7 @@ static void
 setup_with(size_t arena, unsigned files, unsigned pages)
 {
 	fake_create(&fake, arena, files, pages);
-	EXPECT_EQ(DO(storage_attach(core(), 0, 0, &top)), 0);
+	EXPECT_EQ(DO(fake_attach(&fake, 0, &top)), 0);
 }
 
 static void

@@ -6,6 +6,7 @@
  *	whose death is it?	one by command is nobody's fault
  *	poison?			then the request goes, and the place goes on
  *	was it of use?		a request was answered since the last own death
+ *	is its state wrong?	then no restart with that state is of any use
  *	the budget		and when that is used up, the next level
  *
  * A start that was decided is the state DELAYED with a due time, even if that
@@ -278,6 +279,8 @@ supervise_died(struct supervisor *s, unsigned service,
 		decision = after_leaving(s, service, death, now_ns);
 	else if (poison || answered)
 		decision = start_after(s, service, 0, now_ns);
+	else if (death->damaged)
+		decision = escalate(s, service, now_ns);
 	else
 		decision = use_budget(s, service, now_ns);
 	if (poison)

@@ -21,6 +21,7 @@
 struct fact {
 	enum { OWN, OTHER, LEFT, NO_START, READY, COMMAND } kind;
 	uint64_t time, cause, order, answered;
+	bool	 damaged;		/* it found its state wrong */
 	bool	 counted;		/* it used up budget */
 	bool	 poison;
 	uint64_t raised;		/* the level that it led to, or 0 */
@@ -145,7 +146,7 @@ after_budget(unsigned service, struct fact *f)
 	h->count++;
 	uint64_t count = counted_now(h, policy->window_ns);
 	h->count--;
-	if (count <= policy->max_restarts) {
+	if (count <= policy->max_restarts && !f->damaged) {
 		uint64_t wait = count == 1 ? 0 : policy->delay_ns <<
 		    (count - 2);
 		return (struct expected){ .wait = wait, .action = wait != 0 ?
@@ -217,11 +218,12 @@ input_death(unsigned service)
 		.kind = (const unsigned[]){ OWN, OWN, OWN, OTHER, LEFT }
 		    [draw(5)],
 		.time = now, .cause = 1 + draw(2), .order = draw(4),
-		.answered = draw(3) == 0,
+		.answered = draw(3) == 0, .damaged = draw(6) == 0,
 	};
 	struct supervise_death death = {
 		.cause = f.cause, .order = f.order, .answered = f.answered,
 		.commanded = f.kind == OTHER, .clean = f.kind == LEFT,
+		.damaged = f.damaged,
 	};
 	struct history *h = &history[service];
 	struct expected expected = expect_death(service, &f);

@@ -91,6 +91,7 @@ struct supervise_death {
 	uint64_t answered;	/* by this incarnation; refusals are answers */
 	bool	 commanded;	/* killed by somebody with the authority */
 	bool	 clean;		/* left by itself without failure */
+	bool	 damaged;	/* it found its stored state wrong */
 };
 
 /* What the shell has to do now. */

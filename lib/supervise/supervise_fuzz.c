@@ -124,7 +124,7 @@ input_death(struct source *from, unsigned service)
 	struct supervise_death death = {
 		.cause = take_word(from), .order = take_word(from),
 		.answered = take_word(from), .commanded = flags & 1,
-		.clean = flags >> 1 & 1,
+		.clean = flags >> 1 & 1, .damaged = flags >> 2 & 1,
 	};
 
 	return supervise_died(&s, service, &death, now);

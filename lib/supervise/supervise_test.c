@@ -164,6 +164,26 @@ TEST(poison_that_was_not_refused_ends_in_giving_up)
 	EXPECT_EQ(s.service[0].statistics.poisoned, 1);
 }
 
+TEST(who_finds_damage_again_takes_the_next_level_at_once)
+{
+	struct supervise_policy patient = ordinary;
+	struct supervise_death death = { .cause = CAUSE, .damaged = true };
+
+	patient.max_restarts = 1000;
+	patient.cold = 1;
+	begin(&patient);
+	/* It answered before it found that, so another look is worth it. */
+	death.answered = 1;
+	EXPECT_EQ(supervise_died(&s, 0, &death, now).cold, false);
+	come_back(0);
+	death.answered = 0;
+	EXPECT_EQ(supervise_died(&s, 0, &death, now).cold, true);
+	come_back(0);
+	/* Nothing depends on it, so there is no other level. */
+	EXPECT_EQ(supervise_died(&s, 0, &death, now).action,
+	    SUPERVISE_DO_GIVE_UP);
+}
+
 TEST(budget_is_back_after_a_window)
 {
 	begin(&ordinary);

@@ -26,7 +26,7 @@
 #include <string.h>
 
 #define CRASH_PLAIN	4u
-#define CRASH_PROTOCOLS	3u
+#define CRASH_PROTOCOLS	4u
 
 struct crash_case {
 	uint64_t tag;		/* of the method; 0: none of the protocol */

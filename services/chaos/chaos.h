@@ -88,6 +88,8 @@ bool victim_enter(struct victim *victim);
 void victim_leave(struct victim *victim);
 void victim_kill(const struct victim *victim);
 bool victim_read_death(const struct victim *victim, struct death_info *out);
+/* Its next incarnation looks at all of its arena before it serves anybody. */
+void victim_ask_check(const struct victim *victim);
 /* The head of its trace page, without the events; false if it cannot be read. */
 bool victim_read_trace(const struct victim *victim, struct trace_page *out);
 bool victim_read_word(const struct victim *victim, uint64_t address,
@@ -116,8 +118,12 @@ bool text_was_executed(const struct injection *injection);
 void inject(struct injection *injection);
 /* Looks whether it was carried out and whether the victim died of it. */
 void inject_look(struct injection *injection);
-/* The end of its time: nothing of it is left for the next one. */
+/* The end of its time: who did not hit shall not in the time of another one. */
+void inject_disarm(struct injection *injection);
+/* Nothing of it is left for the next one. */
 void inject_undo(struct injection *injection);
+/* What was damaged is part of the state: incarnations to come have it, too. */
+bool inject_stays(const struct injection *injection);
 
 /* main.c */
 void chaos_sleep(uint64_t ns);

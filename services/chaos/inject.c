@@ -31,7 +31,7 @@ choose_point(uint64_t kind, uint64_t random)
 
 	if (kind == FAULT_BAD_REPLY)
 		return FAULT_AT_HANDLED;
-	if (kind == FAULT_STRAY_ARENA)
+	if (kind == FAULT_STRAY_ARENA || kind == FAULT_STRAY_OPEN)
 		return random % 2 == 0 ? FAULT_AT_RECEIVED : FAULT_AT_COMMITTED;
 	if ((kind == FAULT_EXCEPTION || kind == FAULT_PANIC) &&
 	    random >> 32 & 1)
@@ -178,20 +178,33 @@ inject_look(struct injection *injection)
 		injection->activated = trace.fault_sequence == victim->armed;
 }
 
+bool
+inject_stays(const struct injection *injection)
+{
+	return injection->kind == KIND_FLIP_ARENA ||
+	    injection->kind == FAULT_STRAY_OPEN;
+}
+
+void
+inject_disarm(struct injection *injection)
+{
+	if (is_armed_kind(injection->kind) && !injection->activated)
+		__atomic_store_n(&injection->victim->info->fault.kind,
+		    FAULT_NONE, __ATOMIC_RELEASE);
+	inject_look(injection);
+}
+
 void
 inject_undo(struct injection *injection)
 {
 	struct victim *victim = injection->victim;
 	bool armed = is_armed_kind(injection->kind);
 
-	/* Never hit: it shall not hit in the time of another one. */
-	if (armed && !injection->activated)
-		__atomic_store_n(&victim->info->fault.kind, FAULT_NONE,
-		    __ATOMIC_RELEASE);
-	inject_look(injection);
 	if (injection->died || !injection->done ||
 	    (armed && !injection->activated))
 		return;
 	injection->cleaned = true;
+	if (inject_stays(injection))
+		victim_ask_check(victim);
 	victim_kill(victim);
 }

@@ -2,7 +2,8 @@
 /*
  * One injection after the other. Each is watched for its time; what still lives
  * with a damage in it is killed at the end, so that the next one finds an
- * incarnation that is whole. Lines for tools/chaos.py, in the kernel log:
+ * incarnation that is whole; damage to committed state stays, and the next
+ * incarnation is told to look for it. Lines for tools/chaos.py, in the kernel log:
  *
  *	chaos: inject NUMBER TIME_NS SERVICE KIND NAME=VALUE...
  *	chaos: result NUMBER activated=0|1 manifested=CAUSE cleanup=0|1
@@ -22,6 +23,7 @@
 /* For what must come: longer than the longest budget of a request. */
 #define PATIENCE_NS	6000000000ul
 #define PATIENCE_LOOK_NS 1000000ul
+#define CHECK_NS	1000000000ul	/* for a look at a whole arena */
 
 static struct options options;
 static cap_t bell;
@@ -57,12 +59,17 @@ cause_name(const struct injection *injection)
 	    names[injection->cause] : "unknown";
 }
 
-/* The kinds that only the patience of others ends. */
+/*
+ * It was hit and its end has to come: at once, by the patience of others, or
+ * just now, as the hit is counted before it is carried out.
+ */
 static bool
-ends_late(const struct injection *injection)
+must_die(const struct injection *injection)
 {
-	return injection->activated && (injection->kind == FAULT_HANG ||
-	    injection->kind == FAULT_LOOP || injection->kind == FAULT_LEAK);
+	return injection->activated && injection->kind < FAULT_KINDS &&
+	    injection->kind != FAULT_BAD_REPLY &&
+	    injection->kind != FAULT_SLOW &&
+	    injection->kind != FAULT_STRAY_OPEN;
 }
 
 static void
@@ -74,7 +81,8 @@ watch(struct injection *injection, uint64_t start_ns)
 		chaos_sleep(options.every_ns / LOOKS);
 		inject_look(injection);
 	}
-	while (!injection->died && ends_late(injection) &&
+	inject_disarm(injection);
+	while (!injection->died && must_die(injection) &&
 	    service_now_ns() < start_ns + PATIENCE_NS) {
 		chaos_sleep(PATIENCE_LOOK_NS);
 		inject_look(injection);
@@ -105,6 +113,26 @@ wait_until_back(const struct injection *injection,
 		chaos_sleep(PATIENCE_LOOK_NS);
 	}
 	return true;
+}
+
+/* The incarnation after the one that was killed has to find it. */
+static void
+look_for_damage(struct injection *injection)
+{
+	static struct trace_page trace;
+	uint64_t end_ns = service_now_ns() + CHECK_NS;
+	struct death_info death;
+
+	while (!injection->died && service_now_ns() < end_ns &&
+	    !is_back(injection, &trace)) {
+		chaos_sleep(PATIENCE_LOOK_NS);
+		if (!victim_read_death(injection->victim, &death) ||
+		    death.count < injection->deaths + 2)
+			continue;
+		injection->died = injection->activated = true;
+		injection->cause = death.cause;
+		injection->died_ns = death.time_ns;
+	}
 }
 
 static void
@@ -188,6 +216,8 @@ one(uint64_t number)
 	watch(&injection, start_ns);
 	injection.slowed = was_slowed(&injection);
 	inject_undo(&injection);
+	if (injection.cleaned && inject_stays(&injection))
+		look_for_damage(&injection);
 	report(&injection);
 	victim_leave(victim);
 }

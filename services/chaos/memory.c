@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Single bits of a victim's memory and registers. Where it hits is drawn among
- * all words of the kind; a word of the stack among those in use.
+ * all words of the kind that hold something; of the stack among those in use.
  */
 #include "chaos.h"
 
 #include <lib/base/string.h>
 #include <lib/service/service.h>
 
-#define WORDS_TRIED	1024u	/* arenas are mostly empty */
+#define WORDS_TRIED	1024u
+#define ARENA_TRIED	16384u	/* arenas are mostly empty */
 #define SCALES		8u	/* they fill from the beginning */
 #define WAIT_NS		50000ul	/* for a thread that waits for a CPU */
 #define WAITS_MAX	40u
+#define SAMPLES		8u	/* of registers, until one points at data */
+#define USED_WORDS	8u	/* from there on */
 #define REGISTERS	16u	/* RAX .. R15 in the order of the frame, RSP */
 
 struct region {
@@ -72,11 +75,68 @@ flip_word(struct injection *injection, uint64_t address)
 	    injection->written);
 }
 
+static uint64_t *
+register_of(struct user_frame *frame, unsigned reg)
+{
+	return reg < REGISTERS - 1 ? &frame->rax + reg : &frame->rsp;
+}
+
+static bool
+is_data(const struct victim *victim, uint64_t address)
+{
+	struct region region;
+
+	return address >= PLACE_IMAGE_BASE && address < PLACE_INFO &&
+	    find_region(victim, address, &region) &&
+	    region.start <= address && (region.flags & MAP_WRITE) != 0;
+}
+
+/* What a register points at is in use now, and so is what follows; 0 = none. */
+static uint64_t
+used_word(const struct victim *victim, uint64_t random)
+{
+	struct user_frame frame;
+
+	if (!victim_read_frame(victim, &frame))
+		return 0;
+	for (unsigned i = 0; i < REGISTERS; i++) {
+		unsigned reg = (unsigned)((random + i) % REGISTERS);
+		uint64_t address = *register_of(&frame, reg) & ~7ul;
+
+		if (is_data(victim, address))
+			return address + random / REGISTERS % USED_WORDS * 8;
+	}
+	return 0;
+}
+
+/*
+ * A word that is in use: most of the writable part are tables for more than
+ * there is, and buffers for what seldom comes. Where no register tells, one
+ * that holds something.
+ */
 void
 flip_data(struct injection *injection)
 {
-	flip_word(injection, data_word(injection->victim,
-	    injection->random & 0xffffffff));
+	const struct victim *victim = injection->victim;
+	uint64_t random = injection->random, word = 0;
+
+	for (unsigned i = 0; i < SAMPLES; i++) {
+		uint64_t used = used_word(victim, random_next(&random));
+
+		if (used != 0 && is_data(victim, used)) {
+			flip_word(injection, used);
+			return;
+		}
+		chaos_sleep(WAIT_NS);
+	}
+	for (unsigned i = 0; i < WORDS_TRIED && word == 0; i++) {
+		uint64_t address = data_word(victim,
+		    random_next(&random) & 0xffffffff);
+
+		if (address != 0 && victim_read_word(victim, address, &word) &&
+		    word != 0)
+			flip_word(injection, address);
+	}
 }
 
 void
@@ -102,7 +162,7 @@ flip_arena(struct injection *injection)
 	uint64_t size = victim->info->arena_size, word = 0;
 	uint64_t random = injection->random, address = 0;
 
-	for (unsigned i = 0; i < WORDS_TRIED && word == 0; i++) {
+	for (unsigned i = 0; i < ARENA_TRIED && word == 0; i++) {
 		uint64_t words = size / 8 >> random_next(&random) % SCALES;
 
 		address = PLACE_ARENA_BASE + random_next(&random) % words * 8;
@@ -111,12 +171,6 @@ flip_arena(struct injection *injection)
 	}
 	if (word != 0)
 		flip_word(injection, address);
-}
-
-static uint64_t *
-register_of(struct user_frame *frame, unsigned reg)
-{
-	return reg < REGISTERS - 1 ? &frame->rax + reg : &frame->rsp;
 }
 
 /* Registers of a thread that waits for a call are about to be replaced. */

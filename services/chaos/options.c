@@ -5,7 +5,8 @@
  *	chaos.seed=N
  *	chaos.services=NAME,NAME...	default console,storage,proc,phoenix
  *	chaos.faults=KIND,KIND...	or fail-stop (default), inside, or all,
- *					which leaves out only flip-arena
+ *					which leaves out only stray-open and
+ *					flip-arena
  *	chaos.every_us=N		default 20000
  *	chaos.count=N			default 100
  *	chaos.start_us=N		rest before the first one, default 20000
@@ -26,6 +27,7 @@ static const char *const names[KIND_COUNT] = {
 	[FAULT_BAD_CAP] = "bad-cap",
 	[FAULT_BAD_REPLY] = "bad-reply",
 	[FAULT_SLOW] = "slow",
+	[FAULT_STRAY_OPEN] = "stray-open",
 	[KIND_KILL] = "kill",
 	[KIND_FLIP_DATA] = "flip-data",
 	[KIND_FLIP_STACK] = "flip-stack",
@@ -118,6 +120,8 @@ static void
 add_kinds(struct options *options, unsigned first, unsigned last)
 {
 	for (unsigned kind = first; kind <= last; kind++) {
+		if (kind == FAULT_STRAY_OPEN && first != last)
+			continue;
 		if (options->kinds == KIND_COUNT)
 			service_panic("chaos.faults: too many kinds");
 		options->kind[options->kinds++] = (uint8_t)kind;

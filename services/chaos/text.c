@@ -17,7 +17,7 @@
 
 #define ARCHIVE_VIEW	(PLACE_HEAP_BASE + 0x1000000000ul)
 #define TEXT_VIEW	(PLACE_HEAP_BASE + 0x300000000ul)
-#define NEAR		16u	/* entries of a kind after the counter */
+#define NEAR		6u	/* entries of a kind after the counter */
 #define ENTRY_KIND_NOP	4u
 #define NEAR_BYTES	16u	/* a sample so near has executed it */
 #define WAIT_NS		50000ul	/* for a thread that waits for a CPU */

@@ -150,6 +150,13 @@ victim_write_word(const struct victim *victim, uint64_t address, uint64_t word)
 	return status == OK;
 }
 
+void
+victim_ask_check(const struct victim *victim)
+{
+	victim_write_word(victim, PLACE_TRACE + offsetof(struct trace_page,
+	    damaged), 1);
+}
+
 bool
 victim_read_frame(const struct victim *victim, struct user_frame *out)
 {

@@ -230,15 +230,30 @@ is_blocked(void)
 	return r.status == OK && (r.value[1] & 0xff) == STATE_BLOCKED;
 }
 
-/*
- * A phoenix that died because its container was full needs some more until the
- * sweep of the next one has given back what it took.
- */
 static void
 set_limit(uint64_t frames)
 {
 	sys_invoke(SYS_CONTAINER_LIMIT, parts.container, frames, ~0ul,
 	    INIT_CONTAINER, 0, 0);
+}
+
+/*
+ * A phoenix that died because its container was full needs some more until the
+ * sweep of the next one has given back what it took. More than it has now: what
+ * it was given for that may be what it filled.
+ */
+static void
+give_room(void)
+{
+	const struct container_info *info =
+	    (const struct container_info *)utcb->data;
+	uint64_t frames = PHOENIX_FRAMES;
+
+	check(sys_invoke(SYS_CONTAINER_INFO, parts.container, 0, 0, 0, 0,
+	    0).status, "reading the container of phoenix");
+	if (info->frames_used > frames)
+		frames = info->frames_used;
+	set_limit(frames + RESTART_FRAMES);
 }
 
 /*
@@ -311,7 +326,7 @@ init_main(const struct boot_info *boot)
 		if (++in_a_row > DEATHS_MAX)
 			check(ERR_GONE, "phoenix dies too often");
 		if (info.cause == DEATH_LIMIT)
-			set_limit(PHOENIX_FRAMES + RESTART_FRAMES);
+			give_room();
 		place_incarnation_delete(&parts, &incarnation);
 	}
 }

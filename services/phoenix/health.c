@@ -8,7 +8,8 @@
  *
  *	it has nothing to do			not asked
  *	it is computing, or waits for a CPU	the budget of the request judges
- *						that, if it has one
+ *						that, if there is a request and
+ *						it has one
  *	it needs a place that is silent too,	that one is judged, if any
  *	or does not take calls
  *
@@ -18,6 +19,7 @@
 #include "phoenix.h"
 
 #define SAMPLE_NS	1000000000ul
+#define COMPUTE_NS	1000000000ul	/* of CPU time, with no request open */
 
 /* A counter of the service's, which may write anything there. */
 static uint64_t
@@ -98,6 +100,28 @@ waits_for_another(const struct phoenix *phoenix, unsigned number,
 	return false;
 }
 
+static uint64_t
+run_time_ns(const struct place *place)
+{
+	struct sys_result r = sys_invoke(SYS_THREAD_INFO,
+	    place->life.now.thread, 0, 0, 0, 0, 0);
+
+	return r.status == OK ? r.value[0] : 0;
+}
+
+/*
+ * The budget of a request ends who computes too long, but only while one is
+ * open. Who computes so long for nobody is left to the beats.
+ */
+static bool
+has_budget(const struct phoenix *phoenix, const struct place *place)
+{
+	return place->manifest.request_budget_ns != 0 && is_computing(place) &&
+	    (!health_is_quiet(phoenix, place) ||
+	    growth(run_time_ns(place), place->life.watch.heard_run_ns) <
+	    COMPUTE_NS);
+}
+
 static void
 hear(struct phoenix *phoenix, const struct place *place, uint64_t silent,
     uint64_t now)
@@ -111,7 +135,7 @@ hear(struct phoenix *phoenix, const struct place *place, uint64_t silent,
 		supervise_beat_answered(&phoenix->supervisor, number,
 		    policy->beats_asked, now);
 	else if (waits_for_another(phoenix, number, silent) ||
-	    (place->manifest.request_budget_ns != 0 && is_computing(place)))
+	    has_budget(phoenix, place))
 		supervise_excuse(&phoenix->supervisor, number, now);
 }
 
@@ -128,21 +152,15 @@ ask(struct phoenix *phoenix, struct place *place,
 		return;
 	if (growth(now, policy->beat_ns) < policy->policy.beat_ns)
 		return;
+	uint64_t run_ns = run_time_ns(place);
+	if (trace->beat != watch->beat || run_ns < watch->heard_run_ns)
+		watch->heard_run_ns = run_ns;
 	watch->beat = trace->beat;
 	watch->events = trace->next;
 	watch->asked_tsc = __builtin_ia32_rdtsc();
 	supervise_beat_asked(&phoenix->supervisor,
 	    place_index(phoenix, place), now);
 	sys_signal(place->notification, LOOP_HEARTBEAT_BIT);
-}
-
-static uint64_t
-run_time_ns(const struct place *place)
-{
-	struct sys_result r = sys_invoke(SYS_THREAD_INFO,
-	    place->life.now.thread, 0, 0, 0, 0, 0);
-
-	return r.status == OK ? r.value[0] : 0;
 }
 
 static uint64_t

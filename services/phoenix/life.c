@@ -224,6 +224,7 @@ static void
 decide(struct phoenix *phoenix, struct place *place,
     const struct death_info *info)
 {
+	const struct trace_page *trace = report_trace(phoenix, place);
 	uint64_t answered = answered_so_far(phoenix, place);
 	struct supervise_death death = {
 		.cause = info->cause,
@@ -235,6 +236,7 @@ decide(struct phoenix *phoenix, struct place *place,
 		    answered - place->life.answered : 0,
 		.commanded = info->cause == DEATH_KILLED,
 		.clean = info->cause == DEATH_EXIT && info->code == 0,
+		.damaged = trace != NULL && trace->damaged != 0,
 	};
 
 	save_policy(phoenix, place);

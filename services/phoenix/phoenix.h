@@ -55,6 +55,8 @@ struct manifest {
 struct watch {
 	uint64_t beat, events;		/* in the trace page; when asked */
 	uint64_t asked_tsc;
+	uint64_t heard_run_ns;		/* its CPU time at the first ask since
+					 * it answered */
 	uint64_t sampled_ns;
 	uint64_t calls, latency_tsc, refused, run_ns, deaths;
 };

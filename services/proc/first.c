@@ -289,6 +289,8 @@ first_process(struct root *root, cap_t root_directory, const char **out_reason)
 		    proc_create(&proc, pid, NULL, &process) != 0)
 			return ERR_NOMEM;
 		process->start_ns = service_now_ns();
+		process->root = PROCESS_ROOT;
+		process->control = PROCESS_CONTROL;
 		status = build(root, &image, root_directory, process);
 	}
 	image_release(&image);

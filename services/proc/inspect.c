@@ -161,6 +161,23 @@ put_terminal(const struct process *process, struct procfs_process *out)
 }
 
 static void
+put_identity(const struct proc_identity *who, struct procfs_process *out)
+{
+	memcpy(out->users, who->users, sizeof(out->users));
+	memcpy(out->groups, who->group_ids, sizeof(out->groups));
+	if (who->groups != NULL) {
+		out->more_groups = who->groups->gid;
+		out->more_group_count = who->groups->count;
+	}
+	out->no_new_privileges = who->no_new_privileges;
+	out->privileges[0] = who->may.inheritable;
+	out->privileges[1] = who->may.permitted;
+	out->privileges[2] = who->may.effective;
+	out->privileges[3] = who->bounding;
+	out->privileges[4] = who->ambient;
+}
+
+static void
 from_memory(const struct process *process, const struct libos_view *view,
     struct procfs_process *out)
 {
@@ -188,8 +205,6 @@ inspect_process(const struct process *process, uint32_t reader,
 		.pid = process->pid, .ppid = proc_parent_pid(process),
 		.pgid = process->pgid, .sid = process->sid,
 		.foreground = -1, .nice = process->nice,
-		.uid = process->uid, .euid = process->euid,
-		.gid = process->gid, .egid = process->egid,
 		.state = state_of(process, reader),
 		.exit_status = process->status,
 		.start_ns = process->start_ns,
@@ -197,6 +212,7 @@ inspect_process(const struct process *process, uint32_t reader,
 		.children_ns = process->children_ns,
 		.pending = process->pending, .ignored = process->ignored,
 	};
+	put_identity(&process->who, out);
 	memcpy(out->limits, process->limit, sizeof(out->limits));
 	kept_name(process, out->name);
 	put_terminal(process, out);
@@ -349,6 +365,7 @@ fd_target(const struct process *process, uint32_t fd, char *out, size_t size)
 	switch (file.kind) {
 	case LIBOS_FILE_STORAGE:
 	case LIBOS_FILE_PATH:
+	case LIBOS_FILE_FIFO:
 		return handle_path(process, file.cap, out, size);
 	case LIBOS_FILE_CONSOLE:
 		return format_text(out, size, "/dev/console");

@@ -17,7 +17,7 @@
 #include <lib/service/loop.h>
 #include <lib/wire/server.h>
 
-#define LAYOUT		8u
+#define LAYOUT		10u
 #define TABLE_SLOTS	262144u	/* as in proc.toml; some ten a process */
 #define BIT_WORK	(1ul << 32)
 #define BIT_TIMER	(1ul << 33)
@@ -63,6 +63,8 @@ dispatch_session(struct root *root, struct service_call *call)
 	/* Requests about /proc have the tags of storage. */
 	if (tag < TAG_SOCKET)
 		return names_serve(call, process);
+	if (tag >= TAG_IDENTITY && tag < TAG_IDENTITY_END)
+		return identities_dispatch(process, call);
 	if (tag >= TAG_WATCH)
 		return watches_session(call, process);
 	if (tag >= TAG_TERMINAL)

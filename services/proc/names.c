@@ -21,8 +21,8 @@ files_stat(const struct procfs_node *node, struct storage_stat_at_results *out)
 	procfs_stat(node, &stat);
 	stat.atime_ns = boot_ns;
 	if (process != NULL) {
-		stat.uid = process->euid;
-		stat.gid = process->egid;
+		stat.uid = process->who.dumpable ? process->who.euid : 0;
+		stat.gid = process->who.dumpable ? process->who.egid : 0;
 		stat.atime_ns += process->start_ns;
 	}
 	if (node->kind == PROCFS_TOP)
@@ -69,8 +69,8 @@ may_see(const struct process *caller, const struct process *process,
 	case PROCFS_FDS:
 	case PROCFS_MAPS:
 	case PROCFS_ROOT:
-		return caller->euid == 0 || (caller->euid == process->uid &&
-		    caller->euid == process->euid);
+		return caller == process ||
+		    identity_may_look(&caller->who, &process->who);
 	default:
 		return true;
 	}

@@ -12,6 +12,7 @@
 #include "shell.h"
 
 #include <idl/errno.h>
+#include <idl/privilege.h>
 #include <idl/storage_client.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
@@ -23,8 +24,12 @@
 cap_t
 attach_root(void)
 {
+	const struct storage_subject root = {
+		.privileges = PRIVILEGES_ALL,
+		.real_privileges = PRIVILEGES_ALL,
+	};
 	cap_t directory = CAP_NONE;
-	long error = storage_attach(granted.storage, 0, 0, &directory);
+	long error = storage_attach(granted.storage, &root, NULL, 0, &directory);
 
 	if (error != 0 || directory == CAP_NONE)
 		service_panic("no root directory: error %ld", -error);
@@ -67,8 +72,20 @@ unlink(uint32_t number)
 	    length));
 }
 
+static int
+give_to(uint32_t number, uint32_t uid)
+{
+	char path[WIRE_SHORT_MAX];
+	const struct storage_chown_at_args in = {
+		.uid = uid, .gid = UINT32_MAX,
+		.path = { path, node_path(number, path), 0 },
+	};
+
+	return checked(number, storage_chown_at(terminals->directory, &in));
+}
+
 int
-nodes_make(uint32_t number)
+nodes_make(uint32_t number, uint32_t uid)
 {
 	int error = make(number);
 
@@ -77,7 +94,7 @@ nodes_make(uint32_t number)
 		unlink(number);
 		error = make(number);
 	}
-	return error;
+	return error != 0 || uid == 0 ? error : give_to(number, uid);
 }
 
 void

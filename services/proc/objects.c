@@ -280,6 +280,14 @@ info_changing(const struct process *process, struct process_info *info)
 	info->ppid = proc_parent_pid(process);
 	info->pgid = process->pgid;
 	info->sid = process->sid;
+	info->uid = process->who.uid;
+	info->euid = process->who.euid;
+	info->suid = process->who.suid;
+	info->gid = process->who.gid;
+	info->egid = process->who.egid;
+	info->sgid = process->who.sgid;
+	info->root = process->root;
+	info->control = process->control;
 	memcpy(info->limit, process->limit, sizeof(info->limit));
 }
 
@@ -287,8 +295,6 @@ status_t
 info_write(const struct process *process)
 {
 	struct process_info info = {
-		.uid = process->uid, .euid = process->euid,
-		.gid = process->gid, .egid = process->egid,
 		.start_ns = process->start_ns,
 		.trace = granted.trace, .terminal = granted.terminal,
 	};
@@ -306,9 +312,9 @@ info_update(const struct process *process)
 
 	info_changing(process, &info);
 	status_t status = copy_to_memory(process->handle[HANDLE_INFO],
-	    INFO_OFFSET, &info, offsetof(struct process_info, uid));
+	    INFO_OFFSET, &info, offsetof(struct process_info, start_ns));
 	return status != OK ? status :
 	    copy_to_memory(process->handle[HANDLE_INFO],
-	    INFO_OFFSET + offsetof(struct process_info, limit), info.limit,
-	    sizeof(info.limit));
+	    INFO_OFFSET + offsetof(struct process_info, root), &info.root,
+	    sizeof(info) - offsetof(struct process_info, root));
 }

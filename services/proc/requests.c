@@ -272,7 +272,7 @@ handle_nice(struct proc_context *context, struct service_call *call,
 
 	if (request.id == 0)
 		request.id = request.kind == NICE_PROCESS ? process->pid :
-		    request.kind == NICE_GROUP ? process->pgid : process->uid;
+		    request.kind == NICE_GROUP ? process->pgid : process->who.uid;
 	return (unsigned)proc_nice(&proc, process, &request, &out->value);
 }
 
@@ -341,6 +341,19 @@ handle_setsid(struct proc_context *context, struct service_call *call,
 	return (unsigned)error;
 }
 
+/* What the new program may no longer do; it cannot go on with more. */
+static unsigned
+run_as_program(struct process *process)
+{
+	static const struct proc_program plain;
+	bool secure;
+
+	if (identities_run(process, &plain, &secure) == 0)
+		return 0;
+	return (unsigned)proc_end(&proc, process,
+	    STATUS_SIGNALLED(SIGNAL_KILL));
+}
+
 /* Names that make no sense are left out: exec has happened all the same. */
 static unsigned
 handle_exec_done(struct proc_context *context, struct service_call *call,
@@ -350,6 +363,8 @@ handle_exec_done(struct proc_context *context, struct service_call *call,
 	uint64_t length = in->names.length;
 	int error = proc_exec_done(&proc, context->process);
 
+	if (error == 0)
+		error = (int)run_as_program(context->process);
 	if (error != 0 || length == 0 ||
 	    wire_take(call, &in->names, names) != OK)
 		return (unsigned)error;

@@ -132,6 +132,14 @@ status_t info_update(const struct process *process);
 /* Requests of a process that lives. */
 service_outcome requests_dispatch(struct root *root, struct process *caller,
     struct service_call *call);
+/* identities.c: the same, of who it is. */
+#define TAG_IDENTITY	0x0370u
+#define TAG_IDENTITY_END 0x0380u
+service_outcome identities_dispatch(struct process *caller,
+    struct service_call *call);
+/* It runs that program from here on. 0 or E_*; secure: distrusts its parent. */
+unsigned identities_run(struct process *process,
+    const struct proc_program *program, bool *out_secure);
 /* For the core: to a call that was parked. */
 void requests_answer(void *context, const struct proc_answer *answer);
 /* Whatever a process says of its own end as a wait status. */
@@ -177,7 +185,7 @@ void terminals_hang_up(struct terminal *terminal);
 /* nodes.c. First thing after terminals_resume(), not in a transaction. */
 void nodes_resume(void);
 /* E_* or 0. Last thing in the transaction that makes the pair. */
-int nodes_make(uint32_t number);
+int nodes_make(uint32_t number, uint32_t uid);
 /* The pair has no master any more. */
 void nodes_gone(uint32_t number);
 void nodes_serve(void);

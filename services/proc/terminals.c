@@ -322,7 +322,8 @@ open_terminal(struct service_call *call, struct process *process,
 	    open) != OK)
 		return E_NOMEM;
 	if (terminal->number != 0 && master) {
-		error = nodes_make(terminal->number - 1);
+		error = nodes_make(terminal->number - 1,
+		    process->who.fsuid);
 		if (error != 0)
 			return error;
 	}

@@ -31,18 +31,24 @@ environment_now(void *context)
 }
 
 static status_t
-environment_create(void *context, uint64_t size, uint64_t *out_file)
+create_kept(unsigned type, uint64_t size, uint64_t *out_cap)
 {
-	status_t status = sys_object_create(OBJ_MEMORY, PLACE_CONTAINER, size,
-	    0, out_file);
+	status_t status = sys_object_create(type, PLACE_CONTAINER, size, 0,
+	    out_cap);
 
-	(void)context;
 	if (status != OK)
 		return status;
-	status = service_cap_keep(*out_file);
+	status = service_cap_keep(*out_cap);
 	if (status != OK)
-		sys_cap_delete(CAP_NONE, *out_file);
+		sys_cap_delete(CAP_NONE, *out_cap);
 	return status == ERR_RANGE ? ERR_FULL : status;
+}
+
+static status_t
+environment_create(void *context, uint64_t size, uint64_t *out_file)
+{
+	(void)context;
+	return create_kept(OBJ_MEMORY, size, out_file);
 }
 
 static status_t
@@ -157,6 +163,49 @@ environment_space(void *context, uint64_t *out_total, uint64_t *out_free)
 	*out_free = left * PAGE_SIZE;
 }
 
+/* What was made before a failure is swept. */
+static status_t
+environment_fifo_create(void *context, struct storage_fifo *out_fifo)
+{
+	status_t status = create_kept(OBJ_MEMORY, FIFO_SIZE,
+	    &out_fifo->memory);
+
+	/* Its page is there from now on. */
+	if (status == OK)
+		status = environment_clear(context, out_fifo->memory,
+		    FIFO_COUNTS, sizeof(struct storage_fifo_counts));
+	return status != OK ? status :
+	    create_kept(OBJ_NOTIFICATION, 0, &out_fifo->moved);
+}
+
+static status_t
+environment_fifo_destroy(void *context, const struct storage_fifo *fifo)
+{
+	status_t status = service_cap_drop(fifo->memory);
+
+	(void)context;
+	return status == OK ? service_cap_drop(fifo->moved) : status;
+}
+
+static status_t
+environment_fifo_signal(void *context, const struct storage_fifo *fifo)
+{
+	(void)context;
+	return service_effect_signal(fifo->moved, 1);
+}
+
+/* The first page is there since the pipe was made, so it cannot fail. */
+static void
+environment_fifo_tell(void *context, uint64_t memory,
+    const struct storage_fifo_counts *counts)
+{
+	(void)context;
+	if (sys_invoke(SYS_VSPACE_COPY, service_info()->vspace,
+	    (uint64_t)counts, memory, FIFO_COUNTS, sizeof(*counts),
+	    0).value[0] != sizeof(*counts))
+		service_panic("cannot write to a named pipe");
+}
+
 void
 files_environment(struct storage_environment *out_environment)
 {
@@ -169,6 +218,10 @@ files_environment(struct storage_environment *out_environment)
 		.file_shrink = environment_shrink,
 		.file_destroy = environment_destroy,
 		.answer = locks_answer,
+		.fifo_create = environment_fifo_create,
+		.fifo_destroy = environment_fifo_destroy,
+		.fifo_signal = environment_fifo_signal,
+		.fifo_tell = environment_fifo_tell,
 		.space = environment_space,
 		.watch_changed = environment_watch_changed,
 		.watch_version = environment_watch_version,
@@ -258,13 +311,13 @@ handle_write(struct storage_context *context, struct service_call *call,
 	return 0;
 }
 
-/* One more capability of the reply: a copy of a memory object. */
+/* One more capability of the reply: a copy of an object's. */
 static unsigned
-give_memory(struct service_call *call, cap_t memory, unsigned rights)
+give_copy(struct service_call *call, cap_t cap, unsigned rights)
 {
 	cap_t copied;
 
-	if (sys_cap_copy(memory, CAP_NONE, CAP_ANY_SLOT, rights, TRUST_MAX, 0,
+	if (sys_cap_copy(cap, CAP_NONE, CAP_ANY_SLOT, rights, TRUST_MAX, 0,
 	    &copied) != OK)
 		return E_NOMEM;
 	if (service_cap_keep(copied) != OK) {
@@ -276,6 +329,26 @@ give_memory(struct service_call *call, cap_t memory, unsigned rights)
 }
 
 unsigned
+handle_fifo(struct storage_context *context, struct service_call *call,
+    const struct storage_fifo_args *in, struct storage_fifo_results *out)
+{
+	struct storage_fifo_counts counts = { 0 };
+	struct storage_fifo fifo;
+	unsigned error = storage_fifo(context->storage, context->self,
+	    in->nowait, &fifo, &counts);
+
+	out->readers = counts.readers;
+	out->writers = counts.writers;
+	out->reader_openings = counts.reader_openings;
+	out->writer_openings = counts.writer_openings;
+	if (error == 0)
+		error = give_copy(call, fifo.memory,
+		    READ_AND_PASS | RIGHT_WRITE);
+	return error != 0 ? error : give_copy(call, fifo.moved,
+	    READ_AND_PASS | RIGHT_WRITE);
+}
+
+unsigned
 handle_map(struct storage_context *context, struct service_call *call,
     struct storage_map_results *out)
 {
@@ -283,7 +356,7 @@ handle_map(struct storage_context *context, struct service_call *call,
 	unsigned error = storage_map(context->storage, context->self,
 	    &out->size, &file);
 
-	return error != 0 ? error : give_memory(call, file,
+	return error != 0 ? error : give_copy(call, file,
 	    RIGHT_READ | RIGHT_EXEC | RIGHT_COPY);
 }
 
@@ -296,9 +369,9 @@ handle_window(struct storage_context *context, struct service_call *call,
 	    &window);
 
 	if (error == 0)
-		error = give_memory(call, window.file, READ_AND_PASS);
+		error = give_copy(call, window.file, READ_AND_PASS);
 	if (error == 0)
-		error = give_memory(call,
+		error = give_copy(call,
 		    storage_watch_memory(context->storage), READ_AND_PASS);
 	if (error != 0)
 		return error;

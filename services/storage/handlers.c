@@ -26,12 +26,81 @@ static unsigned
 handle_attach(struct storage_context *context, struct service_call *call,
     const struct storage_attach_args *in)
 {
+	static uint32_t groups[STORAGE_GROUPS_MAX];
+	const struct storage_who who = {
+		.ids = *in->who,
+		.group_count = (uint32_t)(in->groups.length /
+		    sizeof(groups[0])),
+		.groups = groups,
+	};
 	struct description *description;
-	unsigned error = storage_attach(context->storage, in->uid, in->gid,
-	    &description);
+	unsigned error = 0;
 
+	if (in->groups.length != 0)
+		error = wire_error(wire_take(call, &in->groups, groups));
+	if (error == 0)
+		error = storage_attach(context->storage, &who, &description);
 	return error != 0 ? error :
 	    give_description(context, call, description);
+}
+
+static unsigned
+handle_renounce(struct storage_context *context, struct service_call *call)
+{
+	(void)call;
+	return storage_renounce(context->storage, context->self);
+}
+
+static unsigned
+handle_adopt(struct storage_context *context, struct service_call *call,
+    const struct storage_adopt_args *in)
+{
+	struct description *place, *description;
+	unsigned error = find_given(context, in->place, &place);
+
+	if (error == 0)
+		error = storage_adopt(context->storage, context->self, place,
+		    &description);
+	return error != 0 ? error :
+	    give_description(context, call, description);
+}
+
+/* The description that the kernel names so; NULL: none of this server. */
+static struct description *
+named(const struct storage_context *context, const struct storage_name *name)
+{
+	struct description *description = storage_find(context->storage,
+	    name->badge);
+
+	return description != NULL && object_id(storage_session(description),
+	    NULL) == name->object ? description : NULL;
+}
+
+static unsigned
+handle_renounce_all(struct storage_context *context, struct service_call *call,
+    const struct storage_renounce_all_args *in,
+    struct storage_renounce_all_results *out)
+{
+	struct storage_name names[STORAGE_RENOUNCE_BYTES /
+	    sizeof(struct storage_name)];
+	unsigned error = in->descriptions.length % sizeof(names[0]) != 0 ?
+	    E_INVAL : wire_error(wire_take(call, &in->descriptions, names));
+
+	for (uint64_t i = 0; error == 0 && i < in->descriptions.length /
+	    sizeof(names[0]); i++) {
+		struct description *description = named(context, &names[i]);
+
+		if (description == NULL || storage_is_renounced(description))
+			continue;
+		error = storage_renounce(context->storage, description);
+		if (error == E_PERM) {
+			out->attached |= 1ul << i;
+			error = 0;
+			continue;
+		}
+		out->changed++;
+	}
+	return error;
 }
 
 static unsigned
@@ -128,11 +197,10 @@ handle_describe(struct storage_context *context, struct service_call *call,
     const struct storage_describe_args *in,
     struct storage_describe_results *out)
 {
-	struct description *description = storage_find(context->storage,
-	    in->badge);
+	const struct storage_name name = { in->badge, in->object };
+	struct description *description = named(context, &name);
 
-	if (description == NULL || object_id(storage_session(description),
-	    NULL) != in->object)
+	if (description == NULL)
 		return E_STALE;
 	return give_path(context, call, description, &in->path,
 	    &out->path_length);
@@ -165,6 +233,9 @@ static const struct storage_operations of_descriptions = {
 	.window = handle_window,
 	.retire = handle_retire,
 	.reopen = handle_reopen,
+	.fifo = handle_fifo,
+	.renounce = handle_renounce,
+	.adopt = handle_adopt,
 	.lock = handle_lock,
 	.lock_test = handle_lock_test,
 };
@@ -173,6 +244,7 @@ static const struct storage_operations of_descriptions = {
 static const struct storage_operations of_services = {
 	.describe = handle_describe,
 	.attach = handle_attach,
+	.renounce_all = handle_renounce_all,
 };
 
 service_outcome

@@ -16,7 +16,7 @@
 #include <lib/cpio/cpio.h>
 #include <lib/service/loop.h>
 
-#define LAYOUT		3u
+#define LAYOUT		5u
 #define TABLE_SLOTS	(1u << 18)
 #define REPLY_OBJECTS	STORAGE_WAITS_MAX
 #define BIT_WORK	(1ul << 32)
@@ -31,6 +31,7 @@ prepare(void *root)
 	storage.root = root;
 	files_environment(&storage.environment);
 	storage_start(&storage, service_info()->incarnation);
+	storage.protects_symlinks = storage.protects_links = true;
 }
 
 static uint64_t
@@ -122,6 +123,7 @@ resume(void *root, bool first)
 		service_panic("cannot map the watches");
 	if (!storage_is_loaded(&storage))
 		load_root();
+	storage_resume(&storage);
 	/* The signal may have been taken by the one before. */
 	if (storage_has_work(&storage))
 		sys_signal(PLACE_NOTIFICATION, BIT_WORK);

@@ -53,6 +53,10 @@ unsigned handle_map(struct storage_context *context,
 unsigned handle_window(struct storage_context *context,
     struct service_call *call, struct storage_window_results *out);
 
+unsigned handle_fifo(struct storage_context *context,
+    struct service_call *call, const struct storage_fifo_args *in,
+    struct storage_fifo_results *out);
+
 /* names.c */
 /*
  * The description of a capability that came with the call, or that of the call.

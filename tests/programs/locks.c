@@ -316,7 +316,7 @@ hold(int whole)
 		if (write(up[1], "x", 1) != 1)
 			_exit(3);
 		if (read(down[0], &byte, 1) == 1)
-			usleep(30000);
+			usleep(60000);
 		_exit(0);
 	}
 	close(up[1]);
@@ -335,15 +335,32 @@ let_go(void)
 	close(tell);
 }
 
+/* Again and again: the first signal may come before the call waits. */
+static pid_t alarmer;
+
 static void
-alarm_in(unsigned ms)
+alarms_begin(void)
 {
+	pid_t parent = getpid();
+
+	alarms = 0;
 	fflush(stdout);
-	if (fork() == 0) {
-		usleep(ms * 1000);
-		kill(getppid(), SIGALRM);
-		_exit(0);
+	alarmer = fork();
+	if (alarmer != 0)
+		return;
+	for (;;) {
+		usleep(20000);
+		kill(parent, SIGALRM);
 	}
+}
+
+static void
+alarms_end(void)
+{
+	kill(alarmer, SIGKILL);
+	while (waitpid(alarmer, NULL, 0) < 0 && errno == EINTR)
+		;
+	CHECK(alarms > 0);
 }
 
 static void
@@ -365,26 +382,24 @@ waiting(int fd)
 
 	handle(0);
 	hold(0);
-	alarm_in(30);
+	alarms_begin();
 	SAY("interrupted", ask(fd, F_SETLKW, F_RDLCK, 5, 1));
-	join();
-	alarm_in(30);
 	SAY("interrupted", ask(fd, F_OFD_SETLKW, F_RDLCK, 5, 1));
-	join();
-	SAY("alarms", alarms);
+	alarms_end();
 	handle(SA_RESTART);
-	alarm_in(30);
+	alarms_begin();
 	let_go();
 	SAY("waited on", ask(fd, F_SETLKW, F_RDLCK, 5, 1));
-	join(), join();
-	SAY("alarms", alarms);
+	alarms_end();
+	join();
 	SAY("unlock", set(fd, F_UNLCK, 0, 0));
 	handle(0);
 	hold(1);
-	alarm_in(30);
+	alarms_begin();
 	SAY("interrupted", flock(fd, LOCK_EX));
+	alarms_end();
 	let_go();
-	join(), join();
+	join();
 
 	hold(0);
 	kill(holder, SIGKILL);

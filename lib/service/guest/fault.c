@@ -14,6 +14,8 @@
  * On the path is only the comparison in fault_point(). As long as there is
  * something to be looked at, runtime_fault_seen differs from the sequence.
  */
+#include <lib/service/guest/protect.h>
+
 #include <lib/service/loop.h>
 
 #include <idl/trace.h>
@@ -123,11 +125,12 @@ wait_for_ever(void)
 		sys_wait(never, WAIT_BITS, 0, DEADLINE_NEVER, NULL, NULL);
 }
 
+/* Without many jumps: an emulator goes through these quickly. */
 static void
 compute_for_ever(void)
 {
 	for (;;)
-		__asm__ volatile("" ::: "memory");
+		__asm__ volatile(".fill 400, 1, 0x90" ::: "memory");
 }
 
 /* At most that many pages; the kernel ends it when there are no more. */
@@ -203,8 +206,9 @@ carry_out(uint32_t kind, uint64_t argument)
 		write_stray(OUTSIDE + (argument & OUTSIDE_MASK), argument);
 		break;
 	case FAULT_STRAY_ARENA:
-		write_stray(PLACE_ARENA_BASE + (argument %
-		    service_info()->arena_size & ~7ul), argument);
+	case FAULT_STRAY_OPEN:
+		write_stray(protect_find(argument, kind == FAULT_STRAY_OPEN),
+		    argument);
 		break;
 	case FAULT_BAD_CAP:
 		use_bad_handle(argument);
@@ -219,14 +223,15 @@ carry_out(uint32_t kind, uint64_t argument)
 }
 
 /*
- * Where a fault would not be what it is called: inside a transaction the arena
- * is open for writing, and the words of an answer exist once it is handled.
+ * Where a fault would be what it is called: inside a transaction the arena is
+ * open for writing, and the words of an answer exist once it is handled.
  */
 static bool
-fits(uint32_t kind, unsigned point)
+fits(uint32_t kind, uint64_t argument, unsigned point)
 {
-	if (kind == FAULT_STRAY_ARENA)
-		return !tx_is_open(service_arena());
+	if (kind == FAULT_STRAY_ARENA || kind == FAULT_STRAY_OPEN)
+		return !tx_is_open(service_arena()) &&
+		    protect_find(argument, kind == FAULT_STRAY_OPEN) != 0;
 	return kind != FAULT_BAD_REPLY || point == FAULT_AT_HANDLED;
 }
 
@@ -242,7 +247,7 @@ due(unsigned point, uint32_t sequence)
 		state.countdown = fault->countdown;
 		state.slow_ns = 0;
 	}
-	if (fault->point != point || !fits(kind, point))
+	if (fault->point != point || !fits(kind, fault->argument, point))
 		return FAULT_NONE;
 	if (state.countdown > 1) {
 		state.countdown--;

@@ -263,3 +263,53 @@ runtime_keep_writable(void *start, size_t length)
 	range.end -= PAGE_SIZE;
 	keep(range);
 }
+
+static uint64_t
+word_in(const struct range *range, uint64_t random)
+{
+	return range->start + random % ((range->end - range->start) / 8) * 8;
+}
+
+/* One of the ranges that are open, each as likely. */
+static uint64_t
+find_open(uint64_t random)
+{
+	const struct range *found[KEPT_MAX + OPEN_MAX];
+	unsigned count = 0;
+
+	if (protect.all)
+		return word_in(&protect.arena, random);
+	for (unsigned i = 0; i < protect.kept_count; i++)
+		found[count++] = &protect.kept[i];
+	for (unsigned i = 0; i < OPEN_MAX; i++)
+		if (protect.open[i].range.end != 0)
+			found[count++] = &protect.open[i].range;
+	return count == 0 ? 0 :
+	    word_in(found[random % count], random / OPEN_MAX);
+}
+
+/* The first page that is not open, from the one drawn on. */
+static uint64_t
+find_closed(uint64_t random)
+{
+	uint64_t pages = (protect.arena.end - protect.arena.start) / PAGE_SIZE;
+
+	for (uint64_t i = 0; i < pages; i++) {
+		uint64_t start = protect.arena.start +
+		    (random + i) % pages * PAGE_SIZE;
+		struct range page = { start, start + PAGE_SIZE };
+		if (!is_kept(&page) && find_covering(&page) == OPEN_MAX)
+			return word_in(&page, random >> 32);
+	}
+	return 0;
+}
+
+uint64_t
+protect_find(uint64_t random, bool open)
+{
+	if (protect.kind == PROTECT_KEYS)
+		return open ? 0 : word_in(&protect.arena, random);
+	if (open)
+		return find_open(random);
+	return protect.all ? 0 : find_closed(random);
+}

@@ -27,3 +27,8 @@ void protect_start(uint64_t arena_size, enum protection kind,
     struct arena_environment *out_environment);
 /* After arena_open. */
 void protect_close(const struct arena *arena);
+/*
+ * For faults, between transactions: a word of the arena that can be written
+ * (open), or that cannot. `random` draws it; 0 if there is none.
+ */
+uint64_t protect_find(uint64_t random, bool open);

@@ -9,6 +9,7 @@
 
 #include <abi/boot.h>
 #include <idl/phoenix_client.h>
+#include <idl/trace.h>
 #include <lib/base/format.h>
 #include <lib/base/string.h>
 #include <stdarg.h>
@@ -106,6 +107,8 @@ runtime_open_arena(uint64_t layout_version, bool may_upgrade)
 	status_t status = info->arena_size == 0 ? ERR_RANGE :
 	    arena_open((void *)PLACE_ARENA_BASE, info->arena_size,
 	    layout_version, &environment, &arena);
+	if (status == ERR_CORRUPT)
+		runtime_trace()->damaged = 1;
 	if (status == OK && !is_usable(arena_layout_version(arena),
 	    layout_version, may_upgrade))
 		service_panic("the arena has layout %lx, this image %lx",

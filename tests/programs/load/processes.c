@@ -15,6 +15,8 @@
 
 #define CHILDREN	4u
 #define SIGNALS		8u
+#define CODES		100u	/* that children are told */
+#define NO_PROGRAM	127	/* said by one that could not become another */
 /* A signal that did not come by then is lost. */
 #define PATIENCE_S	60u
 
@@ -31,7 +33,7 @@ on_signal(int number)
 
 /* Every second child is another program. */
 static pid_t
-start_child(struct run *run, unsigned index, int code)
+start_child(const char *program, unsigned index, int code)
 {
 	char text[16];
 	pid_t pid = fork();
@@ -41,8 +43,20 @@ start_child(struct run *run, unsigned index, int code)
 	if (index % 2 == 0)
 		_exit(code);
 	snprintf(text, sizeof(text), "%d", code);
-	execl(run->program, run->program, "exit", text, NULL);
-	_exit(127);
+	execl(program, program, "exit", text, NULL);
+	_exit(NO_PROGRAM);
+}
+
+/* A child that says that it failed, or was killed, ends loudly. */
+static void
+check_status(struct run *run, int status, int code)
+{
+	if (!WIFEXITED(status))
+		load_lost(run, "a child that was killed");
+	else if (WEXITSTATUS(status) == NO_PROGRAM)
+		load_lost(run, "the program of a child");
+	else if (WEXITSTATUS(status) != code)
+		load_silent(run, "an exit code");
 }
 
 static void
@@ -57,8 +71,7 @@ take_child(struct run *run, pid_t *pid, const int *code)
 		if (pid[i] != ended)
 			continue;
 		pid[i] = 0;
-		if (!WIFEXITED(status) || WEXITSTATUS(status) != code[i])
-			load_silent(run, "an exit code");
+		check_status(run, status, code[i]);
 		return;
 	}
 	load_doubled(run, "a child that nobody started, or ended twice");
@@ -70,10 +83,12 @@ processes_round(struct run *run)
 	pid_t pid[CHILDREN];
 	int code[CHILDREN];
 	unsigned started = 0;
+	const char *program = load_sabotages(run, "no-program") ? "nowhere" :
+	    run->program;
 
 	for (unsigned i = 0; i < CHILDREN; i++) {
-		code[i] = (int)(load_random(run) % 100);
-		pid[i] = start_child(run, i, code[i]);
+		code[i] = (int)(load_random(run) % CODES);
+		pid[i] = start_child(program, i, code[i]);
 		started += load_did(run, "fork", pid[i]);
 	}
 	if (load_sabotages(run, "exit-code"))
@@ -183,7 +198,7 @@ signals_round(struct run *run)
 }
 
 static const char *const process_sabotages[] = {
-	"exit-code", "child-fewer", "child-more", NULL,
+	"exit-code", "no-program", "child-fewer", "child-more", NULL,
 };
 static const char *const signal_sabotages[] = { "signal-more", NULL };
 
