@@ -5,6 +5,7 @@
 #include "calls.h"
 #include "file.h"
 #include "fileops.h"
+#include "thread.h"
 #include "user.h"
 
 #include <idl/storage_client.h>
@@ -39,7 +40,7 @@ own_ustat(uint64_t device, void *out)
 	if (device != DEVICE_OF_FILES && device != DEVICE_OF_PROC)
 		return -E_INVAL;
 	if (device == DEVICE_OF_FILES) {
-		long error = storage_statfs(PROCESS_ROOT, &s);
+		long error = storage_statfs(ROOT_DIRECTORY, &s);
 		if (error != 0)
 			return error;
 		answer.blocks_free = s.blocks_free > INT32_MAX ? INT32_MAX :

@@ -30,6 +30,7 @@ PART = re.compile(r"^\.(In|Ft|Fo|Fa) ?(.*)$", re.M)
 NUMBER = re.compile(r"^Own call (\d+), BENNU_(\w+)$", re.M)
 DESCRIBED = re.compile(r"^\.It Dv (E\w+)$", re.M)
 ERROR_ROW = re.compile(r"^\.It (\d+) Dv (\w+)\n(.*)$", re.M)
+SECTIONS = ("SYNOPSIS", "DESCRIPTION", "RETURN VALUES", "SEE ALSO")
 # Defined by the page and nowhere else.
 LAST_ERROR = 131
 UNUSED = {41, 58}
@@ -83,6 +84,9 @@ def page_problems(call, page, declared, errors):
         return
     if NUMBER.findall(page) != [(number, name)]:
         yield f"{path}: no line 'Own call {number}, BENNU_{name}'"
+    for section in SECTIONS:
+        if f"\n.Sh {section}\n" not in page:
+            yield f"{path}: no section {section}"
     if f".Dt {name} 2\n" not in page or f".Nm {lower}\n" not in page:
         yield f"{path}: title and name are not {lower}"
     if shown(page) != declared:

@@ -28,7 +28,8 @@ FILES = {
 PAGES = {
     name: f".Dt {name.upper()} 2\n.Nm {name}\n.Ft {result}\n.Fo {name}\n"
           f'.Fa "{argument}"\n.Fc\nOwn call {number}, BENNU_{name.upper()}\n'
-          ".It Dv EIO\n"
+          "\n.Sh SYNOPSIS\n.Sh DESCRIPTION\n.Sh RETURN VALUES\n"
+          ".It Dv EIO\n.Sh SEE ALSO\n"
     for number, name, result, argument in (
         (0, "exit", "_Noreturn void", "int status"),
         (1, "dup", "int", "int oldfd"))
@@ -77,6 +78,9 @@ class OwnTest(unittest.TestCase):
         self.assertTrue(self.changed("dup", "call 1", "call 2"))
         self.assertTrue(self.changed("dup", ".Dt DUP", ".Dt EXIT"))
         self.assertTrue(self.changed("dup", "EIO", "EOI"))
+
+    def test_page_that_was_cut(self):
+        self.assertTrue(self.changed("dup", ".Sh SEE ALSO\n", ""))
 
     def test_error_that_the_system_numbers_otherwise(self):
         self.assertTrue(self.problems("idl/errno.h", "5", "6"))

@@ -99,6 +99,31 @@ identity(void)
 	TELL("setgroups from nowhere", setgroups(1, NULL));
 }
 
+/* Who stopped being root stays so. */
+static void
+another_user(void)
+{
+	const gid_t group = 1000;
+	pid_t pid = fork();
+
+	if (pid != 0) {
+		status_of(pid);
+		return;
+	}
+	TELL("setgroups", setgroups(1, &group));
+	TELL("setgid", setgid(1000));
+	TELL("setuid", setuid(1000));
+	CHECK(getuid() == 1000 && geteuid() == 1000 && getegid() == 1000);
+	TELL("setuid to root", setuid(0));
+	TELL("setreuid to root", setreuid(0, 0));
+	TELL("setregid to root", setregid(0, 0));
+	TELL("setgroups by a user", setgroups(1, &group));
+	TELL("nice below", nice(-1));
+	TELL("kill of another's", kill(1, SIGTERM));
+	TELL("chmod of another's", chmod("/etc/passwd", 0666));
+	exit(0);
+}
+
 static void
 limits(void)
 {
@@ -178,6 +203,7 @@ main(void)
 	programs();
 	relations();
 	identity();
+	another_user();
 	limits();
 	priorities();
 	clocks();
