@@ -25,7 +25,7 @@ import chaos_plan
 import chaos_store
 from channel import ChannelError
 from machine import BENCH_CPU, Machine, kernel_image
-from mkarchive import ROOT, boot_parts, service_file
+from mkarchive import ROOT, boot_module, boot_parts, service_file
 from run import KernelLog, MachineFailed, Session, TimeUp
 
 LOGS = os.path.join(ROOT, "build", "chaos")

@@ -171,7 +171,7 @@ run_mknod(void)
 static unsigned
 run_socket(void)
 {
-	return storage_socket(core(), base(0), PATH("dir/socket"), 0600,
+	return storage_socket(core(), crash_base(0), PATH("dir/socket"), 0600,
 	    (const uint64_t[2]){ 12, 34 });
 }
 
