@@ -25,7 +25,8 @@ import chaos_plan
 import chaos_store
 from channel import ChannelError
 from machine import BENCH_CPU, Machine, kernel_image
-from mkarchive import ROOT, boot_module, boot_parts, service_file
+from mkarchive import (BUSYBOX, GUEST, ROOT, boot_module, boot_parts,
+                       service_file)
 from run import KernelLog, MachineFailed, Session, TimeUp
 
 LOGS = os.path.join(ROOT, "build", "chaos")
@@ -34,6 +35,7 @@ LOADS = ("files", "records", "pipes", "processes", "signals", "lines", "copy",
          "clients", "control")
 DEFAULT_LOAD = ("files", "records", "processes", "lines", "clients",
                 "control")
+PAGE_SIZE = 4096
 FOREVER_MS = 3600000
 # Nothing but the seed decides: not the host's time, not its random numbers.
 EXTRA = ("-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed")
@@ -195,6 +197,15 @@ def state_problems(errors):
             if state != "ready" and name not in ("chaos", "bench")]
 
 
+@functools.cache
+def frames_of_programs():
+    """What storage copies out of the archive when these are first used."""
+    programs = os.path.join(GUEST, "programs")
+    return sum(-(-os.path.getsize(path) // PAGE_SIZE) for path in (
+        BUSYBOX, os.path.join(programs, "load"),
+        os.path.join(programs, "ctl")))
+
+
 def run_boot(arguments, boot):
     """Returns (index, what was read)."""
     name = f"boot-{boot.index}"
@@ -202,7 +213,8 @@ def run_boot(arguments, boot):
         arguments, name, boot, guest_command(arguments, boot),
         chaos_plan.options(boot))
     result = chaos_log.read_boot(log, output, arguments.load,
-                                 ended=status is not None)
+                                 ended=status is not None,
+                                 frames=frames_of_programs())
     if why:
         result.problems.append(why)
     else:

@@ -12,6 +12,7 @@ import sys
 import time
 
 from channel import Receiver, U32, encode_frame
+from chaos import frames_of_programs
 
 
 class FakeGuest:
@@ -242,12 +243,13 @@ def script_badrow(guest):
     guest.exit(0)
 
 
-CHAOS_SYSTEM = "phoenix: system: frames 9000 objects 100 slots 200 threads 5\n"
+CHAOS_SYSTEM = "phoenix: system: frames {} objects 100 slots 200 threads 5\n"
+CHAOS_FRAMES = 9000     # before a program was used
 
 
 def chaos_ends(guest, verdict):
     """Two faults, a load that says the verdict, and the state at the end."""
-    guest.print_log(CHAOS_SYSTEM)
+    guest.print_log(CHAOS_SYSTEM.format(CHAOS_FRAMES))
     guest.hello()
     for number in (1, 2):
         guest.print_log(
@@ -267,7 +269,8 @@ def script_chaos(guest):
     chaos_ends(guest, "ok 4")
     guest.frame("E", b"SERVICE STATE INCARNATION\nphoenix ready 1\n"
                 b"storage ready 3\n")
-    guest.print_log(CHAOS_SYSTEM)
+    guest.print_log(CHAOS_SYSTEM.format(
+        CHAOS_FRAMES + frames_of_programs()))
     guest.exit(0)
 
 
@@ -275,7 +278,8 @@ def script_chaos_loses(guest):
     chaos_ends(guest, "lost=1 doubled=0 silent=0 error=5 read")
     guest.frame("E", b"SERVICE STATE INCARNATION\nphoenix ready 1\n"
                 b"storage delayed 3\n")
-    guest.print_log(CHAOS_SYSTEM)
+    guest.print_log(CHAOS_SYSTEM.format(
+        CHAOS_FRAMES + frames_of_programs()))
     guest.exit(1)
 
 
