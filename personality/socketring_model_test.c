@@ -16,7 +16,6 @@
 #include <lib/test/ktap.h>
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define COUNT	3u
@@ -296,10 +295,8 @@ explore(struct interleave_program program)
 {
 	struct interleave_result result;
 
-	/* More takes minutes, all of it hours. */
+	/* One more of each takes minutes, all of it hours. */
 	program.preemptions = program.deaths == 0 ? 2 : 1;
-	if (getenv("BENNU_TEST_MORE") != NULL)
-		program.preemptions++;
 	program.start = start;
 	program.threads = 2;
 	program.world = &world;
