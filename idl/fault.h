@@ -2,12 +2,14 @@
 /*
  * Faults that a service carries out itself, for `./bennu chaos`.
  *
- * The injector writes struct fault into the info page of a place, sequence
- * last; the service can only read it. When the service passes the point for the
- * countdown-th time since that kind was armed (sequence), it counts a hit in
- * its trace page and does what the kind says, once. What is armed stays armed
- * when an incarnation dies (whoever fills the info page leaves it alone): that
- * is how a fault meets the resume of the next one.
+ * The injector writes struct fault into the info page of a place; the service
+ * can only read it. The kind is FAULT_NONE from the first word written to the
+ * last, or a service that passes meanwhile would do it, and do it again when it
+ * came back. When the service passes the point for the countdown-th time since
+ * that kind was armed (sequence), it counts a hit in its trace page and does
+ * what the kind says, once. What is armed stays armed when an incarnation dies
+ * (whoever fills the info page leaves it alone): that is how a fault meets the
+ * resume of the next one.
  */
 #pragma once
 

@@ -56,7 +56,8 @@ arm(struct injection *injection)
 	volatile struct fault *fault = &victim->info->fault;
 	uint64_t random = injection->random;
 
-	fault->kind = (uint32_t)injection->kind;
+	/* One that was never carried out has a sequence that still counts. */
+	fault->kind = FAULT_NONE;
 	fault->point = choose_point(injection->kind, random_next(&random));
 	/* A resume comes once. */
 	fault->countdown = fault->point == FAULT_AT_RESUME ? 1 :
@@ -64,6 +65,8 @@ arm(struct injection *injection)
 	fault->argument = choose_argument(injection->kind,
 	    random_next(&random));
 	__atomic_store_n(&fault->sequence, ++victim->armed, __ATOMIC_RELEASE);
+	__atomic_store_n(&fault->kind, (uint32_t)injection->kind,
+	    __ATOMIC_RELEASE);
 	injection->done = true;
 }
 
