@@ -497,17 +497,6 @@ const struct file_ops fifo_file_ops = {
 /* Creation */
 
 static status_t
-map_ring(unsigned index, cap_t take_memory)
-{
-	status_t status = sys_map(PROCESS_VSPACE, (uint64_t)ring_of(index),
-	    take_memory, 0, sizeof(struct ring),
-	    MAP_READ | MAP_WRITE | MAP_SHARED);
-
-	sys_cap_delete(0, take_memory);
-	return status;
-}
-
-static status_t
 create_ring(unsigned index)
 {
 	cap_t *memory = &pipes[index].memory;
@@ -711,7 +700,9 @@ pipe_open_named(struct file *file)
 
 	if (error != 0)
 		return error;
-	status_t status = map_ring(index, memory);
+	status_t status = map_memory(index, memory);
+
+	sys_cap_delete(0, memory);
 	if (status != OK) {
 		sys_cap_delete(0, moved);
 		return service_error(status);

@@ -121,6 +121,8 @@ uint64_t socket_number(cap_t cap);
 /* Maps what a target names at `place`; on failure it is closed. */
 long socket_target_map(struct socket_target *take_target, uint64_t place);
 void socket_target_close(struct socket_target *target);
+/* Of a datagram socket: it is connected to nobody. */
+void socket_disconnect(struct file *file);
 /* Says to all who wait at the socket that something is different. */
 void socket_stir(const struct socket *s);
 

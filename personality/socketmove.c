@@ -248,20 +248,6 @@ send_message(struct sending *to, struct socket_out *out)
 	}
 }
 
-/* The peer is gone for good: the next call finds no destination. */
-static void
-forget_target(struct file *file)
-{
-	struct socket *s = socket_of(file);
-
-	if (file->watched != 0)
-		watch_file_closed(file);
-	socket_target_close(&s->target);
-	socket_side(s)->only = 0;
-	s->connected = s->keyed = false;
-	socket_memory(s)->side[1].name.length = 0;
-}
-
 /* Only from the one that it is connected to. */
 static bool
 may_send(const struct socket *s, const struct socket_target *target)
@@ -313,7 +299,8 @@ send_datagram(struct file *file, struct socket_out *out)
 	if (addressed && target.memory != s->target.memory)
 		socket_target_close(&target);
 	else if (error == -E_CONNREFUSED && !addressed)
-		forget_target(file);
+		/* For good: the next call finds no destination. */
+		socket_disconnect(file);
 	return error;
 }
 

@@ -260,16 +260,24 @@ bind_abstract(struct socket *s, const struct linux_sockaddr_un *address,
 	return bind_at_proc(s, &name, &chosen);
 }
 
+static long
+file_and_address(unsigned fd, const struct linux_sockaddr_un *address,
+    unsigned length, struct file **out_file, struct linux_sockaddr_un *out)
+{
+	long error;
+
+	*out_file = socket_file(fd, &error);
+	return error != 0 ? error : socket_take_address(address, length, out);
+}
+
 long
 linux_bind(unsigned fd, const struct linux_sockaddr_un *address,
     unsigned length)
 {
 	struct linux_sockaddr_un own;
-	long error;
-	struct file *file = socket_file(fd, &error);
+	struct file *file;
+	long error = file_and_address(fd, address, length, &file, &own);
 
-	if (error == 0)
-		error = socket_take_address(address, length, &own);
 	if (error != 0)
 		return error;
 	struct socket *s = socket_of(file);
@@ -389,8 +397,8 @@ connect_connection(struct file *file, const struct linux_sockaddr_un *address,
 	return 0;
 }
 
-static void
-disconnect(struct file *file)
+void
+socket_disconnect(struct file *file)
 {
 	struct socket *s = socket_of(file);
 
@@ -411,18 +419,18 @@ connect_datagrams(struct file *file, const struct linux_sockaddr_un *address,
 	struct socket_target target;
 
 	if (address->family == L_AF_UNSPEC && length >= PATH_AT) {
-		disconnect(file);
+		socket_disconnect(file);
 		return 0;
 	}
 	if (!address_valid(address, length))
 		return -E_INVAL;
-	disconnect(file);
+	socket_disconnect(file);
 	long error = socket_find_target(s, address, length, &target);
 	if (error != 0)
 		return error;
 	uint64_t only = target.memory->side[0].only;
 	if (only != 0 && only != socket_number(s->end)) {
-		disconnect(file);
+		socket_disconnect(file);
 		return -E_PERM;
 	}
 	socket_side(s)->only = socket_number(target.watch);
@@ -436,11 +444,9 @@ linux_connect(unsigned fd, const struct linux_sockaddr_un *address,
     unsigned length)
 {
 	struct linux_sockaddr_un own;
-	long error;
-	struct file *file = socket_file(fd, &error);
+	struct file *file;
+	long error = file_and_address(fd, address, length, &file, &own);
 
-	if (error == 0)
-		error = socket_take_address(address, length, &own);
 	if (error != 0)
 		return error;
 	struct socket *s = socket_of(file);
